@@ -1,0 +1,65 @@
+"""The shape of a rule set: the same names, in the same order, for every venue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from marginbook.domain.account import Account
+from marginbook.domain.events import Event
+from marginbook.domain.legs import Legs
+from marginbook.domain.market import Market
+from marginbook.domain.node import Node
+from marginbook.domain.risk import LiquidationPrice, Plan, Quantities, Risk
+from marginbook.domain.zones import Border
+
+
+class RuleModule(Protocol):
+    """What a venue module defines. `parameters` is the module's own frozen dataclass, opaque to callers."""
+
+    def parameters(
+        self, version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
+    ) -> Any:
+        """The dated table valid at `at`, with a book's overlay on it. BadInput `no_parameters` before the first table."""
+
+    def apply(
+        self, account: Account, market: Market, event: Event, parameters: Any, at: int
+    ) -> tuple[Account, Market]:
+        """The account (and indices) after a fill, transfer, funding, interest …; BadInput where the venue refuses."""
+
+    def risk(self, account: Account, market: Market, parameters: Any, at: int) -> dict[str, Risk[Any]]:
+        """The seven sums of every pool."""
+
+    def quantities(self, account: Account, market: Market, parameters: Any, at: int) -> dict[str, Quantities]:
+        """Every number of mission §1 that the rule has, per pool."""
+
+    def is_liquidatable(self, account: Account, pool: str, market: Market, parameters: Any, at: int) -> bool:
+        """The venue's own arithmetic and operator, and demand > 0."""
+
+    def liquidation_prices(
+        self, account: Account, market: Market, parameters: Any, at: int
+    ) -> list[LiquidationPrice]:
+        """Per pool and market; `exact` is the nearest price on the grid at which `is_liquidatable` is true."""
+
+    def plan_liquidation(self, account: Account, pool: str, market: Market, parameters: Any, at: int) -> Plan:
+        """One step: what may or must be closed now, at what price, who gets what; or why not."""
+
+    def explain(self, account: Account, market: Market, parameters: Any, at: int) -> Node:
+        """The tree behind the account's headroom."""
+
+    def lower(self, account: Account, market: Market, parameters: Any) -> Legs:
+        """Legs, factors and allowance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """A registered rule set: a module at a version, with the facts that generic code needs about it."""
+
+    name: str  # "aave/3.6"
+    version: str
+    venue: str  # prices are filed under it
+    family: Literal["derivatives", "lending", "broker"]
+    price_kind: str  # what an untyped price in a file means
+    risk_scale: int  # decimals of an integer Risk; 0 for Decimal
+    borders: tuple[Border, ...]
+    module: RuleModule
+    unverified: tuple[str, ...] = ()  # what no venue number has confirmed
