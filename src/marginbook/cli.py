@@ -1,0 +1,371 @@
+"""The command line. Each command imports only what it needs, so that a small `check` starts quickly.
+
+Exit codes: 0 fine · 1 bad data, a price missing or stale, or undecided · 2 usage · 3 an account in call ·
+4 an account liquidatable or bankrupt; the highest wins.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from marginbook.connectors.books import BookFile
+    from marginbook.engine.evaluate import Report
+
+app = typer.Typer(
+    name="marginbook",
+    help="Exact margin, margin calls and liquidation for leveraged accounts on every kind of venue.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Files = Annotated[list[Path], typer.Argument(help="Book files or folders: TOML, JSON, CSV, Parquet, ccxt or Binance JSON.")]
+Prices = Annotated[list[Path] | None, typer.Option("--prices", help="Prices in a file of their own; may repeat.")]
+At = Annotated[
+    str | None, typer.Option("--at", metavar="TIME", help="Evaluate at this time; default: the time of the prices.")
+]
+
+FINE, BAD_DATA, USAGE, IN_CALL, LIQUIDATABLE = 0, 1, 2, 3, 4
+
+
+def main() -> None:
+    """Entry point of the `marginbook` command."""
+    from marginbook.domain.errors import BadInput
+
+    try:
+        app()
+    except BadInput as bad:
+        _complain(str(bad.problem))
+        sys.exit(BAD_DATA)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(BAD_DATA)
+
+
+@app.command()
+def check(
+    files: Files,
+    prices: Prices = None,
+    at: At = None,
+    currency: Annotated[str | None, typer.Option(help="Totals in this currency; needs [prices] rates.")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option("--fail-on", metavar="ZONE", help="Exit with at least 3 if an account is in this zone or a worse one.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Every margin number of every account, its zone, distances, liquidation prices and remedies."""
+    from marginbook.domain.zones import Zone
+
+    threshold = _zone(fail_on) if fail_on else None
+    book = _load(files, prices)
+    reports = list(_progress(_evaluate(book, at, currency), len(book.accounts) + len(book.rejected), "accounts"))
+    if json_:
+        from marginbook.engine.answers import problem_json, reports_json
+
+        answer = reports_json(reports)
+        answer["warnings"] = list(book.warnings)
+        answer["errors"] = [problem_json(problem) for problem in book.problems]
+        _print_json(answer)
+    else:
+        from marginbook.render import check_table
+
+        check_table(reports, book.warnings, book.problems)
+    code = BAD_DATA if book.problems or not reports else FINE
+    for report in reports:
+        zone = report.zone
+        if report.error or zone is None or zone is Zone.UNDECIDED or report.stale:
+            code = max(code, BAD_DATA)
+        if zone is Zone.CALL:
+            code = max(code, IN_CALL)
+        if zone in (Zone.LIQUIDATION, Zone.BANKRUPT):
+            code = LIQUIDATABLE
+        if threshold is not None and zone is not None and Zone.UNDECIDED is not zone >= threshold:
+            code = max(code, IN_CALL)
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="A book file or folder.")],
+    account: Annotated[str, typer.Argument(help="Account id.")],
+    prices: Prices = None,
+    at: At = None,
+    json_: Json = False,
+) -> None:
+    """The tree behind an account's numbers: each term with its formula, inputs and source."""
+    from marginbook.connectors.books import market_of
+    from marginbook.domain.errors import BadInput
+    from marginbook.engine.answers import node_json
+    from marginbook.engine.evaluate import parameters_source
+    from marginbook.venues.registry import rule_set
+
+    book = _load([file], prices)
+    moment = _moment(at, book)
+    for rejected in book.rejected:
+        if rejected.id == account:
+            raise BadInput(*_fields(rejected.problem))
+    found = [a for a in book.accounts if a.id == account]
+    if not found:
+        known = ", ".join(a.id for a in book.accounts[:10])
+        raise BadInput("unknown_account", str(file), account, f"one of {known}")
+    rules = rule_set(found[0].rules)
+    parameters = parameters_source(book.overlays, moment)(found[0])
+    node = rules.module.explain(found[0], market_of(book), parameters, moment)
+    if json_:
+        _print_json(node_json(node))
+    else:
+        from marginbook.render import explain_tree
+
+        explain_tree(account, node)
+
+
+@app.command()
+def conform(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of numeric cases.")], json_: Json = False
+) -> None:
+    """Run someone else's numbers through the rule sets; exit 1 if any failed."""
+    from marginbook.testing.conformance import conform as run
+
+    answer = run(paths)
+    if json_:
+        _print_json(answer)
+    else:
+        from marginbook.render import conform_table
+
+        conform_table(answer)
+    raise typer.Exit(BAD_DATA if answer["failures"] else FINE)
+
+
+@app.command()
+def replay(
+    book: Annotated[Path, typer.Argument(help="A book file or folder.")],
+    prices: Annotated[Path, typer.Argument(help="A price history, CSV or Parquet.")],
+    events: Annotated[Path | None, typer.Option(help="Account events, JSON lines.")] = None,
+    json_: Json = False,
+) -> None:
+    """Run a book through a price history: every zone change at its tick, and where everybody ends."""
+    from marginbook.engine.replay import replay as run
+
+    _exists(prices)
+    if events:
+        _exists(events)
+    loaded = _load([book], None)
+    answer = run(loaded, prices, events, progress=_ticker("frames") if not json_ else None)
+    if json_:
+        _print_json(answer)
+    else:
+        from marginbook.render import replay_table
+
+        replay_table(answer)
+    if answer["problems"]:
+        raise typer.Exit(BAD_DATA)
+
+
+@app.command()
+def stress(
+    book: Annotated[list[Path], typer.Argument(help="Book files or folders.")],
+    prices: Prices = None,
+    shock: Annotated[
+        list[str] | None, typer.Option("--shock", metavar="ETH=-20%", help="A price move; may repeat; `all` moves every non-stable price.")
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="Move exactly what is named, not what is derived from it.")] = False,
+    at: At = None,
+    json_: Json = False,
+) -> None:
+    """What a price move does to a book: zones, notional and bad debt before and after."""
+    from marginbook.connectors.books import market_of
+    from marginbook.engine.evaluate import parameters_source
+    from marginbook.simulate.stress import stress as run
+
+    if not shock:
+        raise typer.BadParameter("give at least one --shock, for example --shock ETH=-20%")
+    loaded = _load(book, prices)
+    moment = _moment(at, loaded)
+    parameters_of = parameters_source(loaded.overlays, moment)
+    answer = run(loaded.accounts, market_of(loaded), parameters_of, shock, moment, only=only)
+    _append_problems(answer, loaded)
+    if json_:
+        _print_json(answer)
+    else:
+        from marginbook.render import stress_table
+
+        stress_table(answer)
+    if answer["errors"]:
+        raise typer.Exit(BAD_DATA)
+
+
+@app.command()
+def serve(
+    book: Annotated[list[Path] | None, typer.Argument(help="Book files or folders.")] = None,
+    prices: Prices = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Replay a stress scenario over a generated book.")] = False,
+    database: Annotated[
+        str | None, typer.Option(help="Event log, for example sqlite:///book.sqlite; default: a temporary one.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Beyond loopback a token is required.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8787,
+) -> None:
+    """The live engine with its API and dashboard."""
+    from marginbook.service.run import run_service
+
+    if not book and not demo:
+        raise typer.BadParameter("give a book, or --demo")
+    for path in [*(book or []), *(prices or [])]:
+        _exists(path)
+    run_service(book_paths=book or [], prices=prices or [], demo=demo, database=database, host=host, port=port)
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run; default: all.")] = None,
+    accounts: Annotated[int, typer.Option(min=100, help="Size of the synthetic book.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    json_: Json = False,
+) -> None:
+    """Measure: ratios within one run against a named baseline and a physical limit."""
+    from marginbook.benchmarks import run
+
+    answer = run(names or [], accounts=accounts, seed=seed)
+    if json_:
+        _print_json(answer)
+    else:
+        from marginbook.render import bench_table
+
+        bench_table(answer)
+
+
+@app.command()
+def venues(json_: Json = False) -> None:
+    """What is supported, and verified by what."""
+    from marginbook.render import venues_table
+    from marginbook.venues.matrix import support_matrix
+
+    rows = support_matrix()
+    if json_:
+        _print_json({"rules": rows})
+    else:
+        venues_table(rows)
+
+
+@app.command()
+def new(rules: Annotated[str, typer.Argument(help="A rule set, for example binance/usdm.")]) -> None:
+    """Print a commented book to start from."""
+    from marginbook.connectors.schema import new_book
+
+    typer.echo(new_book(rules), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a book file."""
+    from marginbook.connectors.schema import json_schema
+
+    _print_json(json_schema())
+
+
+def _load(files: "Sequence[Path]", prices: "Sequence[Path] | None") -> "BookFile":
+    from marginbook.connectors.books import load_book
+
+    for path in [*files, *(prices or [])]:
+        _exists(path)
+    return load_book(files, prices or [])
+
+
+def _exists(path: Path) -> None:
+    if not path.exists():
+        raise typer.BadParameter(f"{path} does not exist")
+
+
+def _moment(at: str | None, book: "BookFile") -> int:
+    """--at, else the time of the prices, else now: the only clock of the command line."""
+    from marginbook.units import parse_time
+
+    if at is not None:
+        try:
+            return parse_time(at)
+        except ValueError as bad:
+            raise typer.BadParameter(str(bad)) from None
+    if book.as_of is not None:
+        return book.as_of
+    import time
+
+    return time.time_ns() // 1000
+
+
+def _evaluate(book: "BookFile", at: str | None, currency: str | None) -> "Iterator[Report]":
+    from marginbook.connectors.books import market_of
+    from marginbook.engine.evaluate import Report, evaluate, parameters_source
+
+    moment = _moment(at, book)
+    market = market_of(book)
+    parameters_of = parameters_source(book.overlays, moment)
+    for account in book.accounts:
+        yield evaluate(account, market, parameters_of, moment, currency=currency)
+    for rejected in book.rejected:
+        venue = rejected.rules.partition("/")[0]
+        yield Report(account=rejected.id, venue=venue, rules=rejected.rules, error=rejected.problem)
+
+
+def _append_problems(answer: dict[str, Any], book: "BookFile") -> None:
+    from marginbook.engine.answers import problem_json
+
+    answer.setdefault("errors", [])
+    answer["errors"] += [problem_json(p) for p in book.problems] + [problem_json(r.problem) for r in book.rejected]
+
+
+def _zone(name: str) -> "Any":
+    from marginbook.domain.zones import Zone
+
+    try:
+        return Zone[name.upper()]
+    except KeyError:
+        raise typer.BadParameter(f"{name!r} is not a zone: safe, warning, call, liquidation, bankrupt") from None
+
+
+def _fields(problem: Any) -> tuple[str, str, str, str]:
+    return problem.code, problem.place, problem.value, problem.expected
+
+
+def _progress(items: "Iterable[Any]", total: int, what: str) -> "Iterable[Any]":
+    """A progress bar on a terminal for long work; nothing otherwise."""
+    if total < 2_000 or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, total=total, console=Console(stderr=True))
+
+
+def _ticker(what: str) -> "Any":
+    """A progress callback for work of unknown length; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=None)
+    bar.start()
+
+    def tick(done: int, total: int | None) -> None:
+        bar.update(task, completed=done, total=total)
+        if total is not None and done >= total:
+            bar.stop()
+
+    return tick
+
+
+def _print_json(answer: Any) -> None:
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"marginbook: {text}", err=True)

@@ -1,0 +1,273 @@
+"""An account in, every number out: the one function behind `check`, the dashboard, alerts and tests.
+
+    evaluate(account, market, parameters, at) -> Report
+
+Money of an account is the sum over its pools; ratios, zone and distance are those of its worst pool. A bad input is an
+`error` cell, never an exception, so one bad account does not stop a book.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput, Problem
+from marginbook.domain.market import Market
+from marginbook.domain.risk import LiquidationPrice, Quantities
+from marginbook.domain.zones import Zone
+from marginbook.exact import in_exact_context
+from marginbook.margin_calls.distance import Distances, distances
+from marginbook.margin_calls.remedies import Remedy, remedies
+from marginbook.margin_calls.zones import Borders, zone_of_pool
+from marginbook.venues.registry import rule_set
+from marginbook.venues.rules import RuleSet
+
+MONEY = (
+    "wallet_balance",
+    "unrealized_pnl",
+    "collateral_value",
+    "debt_value",
+    "margin_balance",
+    "account_equity",
+    "initial_margin",
+    "maintenance_margin",
+    "margin_used",
+    "free_margin",
+    "withdrawable",
+    "borrowable",
+    "headroom",
+    "notional",
+)
+"""Quantities that add up over pools."""
+RATIOS = ("effective_leverage", "margin_level", "health_factor", "ltv", "collateral_ratio", "bankruptcy_price")
+"""Quantities that an account takes from its worst pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolReport:
+    """One pool of a report."""
+
+    pool: str
+    zone: Zone
+    quantities: Quantities
+    distances: Distances
+    liquidation_prices: tuple[LiquidationPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """The venue's printed figure beside ours."""
+
+    quantity: str
+    venue: Decimal
+    ours: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """venue − ours."""
+        return None if self.ours is None else self.venue - self.ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that is known of one account at one time."""
+
+    account: str
+    venue: str
+    rules: str
+    at: int | None = None  # [µs UTC]
+    parameters_as_of: int | None = None  # [µs UTC]
+    prices_as_of: int | None = None  # [µs UTC]
+    zone: Zone | None = None
+    currency: str | None = None
+    money: Mapping[str, Decimal] = field(default_factory=dict)
+    worst: PoolReport | None = None
+    pools: tuple[PoolReport, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    reconciliation: tuple[Reconciliation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()  # markets whose price is older than its max_age
+    evidence: str | None = None
+    error: Problem | None = None
+
+
+def parameters_source(
+    overlays: Mapping[str, Mapping[str, Mapping[str, Any]]], at: int
+) -> Callable[[Account], Any]:
+    """A function from account to its parameter table at `at`; each table is built once.
+
+    `overlays` are a book's `[parameters.<name>.<market>]` tables by name.
+    """
+    built: dict[tuple[str, str | None, str | None], Any] = {}
+
+    def parameters_of(account: Account) -> Any:
+        key = (account.rules, account.parameters, account.network)
+        if key not in built:
+            rules = rule_set(account.rules)
+            overlay = None
+            if account.parameters is not None:
+                if account.parameters not in overlays:
+                    raise BadInput(
+                        "unknown_parameters",
+                        f"account {account.id}.parameters",
+                        account.parameters,
+                        "one of " + (", ".join(sorted(overlays)) or "no tables: the book has none"),
+                    )
+                overlay = overlays[account.parameters]
+            built[key] = rules.module.parameters(rules.version, at, overlay, account.network)
+        return built[key]
+
+    return parameters_of
+
+
+@in_exact_context
+def evaluate(
+    account: Account,
+    market: Market,
+    parameters_of: Callable[[Account], Any],
+    at: int,
+    *,
+    currency: str | None = None,
+    borders: Borders | None = None,
+    with_remedies: bool = True,
+) -> Report:
+    """Every quantity, the zone, distances, liquidation prices and remedies of `account` at `at` [µs UTC].
+
+    `currency` asks for totals in that currency, which needs `market.rates`. `borders` replaces the default zone borders.
+    """
+    try:
+        rules = rule_set(account.rules)
+        parameters = parameters_of(account)
+        return _report(rules, account, market, parameters, at, currency, borders, with_remedies)
+    except BadInput as bad:
+        return Report(account=account.id, venue=account.venue, rules=account.rules, at=at, error=bad.problem)
+
+
+def _report(
+    rules: RuleSet,
+    account: Account,
+    market: Market,
+    parameters: Any,
+    at: int,
+    currency: str | None,
+    borders: Borders | None,
+    with_remedies: bool,
+) -> Report:
+    module = rules.module
+    risks = module.risk(account, market, parameters, at)
+    quantities = module.quantities(account, market, parameters, at)
+    prices = module.liquidation_prices(account, market, parameters, at)
+    pools = []
+    for pool in quantities:
+        zone = zone_of_pool(rules, account, pool, market, parameters, at, risk=risks[pool], borders=borders)
+        pools.append(
+            PoolReport(
+                pool=pool,
+                zone=zone,
+                quantities=quantities[pool],
+                distances=distances(rules, account, pool, market, parameters, at),
+                liquidation_prices=tuple(price for price in prices if price.pool == pool),
+            )
+        )
+    worst = max(pools, key=_danger) if pools else None
+    warnings = list(getattr(parameters, "warnings", ()))
+    target, money = _totals(account, pools, market, currency, warnings)
+    return Report(
+        account=account.id,
+        venue=rules.venue,
+        rules=account.rules,
+        at=at,
+        parameters_as_of=getattr(parameters, "as_of", None),
+        prices_as_of=_prices_as_of(account, market, rules),
+        zone=worst.zone if worst else Zone.SAFE,
+        currency=target,
+        money=money,
+        worst=worst,
+        pools=tuple(pools),
+        remedies=tuple(remedies(rules, account, market, parameters, at))
+        if with_remedies and worst and worst.zone > Zone.SAFE
+        else (),
+        reconciliation=tuple(_reconcile(account, money, worst, pools)),
+        warnings=tuple(warnings),
+        evidence="; ".join(rules.unverified) or None,
+    )
+
+
+def _danger(pool: PoolReport) -> tuple[int, Decimal]:
+    nearest = min((d for d in (pool.distances.down, pool.distances.up) if d is not None), default=Decimal("Infinity"))
+    return (pool.zone, -nearest)
+
+
+def _totals(
+    account: Account, pools: list[PoolReport], market: Market, currency: str | None, warnings: list[str]
+) -> tuple[str | None, dict[str, Decimal]]:
+    """Sums over pools in one currency; where a rate is missing, no total rather than a silent 1."""
+    currencies = list(dict.fromkeys(pool.quantities.currency for pool in pools))
+    if not currencies:
+        return currency, {}
+    target = currency or (currencies[0] if len(currencies) == 1 else "USD")
+    if currency is None and len(currencies) > 1 and not all(c == target or c in market.rates for c in currencies):
+        warnings.append(f"pools in {', '.join(currencies)}: totals need [prices] rates for each of them")
+        return None, {}
+    money: dict[str, Decimal] = {}
+    for pool in pools:
+        rate = _rate(pool.quantities.currency, target, market, account)
+        for name in MONEY:
+            value = getattr(pool.quantities, name)
+            if value is not None:
+                money[name] = money.get(name, Decimal(0)) + value * rate
+    return target, money
+
+
+def _rate(source: str, target: str, market: Market, account: Account) -> Decimal:
+    if source == target:
+        return Decimal(1)
+    if target != "USD" or source not in market.rates:
+        raise BadInput("missing_rate", f"account {account.id}", f"no rate from {source} to {target}", "[prices] rates")
+    return market.rates[source]
+
+
+def _prices_as_of(account: Account, market: Market, rules: RuleSet) -> int | None:
+    """Oldest time among the quotes of the account's markets, else the market's own."""
+    names = {p.market for p in account.positions} | {c.asset for c in account.collateral}
+    names |= {d.asset for d in account.debt}
+    times = [
+        quote.time
+        for (venue, name, kind), quote in market.quotes.items()
+        if venue == rules.venue and name in names and kind == rules.price_kind and quote.time is not None
+    ]
+    return min(times, default=market.as_of)
+
+
+_RECONCILED = {f.name for f in fields(Quantities)}
+
+
+def _reconcile(
+    account: Account, money: Mapping[str, Decimal], worst: PoolReport | None, pools: list[PoolReport]
+) -> list[Reconciliation]:
+    rows = [
+        Reconciliation(quantity=name, venue=printed, ours=money.get(name, _ratio(worst, name)))
+        for name, printed in account.reported.items()
+        if name in _RECONCILED
+    ]
+    displayed = {
+        (price.market, price.side): price.price
+        for pool in pools
+        for price in pool.liquidation_prices
+        if price.source == "venue_displayed"
+    }
+    for position in account.positions:
+        if "liquidation_price" in position.reported:
+            ours = displayed.get((position.market, position.side)) or displayed.get((position.market, "both"))
+            name = f"{position.market}.{position.side}.liquidation_price"
+            rows.append(Reconciliation(quantity=name, venue=position.reported["liquidation_price"], ours=ours))
+    return rows
+
+
+def _ratio(worst: PoolReport | None, name: str) -> Decimal | None:
+    if worst is None:
+        return None
+    if name == "margin_ratio":
+        return worst.quantities.margin_ratio.value if worst.quantities.margin_ratio else None
+    return getattr(worst.quantities, name, None)
