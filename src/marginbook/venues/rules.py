@@ -62,4 +62,5 @@ class RuleSet:
     risk_scale: int  # decimals of an integer Risk; 0 for Decimal
     borders: tuple[Border, ...]
     module: RuleModule
+    verified: tuple[str, ...] = ()  # by what: venue figures, real contracts
     unverified: tuple[str, ...] = ()  # what no venue number has confirmed
