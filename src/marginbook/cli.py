@@ -27,7 +27,9 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-Files = Annotated[list[Path], typer.Argument(help="Book files or folders: TOML, JSON, CSV, Parquet, ccxt or Binance JSON.")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Books, files or folders: TOML, JSON, CSV, Parquet, ccxt or Binance JSON.")
+]
 Prices = Annotated[list[Path] | None, typer.Option("--prices", help="Prices in a file of their own; may repeat.")]
 At = Annotated[
     str | None, typer.Option("--at", metavar="TIME", help="Evaluate at this time; default: the time of the prices.")
@@ -57,7 +59,8 @@ def check(
     at: At = None,
     currency: Annotated[str | None, typer.Option(help="Totals in this currency; needs [prices] rates.")] = None,
     fail_on: Annotated[
-        str | None, typer.Option("--fail-on", metavar="ZONE", help="Exit with at least 3 if an account is in this zone or a worse one.")
+        str | None,
+        typer.Option("--fail-on", metavar="ZONE", help="Exit with 3 or more if an account is in this zone or worse."),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -174,9 +177,10 @@ def stress(
     book: Annotated[list[Path], typer.Argument(help="Book files or folders.")],
     prices: Prices = None,
     shock: Annotated[
-        list[str] | None, typer.Option("--shock", metavar="ETH=-20%", help="A price move; may repeat; `all` moves every non-stable price.")
+        list[str] | None,
+        typer.Option("--shock", metavar="ETH=-20%", help="A price move; may repeat; `all` is every non-stable price."),
     ] = None,
-    only: Annotated[bool, typer.Option("--only", help="Move exactly what is named, not what is derived from it.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Move what is named, not what is derived from it.")] = False,
     at: At = None,
     json_: Json = False,
 ) -> None:

@@ -57,7 +57,11 @@ def check_table(reports: Sequence[Report], warnings: Iterable[str], problems: It
         quantities = worst.quantities if worst else None
         ratio = ""
         if quantities and quantities.health_factor is not None:
-            ratio = "health ∞" if quantities.health_factor.is_infinite() else f"health {round_floor(quantities.health_factor, 4)}"
+            ratio = (
+                "health ∞"
+                if quantities.health_factor.is_infinite()
+                else f"health {round_floor(quantities.health_factor, 4)}"
+            )
         elif quantities and quantities.margin_ratio is not None:
             ratio = f"{quantities.margin_ratio.definition}: {round_half_up(quantities.margin_ratio.value * 100, 4)} %"
         prices = [
@@ -140,7 +144,12 @@ def replay_table(answer: dict[str, Any]) -> None:
         table.add_column(name)
     for event in answer["events"][-200:]:
         table.add_row(
-            event["time"], event["account"], event["pool"], zone_text(event["from"]), zone_text(event["to"]), event["cause"]
+            event["time"],
+            event["account"],
+            event["pool"],
+            zone_text(event["from"]),
+            zone_text(event["to"]),
+            event["cause"],
         )
     console = Console()
     if len(answer["events"]) > 200:

@@ -13,13 +13,14 @@ from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.market import Market
+from marginbook.domain.market import Market, Quote
 from marginbook.domain.risk import LiquidationPrice, Quantities
 from marginbook.domain.zones import Zone
 from marginbook.exact import in_exact_context
 from marginbook.margin_calls.distance import Distances, distances
 from marginbook.margin_calls.remedies import Remedy, remedies
 from marginbook.margin_calls.zones import Borders, zone_of_pool
+from marginbook.units import format_time
 from marginbook.venues.registry import rule_set
 from marginbook.venues.rules import RuleSet
 
@@ -92,9 +93,7 @@ class Report:
     error: Problem | None = None
 
 
-def parameters_source(
-    overlays: Mapping[str, Mapping[str, Mapping[str, Any]]], at: int
-) -> Callable[[Account], Any]:
+def parameters_source(overlays: Mapping[str, Mapping[str, Mapping[str, Any]]], at: int) -> Callable[[Account], Any]:
     """A function from account to its parameter table at `at`; each table is built once.
 
     `overlays` are a book's `[parameters.<name>.<market>]` tables by name.
@@ -134,7 +133,7 @@ def evaluate(
 ) -> Report:
     """Every quantity, the zone, distances, liquidation prices and remedies of `account` at `at` [µs UTC].
 
-    `currency` asks for totals in that currency, which needs `market.rates`. `borders` replaces the default zone borders.
+    `currency` asks for totals in that currency, which needs `market.rates`; `borders` replaces the default ones.
     """
     try:
         rules = rule_set(account.rules)
@@ -171,7 +170,11 @@ def _report(
             )
         )
     worst = max(pools, key=_danger) if pools else None
-    warnings = list(getattr(parameters, "warnings", ()))
+    quotes = _quotes(account, market, rules)
+    stale = tuple(name for name, quote in quotes.items() if _is_stale(quote, at))
+    warnings = [*getattr(parameters, "warnings", ())]
+    warnings += [f"price of {name} is stale: from {format_time(quotes[name].time or 0)}" for name in stale]
+    warnings += [f"price_substituted: {name}" for name, quote in quotes.items() if quote.substituted]
     target, money = _totals(account, pools, market, currency, warnings)
     return Report(
         account=account.id,
@@ -179,7 +182,7 @@ def _report(
         rules=account.rules,
         at=at,
         parameters_as_of=getattr(parameters, "as_of", None),
-        prices_as_of=_prices_as_of(account, market, rules),
+        prices_as_of=min((q.time for q in quotes.values() if q.time is not None), default=market.as_of),
         zone=worst.zone if worst else Zone.SAFE,
         currency=target,
         money=money,
@@ -190,6 +193,7 @@ def _report(
         else (),
         reconciliation=tuple(_reconcile(account, money, worst, pools)),
         warnings=tuple(warnings),
+        stale=stale,
         evidence="; ".join(rules.unverified) or None,
     )
 
@@ -228,16 +232,16 @@ def _rate(source: str, target: str, market: Market, account: Account) -> Decimal
     return market.rates[source]
 
 
-def _prices_as_of(account: Account, market: Market, rules: RuleSet) -> int | None:
-    """Oldest time among the quotes of the account's markets, else the market's own."""
+def _quotes(account: Account, market: Market, rules: RuleSet) -> dict[str, Quote]:
+    """The quotes that the account's holdings are valued at, by market."""
     names = {p.market for p in account.positions} | {c.asset for c in account.collateral}
     names |= {d.asset for d in account.debt}
-    times = [
-        quote.time
-        for (venue, name, kind), quote in market.quotes.items()
-        if venue == rules.venue and name in names and kind == rules.price_kind and quote.time is not None
-    ]
-    return min(times, default=market.as_of)
+    keys = {name: (rules.venue, name, rules.price_kind) for name in sorted(names)}
+    return {name: market.quotes[key] for name, key in keys.items() if key in market.quotes}
+
+
+def _is_stale(quote: Quote, at: int) -> bool:
+    return quote.time is not None and quote.max_age is not None and at - quote.time > quote.max_age
 
 
 _RECONCILED = {f.name for f in fields(Quantities)}
