@@ -139,6 +139,17 @@ class ParameterChange:
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction:
+    """A person's decision: `acknowledge` a call, or `release` the liquidations that the brake holds."""
+
+    stamp: Stamp
+    kind: Literal["acknowledge", "release"]
+    by: str
+    account: str | None = None
+    pool: str | None = None
+
+
 Event = (
     PriceFrame
     | AccountSnapshot
@@ -150,6 +161,7 @@ Event = (
     | Setting
     | IndexUpdate
     | ParameterChange
+    | OperatorAction
 )
 
 

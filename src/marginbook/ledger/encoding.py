@@ -1,0 +1,349 @@
+"""Bytes for batches of events, versioned by their first byte.
+
+    batch    version u8 · length u32 · strings (JSON list; a price key is a list of three) · runs
+    run      kind u8 · count u32 · body            events of one type that follow each other
+    body     JSON (kind 0): length u32 · JSON list of records; packed (others): one column after the other
+    column   string: u32 index into strings; integer: i64; decimal: i64 coefficients, then i8 exponents
+
+Frequent, flat events are packed; rare ones (whole accounts, parameters) are JSON. A decimal keeps its exponent, so what
+is read back is what was written, digit for digit; one that does not fit 64 bits is an index to its text (exponent 127).
+"""
+
+import json
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from marginbook.domain.errors import BadInput
+from marginbook.domain.events import (
+    AccountClosed,
+    Event,
+    Fill,
+    IndexUpdate,
+    LendingAction,
+    OrderChange,
+    PriceFrame,
+    Setting,
+    Stamp,
+    Transfer,
+)
+from marginbook.exact import CONTEXT
+from marginbook.ledger.records import from_plain, to_plain
+
+VERSION = 1
+_JSON, _FRAMES = 0, 1
+_NONE = 0xFFFFFFFF
+_TEXT = 127  # exponent that marks a decimal written as text
+_HEAD = struct.Struct("<BI")
+
+Columns = tuple[tuple[str, str], ...]
+PACKED: dict[int, tuple[type[Any], Columns]] = {
+    2: (
+        Fill,
+        (
+            ("account", "string"),
+            ("market", "string"),
+            ("side", "string"),
+            ("quantity", "decimal"),
+            ("price", "decimal"),
+            ("fee", "decimal"),
+            ("kind", "string"),
+            ("position_side", "string"),
+            ("leverage", "decimal"),
+            ("mode", "string"),
+            ("order_id", "string"),
+        ),
+    ),
+    3: (
+        Transfer,
+        (
+            ("account", "string"),
+            ("kind", "string"),
+            ("asset", "string"),
+            ("amount", "decimal"),
+            ("pool", "string"),
+            ("to_pool", "string"),
+        ),
+    ),
+    4: (
+        OrderChange,
+        (
+            ("account", "string"),
+            ("order_id", "string"),
+            ("market", "string"),
+            ("side", "string"),
+            ("quantity", "decimal"),
+            ("price", "decimal"),
+            ("position_side", "string"),
+            ("reduce_only", "flag"),
+        ),
+    ),
+    5: (
+        LendingAction,
+        (
+            ("account", "string"),
+            ("kind", "string"),
+            ("asset", "string"),
+            ("amount", "decimal"),
+            ("collateral_asset", "string"),
+        ),
+    ),
+    6: (Setting, (("account", "string"), ("kind", "string"), ("market", "string"), ("value", "string"))),
+    7: (
+        IndexUpdate,
+        (("venue", "string"), ("asset", "string"), ("kind", "string"), ("value", "decimal"), ("rate", "decimal")),
+    ),
+    8: (AccountClosed, (("account", "string"),)),
+}
+"""Kind -> event type and its columns after the stamp. A number once given never changes its meaning: a new layout is a
+new kind."""
+
+_KIND_OF: dict[type, int] = {PriceFrame: _FRAMES, **{event: kind for kind, (event, _) in PACKED.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Events of one packed type, as columns; strings are indices into `strings`."""
+
+    event: type[Any]
+    count: int
+    strings: list[str]
+    columns: dict[str, Any]  # array of u32 or i64; (i64 coefficients, i8 exponents) for decimals
+
+
+def encode_event(event: Event) -> bytes:
+    """One event: a batch of one.
+
+    >>> from marginbook.domain.events import Stamp
+    >>> event = AccountClosed(stamp=Stamp(source="s", source_sequence=1, time=2), account="a")
+    >>> decode_event(encode_event(event)) == event
+    True
+    """
+    return encode_batch((event,))
+
+
+def decode_event(blob: bytes) -> Event:
+    """The only event of a batch of one."""
+    (event,) = decode_batch(blob)
+    return event
+
+
+def encode_batch(events: Iterable[Event]) -> bytes:
+    """All events, in order."""
+    table = _Strings()
+    runs = []
+    for kind, group in groupby(events, key=lambda event: _KIND_OF.get(type(event), _JSON)):
+        members: list[Any] = list(group)
+        runs.append(_HEAD.pack(kind, len(members)))
+        if kind == _JSON:
+            text = json.dumps([to_plain(event, Event) for event in members], separators=(",", ":")).encode()
+            runs.append(struct.pack("<I", len(text)) + text)
+        else:
+            runs.append(_stamps(members, table))
+            runs.append(_pack_frames(members, table) if kind == _FRAMES else _pack(members, PACKED[kind][1], table))
+    strings = json.dumps(table.texts, separators=(",", ":")).encode()
+    return _HEAD.pack(VERSION, len(strings)) + strings + b"".join(runs)
+
+
+def decode_batch(blob: bytes) -> list[Event]:
+    """The events of a batch. BadInput `unknown_encoding` or `bad_record` where the bytes are none of ours."""
+    events: list[Event] = []
+    for run in decode_runs(blob):
+        events.extend(run if isinstance(run, list) else run_events(run))
+    return events
+
+
+def decode_runs(blob: bytes) -> Iterator[Run | list[Event]]:
+    """The batch as runs of columns, or as events where they were JSON or frames; in order."""
+    try:
+        yield from _runs(blob)
+    except (struct.error, IndexError, KeyError, ValueError, EOFError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput("bad_record", "batch", f"{len(blob)} bytes", f"a whole batch ({error})") from error
+
+
+def checksum(blob: bytes) -> int:
+    """CRC-32 of a batch."""
+    return zlib.crc32(blob)
+
+
+def _runs(blob: bytes) -> Iterator[Run | list[Event]]:
+    version, length = _HEAD.unpack_from(blob, 0)
+    if version != VERSION:
+        raise BadInput("unknown_encoding", "batch", version, f"version {VERSION}")
+    reader = _Reader(blob, _HEAD.size + length)
+    strings: list[str] = json.loads(blob[_HEAD.size : reader.offset])
+    while reader.offset < len(blob):
+        kind, count = _HEAD.unpack_from(blob, reader.offset)
+        reader.offset += _HEAD.size
+        if kind == _JSON:
+            yield [from_plain(record, Event) for record in json.loads(reader.sized())]
+        elif kind == _FRAMES:
+            yield _read_frames(reader, count, strings)
+        else:
+            event, columns = PACKED[kind]
+            read: dict[str, Any] = {"source": reader.column("I", count), "source_sequence": reader.column("q", count)}
+            read["time"] = reader.column("q", count)
+            for name, form in columns:
+                read[name] = reader.decimals(count) if form == "decimal" else reader.column("I", count)
+            yield Run(event, count, strings, read)
+
+
+def run_events(run: Run) -> list[Event]:
+    """The events that a run of columns stands for."""
+    kind = _KIND_OF[run.event]
+    stamps = _read_stamps(run.columns, run.strings)
+    columns: list[Sequence[Any]] = [stamps]
+    names = ["stamp"]
+    for name, form in PACKED[kind][1]:
+        raw = run.columns[name]
+        names.append(name)
+        if form == "string":
+            columns.append([None if index == _NONE else run.strings[index] for index in raw])
+        elif form == "flag":
+            columns.append([bool(flag) for flag in raw])
+        else:
+            columns.append(decimals_of(raw, run.strings))
+    make = run.event
+    return [make(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def decimals_of(column: tuple[Sequence[int], Sequence[int]], strings: list[str]) -> list[Decimal | None]:
+    """The decimals of a column, digit for digit."""
+    values: list[Decimal | None] = []
+    for coefficient, exponent in zip(*column, strict=True):
+        if exponent == _TEXT:
+            values.append(None if coefficient < 0 else Decimal(strings[coefficient]))
+        else:
+            values.append(Decimal(coefficient).scaleb(exponent, CONTEXT))
+    return values
+
+
+class _Strings:
+    """Strings and price keys of a batch, each once."""
+
+    def __init__(self) -> None:
+        self.texts: list[str | tuple[str, str, str]] = []
+        self.index: dict[str | tuple[str, str, str], int] = {}
+
+    def __call__(self, text: str | tuple[str, str, str] | None) -> int:
+        if text is None:
+            return _NONE
+        found = self.index.get(text)
+        if found is None:
+            found = self.index[text] = len(self.texts)
+            self.texts.append(text)
+        return found
+
+    def decimal(self, value: Decimal | None) -> tuple[int, int]:
+        """(coefficient, exponent), or an index to the text and 127; −1 and 127 for None."""
+        if value is None:
+            return -1, _TEXT
+        text = str(value)
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction
+        if len(digits) < 19 and len(fraction) < 127 and digits.lstrip("-").isdigit():
+            coefficient = int(digits)
+            if coefficient or text[0] != "-":
+                return coefficient, -len(fraction)
+        return self(text), _TEXT
+
+
+class _Reader:
+    """Reads columns one after the other; the bytes are little-endian wherever they were written."""
+
+    def __init__(self, blob: bytes, offset: int) -> None:
+        self.blob = blob
+        self.offset = offset
+
+    def column(self, code: str, count: int) -> "array[int]":
+        values: array[int] = array(code)
+        end = self.offset + count * values.itemsize
+        if end > len(self.blob):
+            raise EOFError("the batch ends inside a column")
+        values.frombytes(self.blob[self.offset : end])
+        self.offset = end
+        if sys.byteorder == "big":
+            values.byteswap()
+        return values
+
+    def decimals(self, count: int) -> "tuple[array[int], array[int]]":
+        coefficients = self.column("q", count)
+        return coefficients, self.column("b", count)
+
+    def sized(self) -> bytes:
+        (length,) = struct.unpack_from("<I", self.blob, self.offset)
+        self.offset += 4 + length
+        return self.blob[self.offset - length : self.offset]
+
+
+def _bytes(code: str, values: Iterable[int]) -> bytes:
+    column = array(code, values)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column.tobytes()
+
+
+def _decimal_bytes(values: Iterable[Decimal | None], split: Callable[[Decimal | None], tuple[int, int]]) -> bytes:
+    pairs = [split(value) for value in values]
+    return _bytes("q", (pair[0] for pair in pairs)) + _bytes("b", (pair[1] for pair in pairs))
+
+
+def _stamps(events: Sequence[Any], table: _Strings) -> bytes:
+    stamps = [event.stamp for event in events]
+    return (
+        _bytes("I", (table(stamp.source) for stamp in stamps))
+        + _bytes("q", (stamp.source_sequence for stamp in stamps))
+        + _bytes("q", (stamp.time for stamp in stamps))
+    )
+
+
+def _read_stamps(columns: dict[str, Any], strings: list[str]) -> list[Stamp]:
+    return [
+        Stamp(source=strings[source], source_sequence=sequence, time=time)
+        for source, sequence, time in zip(columns["source"], columns["source_sequence"], columns["time"], strict=True)
+    ]
+
+
+def _pack(events: Sequence[Any], columns: Columns, table: _Strings) -> bytes:
+    parts = []
+    for name, form in columns:
+        values = [getattr(event, name) for event in events]
+        if form == "decimal":
+            parts.append(_decimal_bytes(values, table.decimal))
+        else:
+            parts.append(_bytes("I", map(table if form == "string" else int, values)))
+    return b"".join(parts)
+
+
+def _pack_frames(frames: Sequence[PriceFrame], table: _Strings) -> bytes:
+    keys = [table(key) for frame in frames for key in frame.prices]
+    prices = [price for frame in frames for price in frame.prices.values()]
+    return (
+        _bytes("I", (len(frame.prices) for frame in frames)) + _bytes("I", keys) + _decimal_bytes(prices, table.decimal)
+    )
+
+
+def _read_frames(reader: _Reader, count: int, strings: list[str]) -> list[Event]:
+    stamps = {
+        name: reader.column(code, count) for name, code in (("source", "I"), ("source_sequence", "q"), ("time", "q"))
+    }
+    sizes = reader.column("I", count)
+    total = sum(sizes)
+    indices = reader.column("I", total)
+    prices = decimals_of(reader.decimals(total), strings)
+    keys = {index: tuple(strings[index]) for index in set(indices)}
+    frames: list[Event] = []
+    start = 0
+    for stamp, size in zip(_read_stamps(stamps, strings), sizes, strict=True):
+        rows = range(start, start + size)
+        frames.append(PriceFrame(stamp=stamp, prices={keys[indices[row]]: prices[row] for row in rows}))  # type: ignore[misc]
+        start += size
+    return frames
