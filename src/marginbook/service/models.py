@@ -1,0 +1,120 @@
+"""Shapes of requests and answers, for validation at the rim and for the OpenAPI document."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from marginbook.service.provider import SORT_KEYS
+
+DECIMAL_TEXT = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
+ZONE_NAMES = ("safe", "warning", "call", "liquidation", "bankrupt", "undecided")
+
+DecimalText = Annotated[str, Field(pattern=DECIMAL_TEXT, description="a decimal number as text")]
+ZoneFilter = Literal["", "safe", "warning", "call", "liquidation", "bankrupt", "undecided"]
+SortKey = Literal["danger", "distance", "notional", "margin_balance", "headroom", "account"]
+assert SortKey.__args__ == SORT_KEYS  # type: ignore[attr-defined]
+
+
+class Strict(BaseModel):
+    """No unknown keys: a misspelt one is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Shock(Strict):
+    """One asset's move: −0.2 is a fall by 20 %."""
+
+    asset: str = Field(min_length=1, max_length=40)
+    move: DecimalText
+
+
+class ShockRequest(Strict):
+    """Any number of moves applied together; `only` moves nothing that is derived from them."""
+
+    shocks: list[Shock] = Field(min_length=1, max_length=50)
+    only: bool = False
+
+
+class WhatIfRequest(Strict):
+    """An event that is evaluated but not applied. `change` is an event as in the events file, without time."""
+
+    account: str = Field(min_length=1, max_length=200)
+    change: dict[str, Any] = Field(min_length=1)
+
+
+class ControlRequest(Strict):
+    """Pause or go on, and how many seconds of the replay pass in one second."""
+
+    paused: bool | None = None
+    speed: DecimalText | None = None
+
+
+class ErrorAnswer(BaseModel):
+    """What was wrong, where, what stood there and what was expected."""
+
+    code: str
+    place: str
+    value: str
+    expected: str
+
+
+class Stamped(BaseModel):
+    """Every answer names the time and sequence it stands on and the rules that made it."""
+
+    model_config = ConfigDict(extra="allow")
+    as_of: str
+    sequence: int
+    rules: list[str]
+
+
+class AccountRow(BaseModel):
+    """One row of the table; money is decimal text in `currency`, ratios are decimal text."""
+
+    model_config = ConfigDict(extra="allow")
+    account: str
+    venue: str
+    rules: str
+    zone: str
+    danger: str
+    notional: str
+
+
+class AccountsPage(Stamped):
+    """One page of the accounts table, sorted and filtered on the server."""
+
+    total: int
+    offset: int
+    rows: list[AccountRow]
+
+
+class AccountAnswer(Stamped):
+    """The row of `check --json`, and the borders that a gauge needs."""
+
+    account: dict[str, Any]
+    gauge: dict[str, Any]
+
+
+class ExplainAnswer(Stamped):
+    """Every number with its formula, its inputs and its source."""
+
+    tree: dict[str, Any]
+
+
+class SubmitAnswer(Stamped):
+    """How many events were logged and applied, and what is wrong with the others."""
+
+    accepted: int
+    problems: list[ErrorAnswer]
+
+
+class LoadAnswer(Stamped):
+    """How many accounts of the file are shown, and what is wrong with the rest of it."""
+
+    accounts: int
+    problems: list[ErrorAnswer]
+
+
+class Health(BaseModel):
+    """Alive, and whether the engine's thread is."""
+
+    status: Literal["ok", "engine_stopped"]

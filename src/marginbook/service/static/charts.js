@@ -1,0 +1,138 @@
+// Charts as SVG: the ladder, the time line, the gauge and the small lines in the cards.
+import { h, s } from "./dom.js";
+import { count, money, percent, timeOfDay } from "./format.js";
+
+const STACK = ["series-a", "series-b", "series-c", "series-d", "series-e", "series-f"];
+
+function niceTop(value) {
+  if (!(value > 0)) return 1;
+  const step = 10 ** Math.floor(Math.log10(value));
+  return [1, 1.5, 2, 3, 4, 5, 7.5, 10].map((m) => m * step).find((m) => m >= value) || value;
+}
+
+function barTop(x, y, width, height, radius) {
+  const r = Math.max(0, Math.min(radius, height, width / 2));
+  return `M${x} ${y + height}V${y + r}q0 ${-r} ${r} ${-r}h${width - 2 * r}q${r} 0 ${r} ${r}v${height - r}z`;
+}
+
+/** Liquidatable notional at each shock, falls to the left and rises to the right of today's price. */
+export function ladderChart(ladder, { cumulative, measure, current, onPick }) {
+  const steps = ladder.steps;
+  const names = [...new Set(steps.flatMap((step) => Object.keys(step.stacks)))].sort();
+  const zero = steps.findIndex((step) => Number(step.move) === 0);
+  const value = (step, name) => Number((measure === "accounts" ? step.stack_accounts : step.stacks)[name] || 0);
+  const bars = steps.map((step, i) => {
+    const inner = i < zero ? steps[i + 1] : i > zero ? steps[i - 1] : null;
+    const parts = names.map((name) => Math.max(0, value(step, name) - (cumulative || !inner ? 0 : value(inner, name))));
+    return { step, parts, total: parts.reduce((a, b) => a + b, 0) };
+  });
+  const width = 720, height = 268, left = 64, right = 10, top = 14, bottom = 34;
+  const peak = niceTop(Math.max(...bars.map((bar) => bar.total)));
+  const slot = (width - left - right) / bars.length;
+  const y = (v) => top + (height - top - bottom) * (1 - v / peak);
+  const show = (v) => (measure === "accounts" ? count(Math.round(v)) : money(v));
+  const nodes = [];
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    nodes.push(s("line", { class: share ? "grid" : "axis", x1: left, x2: width - right, y1: y(peak * share), y2: y(peak * share) }));
+    nodes.push(s("text", { class: "tick", x: left - 8, y: y(peak * share) + 4, "text-anchor": "end" }, show(peak * share)));
+  }
+  bars.forEach((bar, i) => {
+    const x = left + slot * i;
+    const move = Number(bar.step.move);
+    let base = 0;
+    const group = s("g", { class: "bar", tabindex: 0, role: "button", "aria-label": `${percent(move, 0, true)}: ${show(bar.total)}`,
+      onclick: () => onPick(move), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); onPick(move); } } });
+    group.append(s("title", {}, `${percent(move, 0, true)}: ${count(bar.step.accounts)} accounts, ${money(bar.step.notional)} liquidatable in all` +
+      (cumulative ? "" : `; ${show(bar.total)} newly at this step`)));
+    group.append(s("rect", { class: "hit", x, y: top, width: slot, height: height - top - bottom }));
+    const last = bar.parts.reduce((found, part, k) => (part > 0 ? k : found), -1);
+    bar.parts.forEach((part, k) => {
+      if (part <= 0) return;
+      const y0 = y(base + part), tall = Math.max(y(base) - y0, 1);
+      group.append(k === last ? s("path", { class: STACK[k % 6], d: barTop(x + slot * 0.14, y0, slot * 0.72, tall, 3) })
+        : s("rect", { class: STACK[k % 6], x: x + slot * 0.14, y: y0, width: slot * 0.72, height: tall }));
+      base += part;
+    });
+    nodes.push(group);
+    if (i % 2 === zero % 2) nodes.push(s("text", { class: "tick", x: x + slot / 2, y: height - bottom + 18, "text-anchor": "middle" },
+      move === 0 ? "now" : percent(move, 0, true).replace(" ", "")));
+  });
+  if (Number.isFinite(current) && current !== 0 && steps.length > 1) {
+    const first = Number(steps[0].move), end = Number(steps[steps.length - 1].move);
+    const x = left + slot / 2 + ((current - first) / (end - first)) * (slot * (bars.length - 1));
+    if (x >= left && x <= width - right) nodes.push(s("path", { class: "marker", d: `M${x} ${top - 4}V${height - bottom}M${x - 5} ${top - 9}h10l-5 6z` }));
+  }
+  return h("figure", { class: "chart" },
+    s("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Liquidation ladder over price shocks" }, nodes),
+    h("figcaption", { class: "legend" }, names.map((name, k) => h("span", {}, h("i", { class: `swatch ${STACK[k % 6]}` }), name))));
+}
+
+/** Calls and liquidations over time, one bar per interval of the book's own clock. */
+export function timelineChart(events) {
+  const width = 460, height = 128, left = 34, bottom = 20, top = 8, slots = 40;
+  const kinds = ["warning", "call", "liquidation", "bankrupt"];
+  const times = events.map((event) => Date.parse(event.time));
+  const first = Math.min(...times), last = Math.max(...times);
+  const span = Math.max(last - first, 1000);
+  const bins = Array.from({ length: slots }, () => Object.fromEntries(kinds.map((kind) => [kind, 0])));
+  events.forEach((event, i) => {
+    if (kinds.includes(event.to)) bins[Math.min(slots - 1, Math.floor(((times[i] - first) / span) * slots))][event.to] += 1;
+  });
+  const peak = niceTop(Math.max(1, ...bins.map((bin) => kinds.reduce((sum, kind) => sum + bin[kind], 0))));
+  const slot = (width - left - 4) / slots;
+  const y = (v) => top + (height - top - bottom) * (1 - v / peak);
+  const nodes = [0, peak].map((v) => [
+    s("line", { class: v ? "grid" : "axis", x1: left, x2: width - 4, y1: y(v), y2: y(v) }),
+    s("text", { class: "tick", x: left - 6, y: y(v) + 4, "text-anchor": "end" }, count(Math.round(v)))]).flat();
+  bins.forEach((bin, i) => {
+    let base = 0;
+    for (const kind of kinds) {
+      if (!bin[kind]) continue;
+      nodes.push(s("rect", { class: `fill-${kind}`, x: left + slot * i + 1, width: slot - 2, y: y(base + bin[kind]), height: Math.max(1, y(base) - y(base + bin[kind])) }));
+      base += bin[kind];
+    }
+  });
+  nodes.push(s("text", { class: "tick", x: left, y: height - 4 }, timeOfDay(new Date(first).toISOString())));
+  nodes.push(s("text", { class: "tick", x: width - 4, y: height - 4, "text-anchor": "end" }, timeOfDay(new Date(last).toISOString())));
+  return s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${count(events.length)} zone changes over time` }, nodes);
+}
+
+/** A short line of recent values. */
+export function sparkline(values) {
+  const width = 120, height = 26;
+  if (values.length < 2) return s("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  const low = Math.min(...values), high = Math.max(...values), range = high - low || 1;
+  const points = values.map((v, i) => `${((i / (values.length - 1)) * width).toFixed(1)},${(height - 3 - ((v - low) / range) * (height - 6)).toFixed(1)}`);
+  return s("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    s("polyline", { points: points.join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.6, "vector-effect": "non-scaling-stroke" }));
+}
+
+const TURN = (share) => Math.PI * (1 - Math.max(0, Math.min(1, share)));
+
+function arc(from, to, radius, cx, cy) {
+  const [a, b] = [TURN(from), TURN(to)];
+  const point = (angle) => `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy - radius * Math.sin(angle)).toFixed(2)}`;
+  return `M${point(a)}A${radius} ${radius} 0 0 1 ${point(b)}`;
+}
+
+/** How much of the support is used up: demand / support, with the zones' own borders. */
+export function gauge({ danger, warning, call, reading, caption, zone }) {
+  const top = 1.25, cx = 160, cy = 150, radius = 122;
+  const borders = [0, warning / top, call / top, 1 / top, 1];
+  const zones = ["safe", "warning", "call", "liquidation"];
+  const gap = 0.006;
+  const arcs = zones.map((name, i) => s("path", { class: `arc stroke-${name}`, d: arc(borders[i] + (i ? gap : 0), borders[i + 1] - (i < 3 ? gap : 0), radius, cx, cy) }));
+  const marks = [[warning, "warning"], [call, "call"], [1, "liquidation"]].map(([value, name]) => {
+    const angle = TURN(value / top), r = radius + 20;
+    return s("text", { class: "tick", x: cx + r * Math.cos(angle), y: cy - r * Math.sin(angle) + 4, "text-anchor": Math.cos(angle) > 0.2 ? "start" : "middle" },
+      `${Math.round(value * 100)} %`);
+  });
+  const angle = TURN(Math.min(danger, top) / top);
+  const tip = (r, shift = 0) => `${(cx + r * Math.cos(angle + shift)).toFixed(2)} ${(cy - r * Math.sin(angle + shift)).toFixed(2)}`;
+  return s("svg", { class: `gauge zone-${zone}`, viewBox: "0 0 320 196", role: "img", "aria-label": `${reading}, zone ${zone}, ${percent(danger, 1)} of support used` },
+    arcs, marks,
+    s("path", { class: "needle", d: `M${tip(radius - 16)}L${tip(10, 1.5)}L${tip(10, -1.5)}z` }),
+    s("circle", { class: "hub", cx, cy, r: 8 }),
+    s("text", { class: "reading", x: cx, y: cy + 38, "text-anchor": "middle" }, reading),
+    s("text", { class: "caption", x: cx, y: cy - 44, "text-anchor": "middle" }, caption));
+}
