@@ -30,6 +30,8 @@ TIME_MAX = 253_402_300_799_999_999
 A_NUMBER = "a decimal number without unit, such as 62000.5"
 _NOT_FINITE = frozenset({"nan", "snan", "inf", "infinity"})
 _PLAIN_KEY = re.compile(r"[\w/@$%+-]{1,60}\Z", re.ASCII)
+_SHORT_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
+"""What needs no further check."""
 _UNIX_MICROSECONDS = {10: 1_000_000, 13: 1_000, 16: 1}
 
 
@@ -83,6 +85,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def read_decimal(value: Any, place: str, expected: str = A_NUMBER) -> Decimal:
     """Any finite number of at most `NUMBER_MAX`."""
+    if type(value) is str and _SHORT_NUMBER.match(value):
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadInput("wrong_type", place, shown(value), expected)
     try:
