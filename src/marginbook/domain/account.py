@@ -24,6 +24,7 @@ class Position:
     leverage: Decimal | None = None
     mode: MarginMode | None = None  # None: the account's mode
     isolated_wallet: Decimal | None = None  # [settlement currency], beside the cross wallet
+    funding_index_raw: int | None = None  # [quote per base · 10^-18] cumulative funding already in the wallet; None: 0
     reported: Mapping[str, Decimal] = field(default_factory=dict)  # the venue's own printed figures
 
     @property

@@ -1,0 +1,81 @@
+"""One step of a liquidation of contracts.
+
+Resting orders go first; then the position with the largest maintenance margin is reduced. `close_least` is the smallest
+quantity, on the market's step, whose close at the current price with the fee leaves the pool above its requirement;
+where no part is enough, all of it. `price` is the bankruptcy price, at which an insurance fund would take over.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from marginbook.domain.account import Account
+from marginbook.domain.market import Market
+from marginbook.domain.risk import Plan
+from marginbook.exact import ZERO, grid_ceil, grid_floor, in_exact_context, round_ceil
+from marginbook.venues.contracts.model import Contracts, Holding, Pool, price_reader
+from marginbook.venues.contracts.sums import bankruptcy_price, breached, figures, pool_named
+
+HALF = Decimal("0.5")
+
+
+@in_exact_context
+def plan_liquidation(account: Account, pool: str, market: Market, parameters: Contracts, at: int) -> Plan:
+    """The next step for `pool`, or why there is none."""
+    found = pool_named(account, pool, parameters)
+    state = figures(found, market, parameters)
+    if not breached(state.balance, state.demand, parameters.at_equality):
+        return Plan(pool=pool, market="", reason="support covers demand: nothing may be closed")
+    price_of = price_reader(market, parameters)
+
+    def required(holding: Holding) -> Decimal:
+        return holding.maintenance(holding.factor(price_of(holding.position.market)))
+
+    held = [holding for holding in found.holdings if holding.position.quantity > 0]
+    if not held:
+        return Plan(pool=pool, market="", reason="no position to close")
+    largest = max(held, key=required)
+    factor = largest.factor(price_of(largest.position.market))
+    fee_rate = largest.terms.liquidation_fee or ZERO
+
+    def cures(quantity: Decimal) -> bool:
+        after = _closed(found, largest, quantity, factor, fee_rate)
+        state = figures(after, market, parameters)
+        return not breached(state.balance, state.demand, parameters.at_equality)
+
+    whole = largest.position.quantity
+    least = _least(whole, largest.terms.quantity_step, cures)
+    notional = least * largest.terms.contract_size * factor
+    return Plan(
+        pool=pool,
+        market=largest.position.market,
+        close_least=least,
+        close_most=whole,
+        price=bankruptcy_price(found),
+        fee=round_ceil(notional * fee_rate, 8),
+        bad_debt=max(ZERO, -state.balance),
+    )
+
+
+def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fee_rate: Decimal) -> Pool:
+    """The pool after closing `quantity` of one position at `factor`, its fee paid and its orders cancelled."""
+    part = replace(holding.position, quantity=quantity)
+    left = replace(holding.position, quantity=holding.position.quantity - quantity)
+    closed = Holding(part, holding.terms)
+    wallet = pool.wallet + closed.profit(factor) - closed.size * factor * fee_rate
+    holdings = tuple(Holding(left, h.terms) if h is holding else h for h in pool.holdings)
+    return replace(pool, wallet=wallet, holdings=holdings, orders={})
+
+
+def _least(whole: Decimal, step: Decimal, cures: Callable[[Decimal], bool]) -> Decimal:
+    """Smallest multiple of `step` that cures; `whole` where none does (bisection: more closed asks for less)."""
+    if not cures(whole):
+        return whole
+    low, high = ZERO, grid_ceil(whole, step)
+    while high - low > step:
+        middle = grid_floor((low + high) * HALF, step)
+        if cures(min(middle, whole)):
+            high = middle
+        else:
+            low = middle
+    return min(high, whole)

@@ -1,0 +1,127 @@
+"""Contracts as legs for the float64 kernel, with the bound of its error.
+
+A leg's factor is the price (or its inverse): support slope · f, notional size · f, demand by the market's brackets.
+With u = 2^-53, n terms in a pool and gross = Σ |slope · f|: each term carries at most 4u of itself, summing adds n·u of
+the gross, so (n + 8)·2u·gross covers support and demand; constants add (n + 8)·2u of themselves, and a table whose
+printed maintenance amounts jump adds its largest jump per leg, for a notional that float64 puts in the next bracket.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+
+from marginbook.domain.account import Account
+from marginbook.domain.legs import BracketTable as LegTable
+from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.market import Market
+from marginbook.exact import ONE, ZERO, divide, in_exact_context
+from marginbook.venues.brackets import BracketTable
+from marginbook.venues.contracts.model import (
+    FUNDING_DECIMALS,
+    Contracts,
+    Holding,
+    OpenOrders,
+    Pool,
+    initial_margin,
+    pools,
+)
+
+UNIT_ROUNDOFF = 2.0**-53
+FUNDING_TO_RAY = 10 ** (27 - FUNDING_DECIMALS)
+NO_ORDERS = OpenOrders()
+
+
+@in_exact_context
+def lower(account: Account, market: Market, parameters: Contracts) -> Legs:
+    """Every pool as legs. A market has a funding leg from the moment that `market.indices` knows its index."""
+    return Legs(tuple(_lower_pool(pool, market, parameters) for pool in pools(account, parameters).values()))
+
+
+def _lower_pool(pool: Pool, market: Market, parameters: Contracts) -> PoolLegs:
+    orders = dict(pool.orders)
+    legs: list[Leg] = []
+    support, demand, initial = pool.wallet + pool.fixed_support, pool.fixed_demand, ZERO
+    constants = abs(pool.wallet) + abs(pool.fixed_support) + pool.fixed_demand
+    jumps = ZERO
+    for holding in pool.holdings:
+        name, side = holding.position.market, holding.position.side
+        resting = orders.pop((name, "both"), None) or orders.pop((name, side), None) or NO_ORDERS
+        at_entry = holding.slope * holding.entry_factor
+        support -= at_entry
+        constants += abs(at_entry)
+        if holding.terms.basis == "entry":
+            demand += holding.terms.table.maintenance(holding.size * holding.entry_factor)
+        else:
+            jumps += holding.terms.table.jump_most
+        legs.append(_lower_holding(holding, resting, parameters))
+        key = (parameters.venue, name, "funding")
+        if key in market.indices:
+            legs.append(_lower_funding(holding, parameters))
+            settled = holding.position.funding_index_raw or 0
+            paid = holding.position.sign * holding.size * Decimal(settled).scaleb(-FUNDING_DECIMALS)
+            support += paid
+            constants += abs(paid)
+    for (name, _), resting in orders.items():
+        initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, pool.order_terms[name])
+    relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
+    known = float(support)
+    return PoolLegs(
+        pool=pool.name,
+        constants=Sums(known, 0.0, known, known, float(initial), known, float(demand)),
+        legs=tuple(legs),
+        absolute=relative * float(constants + demand) + float(jumps),
+        relative=relative,
+        liquidatable_at_equality=parameters.at_equality,
+        family="derivatives",
+    )
+
+
+def _lower_holding(holding: Holding, resting: OpenOrders, parameters: Contracts) -> Leg:
+    how: Literal["quote", "inverse"] = "inverse" if holding.terms.inverse else "quote"
+    factor: Factor = ((how, parameters.venue, holding.position.market, parameters.price_kind),)
+    terms = holding.terms
+    fee = terms.fee_to_close
+    table = None
+    if terms.basis == "mark":
+        table = _lower_table(terms.table, fee)
+    elif fee:
+        table = ((0.0, float(fee), 0.0),)
+    slope = float(holding.slope)
+    return Leg(
+        market=holding.position.market,
+        factor=factor,
+        slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
+        size=float(holding.size),
+        table=table,
+        initial_rate=float(_rate(holding)),
+        side=holding.position.sign,
+        bids=float(resting.bids),
+        asks=float(resting.asks),
+    )
+
+
+def _rate(holding: Holding) -> Decimal:
+    """Initial margin per notional; without leverage or rate, that of the first bracket."""
+    if holding.position.leverage is not None:
+        return divide(ONE, holding.position.leverage)
+    if holding.terms.initial_rate is not None:
+        return holding.terms.initial_rate
+    most = holding.terms.table.rows[0].max_leverage
+    return divide(ONE, most) if most is not None else ONE
+
+
+def _lower_table(table: BracketTable, fee: Decimal) -> LegTable:
+    rows: Iterable[tuple[float, float, float]] = (
+        (float(row.floor), float(row.rate + fee), float(row.cum)) for row in table.rows
+    )
+    return tuple(rows)
+
+
+def _lower_funding(holding: Holding, parameters: Contracts) -> Leg:
+    """Funding as an index factor: support −side · size · index, where the kernel reads index_raw / 10^27."""
+    slope = float(-holding.position.sign * holding.size * FUNDING_TO_RAY)
+    return Leg(
+        market=holding.position.market,
+        factor=(("funding", parameters.venue, holding.position.market, ""),),
+        slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
+    )

@@ -1,0 +1,292 @@
+"""Pools of linear and inverse contracts: what `binance/usdm` and `generic/derivatives` share.
+
+Everything is a function of one factor f per market: the price (linear) or its inverse (inverse contracts):
+
+    profit       = slope · (f − f_entry),   slope = side · size (linear) or −side · size (inverse)
+    notional     = size · f
+    maintenance  = table(notional at mark, or at entry) + fee_to_close · notional
+    initial      = notional / leverage
+
+Linear contracts are exact in `Decimal`; 1 / price of an inverse one carries 128 digits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from marginbook.domain.account import Account, Order, Position
+from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market
+from marginbook.exact import ONE, ZERO, divide, from_raw
+from marginbook.venues.brackets import BracketTable
+
+FUNDING_DECIMALS = 18
+"""Scale of a cumulative funding index [quote per base]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the venue asks of one market."""
+
+    table: BracketTable
+    currency: str | None = None  # settlement; None: the account's only wallet currency
+    inverse: bool = False
+    basis: Literal["mark", "entry"] = "mark"  # of the maintenance margin
+    initial_rate: Decimal | None = None  # where a position has no leverage of its own
+    fee_to_close: Decimal = ZERO  # [fraction of notional] demanded on top of maintenance
+    liquidation_fee: Decimal | None = None  # [fraction of notional]
+    tick: Decimal | None = None  # [quote per base]
+    quantity_step: Decimal = Decimal("0.00000001")  # [base units or contracts]
+    contract_size: Decimal = ONE  # [base units, or quote units of an inverse contract]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts:
+    """Parameters of a rule set of contracts at one time."""
+
+    rules: str
+    venue: str
+    price_kind: str
+    at_equality: bool  # liquidatable at support = demand
+    venue_truncates: bool  # printed numbers are cut at 8 decimals; otherwise ours, rounded toward danger
+    displays_price: bool  # the venue prints a liquidation price of its own rounding
+    terms: Mapping[str, Terms]
+    currency_of: Callable[[str], str | None]  # settlement currency from the market's name
+    source: str
+    default: Terms | None = None  # for every market that `terms` does not name
+    as_of: int | None = None  # [µs UTC]
+    warnings: tuple[str, ...] = ()
+
+    def terms_of(self, market: str) -> Terms:
+        """The market's terms; BadInput `no_parameters` where there are none, never the lowest tier."""
+        found = self.terms.get(market, self.default)
+        if found is None:
+            raise BadInput(
+                "no_parameters", f"parameters.{market}", "nothing", f"parameters of {market} for {self.rules}"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position with its terms."""
+
+    position: Position
+    terms: Terms
+
+    @property
+    def size(self) -> Decimal:
+        """Base units (linear) or quote units (inverse)."""
+        return self.position.quantity * self.terms.contract_size
+
+    @property
+    def slope(self) -> Decimal:
+        """Profit per unit of factor."""
+        sign = -self.position.sign if self.terms.inverse else self.position.sign
+        return self.size if sign > 0 else -self.size
+
+    def factor(self, price: Decimal) -> Decimal:
+        """The price, or its inverse for inverse contracts."""
+        return divide(ONE, price) if self.terms.inverse else price
+
+    @property
+    def entry_factor(self) -> Decimal:
+        """The factor at the entry price."""
+        return self.factor(self.position.entry)
+
+    def profit(self, factor: Decimal) -> Decimal:
+        """Unrealised profit [currency] at `factor`, funding not included."""
+        return self.slope * (factor - self.entry_factor)
+
+    def maintenance(self, factor: Decimal) -> Decimal:
+        """Maintenance margin [currency] at `factor`: by the bracket of the notional, plus the fee to close."""
+        basis = factor if self.terms.basis == "mark" else self.entry_factor
+        required = self.terms.table.maintenance(self.size * basis)
+        return required + self.terms.fee_to_close * self.size * factor
+
+    def initial(self, exposure: Decimal) -> Decimal:
+        """Initial margin [currency] of an exposure: exposure / leverage."""
+        return initial_margin(exposure, self.position.leverage, self.terms)
+
+
+def initial_margin(exposure: Decimal, leverage: Decimal | None, terms: Terms) -> Decimal:
+    """exposure / leverage; without a leverage, by the terms' rate, or by the most that the first bracket allows."""
+    if leverage is not None:
+        return divide(exposure, leverage)
+    if terms.initial_rate is not None:
+        return exposure * terms.initial_rate
+    most = terms.table.rows[0].max_leverage
+    return divide(exposure, most) if most is not None else exposure
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """What resting orders of one market (hedge mode: of one leg) may add to an exposure."""
+
+    bids: Decimal = ZERO  # [currency]
+    asks: Decimal = ZERO  # [currency]
+    leverage: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The cross account of one currency, or one isolated position."""
+
+    name: str
+    currency: str
+    wallet: Decimal  # [currency]
+    holdings: tuple[Holding, ...] = ()
+    orders: Mapping[tuple[str, str], OpenOrders] = field(default_factory=dict)  # by (market, leg)
+    order_terms: Mapping[str, Terms] = field(default_factory=dict)
+    fixed_support: Decimal = ZERO  # [currency]
+    fixed_demand: Decimal = ZERO  # [currency]
+
+
+def is_isolated(account: Account, position: Position) -> bool:
+    """Whether the position owns its margin."""
+    return (position.mode or account.mode) == "isolated"
+
+
+def isolated_pool(position: Position) -> str:
+    """Pool id of an isolated position: `isolated:BTCUSDT:long`."""
+    return f"isolated:{position.market}:{position.side}"
+
+
+def currency_of(account: Account, market: str, parameters: Contracts) -> str:
+    """Settlement currency: the terms', else the market name's, else the account's only wallet currency."""
+    found = parameters.terms_of(market).currency or parameters.currency_of(market)
+    if found is None and len(account.wallet) == 1:
+        found = next(iter(account.wallet))
+    if found is None:
+        raise BadInput("unknown_currency", f"parameters.{market}.currency", "nothing", "the settlement currency")
+    return found
+
+
+def leg_of(account: Account, side: str) -> str:
+    """Orders net per market in one-way mode, per leg in hedge mode."""
+    return side if account.position_mode == "hedge" else "both"
+
+
+def pools(account: Account, parameters: Contracts) -> dict[str, Pool]:
+    """The account's pools: one per currency for cross margin, then one per isolated position."""
+    cross: dict[str, list[Holding]] = {currency: [] for currency in account.wallet}
+    isolated: dict[str, Pool] = {}
+    seen: set[tuple[str, str]] = set()
+    for index, position in enumerate(account.positions):
+        holding = _holding(account, position, index, parameters)
+        key = (position.market, leg_of(account, position.side))
+        if key in seen:
+            raise BadInput(
+                "duplicate_position",
+                f"account {account.id}.position[{index}]",
+                f"a second position in {position.market}",
+                "one position per market (hedge mode: per side)",
+            )
+        seen.add(key)
+        currency = currency_of(account, position.market, parameters)
+        if not is_isolated(account, position):
+            cross.setdefault(currency, []).append(holding)
+            continue
+        if position.isolated_wallet is None:
+            raise BadInput(
+                "missing_isolated_wallet",
+                f"account {account.id}.position[{index}].isolated_wallet",
+                "nothing",
+                "the margin that the isolated position owns",
+            )
+        name = isolated_pool(position)
+        isolated[name] = Pool(name, currency, position.isolated_wallet, (holding,))
+    orders = _open_orders(account, parameters)
+    for currency in orders:
+        cross.setdefault(currency, [])
+    support, demand = _fixed(account, list(cross))
+    result = {}
+    for currency, holdings in cross.items():
+        name = f"cross:{currency}"
+        known = orders.get(currency, {})
+        result[name] = Pool(
+            name,
+            currency,
+            account.wallet.get(currency, ZERO),
+            tuple(holdings),
+            known,
+            {market: parameters.terms_of(market) for market, _ in known},
+            support,
+            demand,
+        )
+    return result | isolated
+
+
+def _fixed(account: Account, currencies: list[str]) -> tuple[Decimal, Decimal]:
+    if account.fixed is None:
+        return ZERO, ZERO
+    if len(currencies) != 1:
+        raise BadInput(
+            "ambiguous_fixed", f"account {account.id}.fixed", ", ".join(currencies) or "no pool", "one cross pool"
+        )
+    return account.fixed.support, account.fixed.demand
+
+
+def _holding(account: Account, position: Position, index: int, parameters: Contracts) -> Holding:
+    place = f"account {account.id}.position[{index}]"
+    if position.quantity < 0:
+        raise BadInput(
+            "negative_quantity", f"{place}.quantity", position.quantity, "at least 0; the side carries the sign"
+        )
+    if position.entry <= 0:
+        raise BadInput("bad_price", f"{place}.entry", position.entry, "above 0")
+    if position.leverage is not None and position.leverage <= 0:
+        raise BadInput("bad_leverage", f"{place}.leverage", position.leverage, "above 0")
+    return Holding(position, parameters.terms_of(position.market))
+
+
+def _open_orders(account: Account, parameters: Contracts) -> dict[str, dict[tuple[str, str], OpenOrders]]:
+    leverages = {p.market: p.leverage for p in account.positions if p.leverage is not None}
+    found: dict[str, dict[tuple[str, str], OpenOrders]] = {}
+    for order in account.orders:
+        if not order.reduce_only and _opens(account, order):
+            terms = parameters.terms_of(order.market)
+            value = order.quantity * terms.contract_size
+            value = divide(value, order.price) if terms.inverse else value * order.price
+            legs = found.setdefault(currency_of(account, order.market, parameters), {})
+            key = (order.market, leg_of(account, order.position_side or "both"))
+            old = legs.get(key, OpenOrders())
+            legs[key] = OpenOrders(
+                old.bids + (value if order.side == "buy" else ZERO),
+                old.asks + (value if order.side == "sell" else ZERO),
+                order.leverage or old.leverage or leverages.get(order.market),
+            )
+    return found
+
+
+def _opens(account: Account, order: Order) -> bool:
+    """In hedge mode, selling a long or buying a short only closes."""
+    if account.position_mode == "one-way":
+        return True
+    if order.position_side is None:
+        raise BadInput(
+            "missing_position_side", f"account {account.id}.order {order.id}", "nothing", "long or short in hedge mode"
+        )
+    return (order.side == "buy") == (order.position_side == "long")
+
+
+def price_reader(market: Market, parameters: Contracts) -> Callable[[str], Decimal]:
+    """Price of a market by the rule's own kind; BadInput where it is missing or not above 0."""
+
+    def price(name: str) -> Decimal:
+        value = market.price(parameters.venue, name, parameters.price_kind)
+        if value <= 0:
+            raise BadInput("bad_price", f"prices.{parameters.venue}.{name}", value, "above 0")
+        return value
+
+    return price
+
+
+def funding_due(holding: Holding, market: Market, venue: str) -> Decimal:
+    """Funding [currency] not yet in the wallet: −side · size · (index − index at the last settlement)."""
+    index = market.indices.get((venue, holding.position.market, "funding"))
+    if index is None:
+        return ZERO
+    grown = from_raw(index.value_raw - (holding.position.funding_index_raw or 0), FUNDING_DECIMALS)
+    return -holding.position.sign * holding.size * grown

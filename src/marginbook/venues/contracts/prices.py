@@ -1,0 +1,144 @@
+"""Liquidation prices in closed form: the requirement is linear between bracket edges, so is the balance.
+
+    g(f) = support(f) − demand(f) = c + a·f − Σ table_i(size_i · f)
+
+One root per piece, no iteration; `exact` is then the price on the grid that the predicate itself confirms.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import pairwise
+from typing import Literal
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market
+from marginbook.domain.risk import LiquidationPrice
+from marginbook.exact import ONE, ZERO, divide, grid_ceil, grid_floor, in_exact_context, round_ceil, round_floor
+from marginbook.venues.contracts.model import Contracts, Holding, Pool, funding_due, pools, price_reader
+from marginbook.venues.contracts.sums import breached
+
+UNIT = Decimal("0.00000001")
+"""Price grid where a market has no tick."""
+When = Literal["at_or_below", "at_or_above"]
+DIRECTIONS: tuple[When, When] = ("at_or_below", "at_or_above")
+EDGE_SLACK = Decimal("1e-120")
+
+
+@in_exact_context
+def liquidation_prices(account: Account, market: Market, parameters: Contracts, at: int) -> list[LiquidationPrice]:
+    """Per pool and market, where the pool starts to be liquidatable; a market's own quote is not needed.
+
+    A pool without such a price gives no entry. A missing price of *another* market is an error, unless some other
+    market's liquidation price can still be given.
+    """
+    found: list[LiquidationPrice] = []
+    missing: list[BadInput] = []
+    for pool in pools(account, parameters).values():
+        for name in dict.fromkeys(holding.position.market for holding in pool.holdings):
+            try:
+                found += _prices_of(pool, name, market, parameters)
+            except BadInput as bad:
+                missing.append(bad)
+    if missing and not found:
+        raise missing[0]
+    return found
+
+
+def _prices_of(pool: Pool, name: str, market: Market, parameters: Contracts) -> Iterator[LiquidationPrice]:
+    own = [holding for holding in pool.holdings if holding.position.market == name and holding.size]
+    if not own:
+        return
+    support, demand = _constants(pool, name, market, parameters)
+    slope = sum((holding.slope for holding in own), ZERO)
+    tick = own[0].terms.tick or UNIT
+    side = own[0].position.side if len(own) == 1 else "both"
+
+    def liquidatable(price: Decimal) -> bool:
+        factor = own[0].factor(price)
+        required = sum((holding.maintenance(factor) for holding in own), demand)
+        return breached(support + slope * factor, required, parameters.at_equality)
+
+    done = set()
+    for price in _roots(own, support - demand, slope):
+        for when in DIRECTIONS:
+            exact = _on_grid(price, when, tick, liquidatable)
+            if exact is None or (exact, when) in done:
+                continue
+            done.add((exact, when))
+            yield LiquidationPrice(pool=pool.name, market=name, side=side, price=exact, when=when, source="exact")
+            if parameters.displays_price:
+                shown = round_ceil(price, 8) if when == "at_or_below" else round_floor(price, 8)
+                yield LiquidationPrice(
+                    pool=pool.name, market=name, side=side, price=shown, when=when, source="venue_displayed"
+                )
+
+
+def _constants(pool: Pool, name: str, market: Market, parameters: Contracts) -> tuple[Decimal, Decimal]:
+    """What support and demand are apart from the profit and maintenance of one market's positions."""
+    price_of = price_reader(market, parameters)
+    support, demand = pool.wallet + pool.fixed_support, pool.fixed_demand
+    for holding in pool.holdings:
+        support += funding_due(holding, market, parameters.venue)
+        if holding.position.market == name:
+            support -= holding.slope * holding.entry_factor
+        else:
+            factor = holding.factor(price_of(holding.position.market))
+            support += holding.profit(factor)
+            demand += holding.maintenance(factor)
+    return support, demand
+
+
+def _roots(own: list[Holding], constant: Decimal, slope: Decimal) -> Iterator[Decimal]:
+    """Prices at which support − demand is zero on a linear piece, and edges at which it jumps.
+
+    On a piece every position has one bracket: g(f) = constant + Σ cum + f · (slope − Σ size · (rate + fee)).
+    """
+    marked = [holding for holding in own if holding.terms.basis == "mark"]
+    for holding in own:
+        slope -= holding.size * holding.terms.fee_to_close
+        if holding.terms.basis == "entry":
+            constant -= holding.terms.table.maintenance(holding.size * holding.entry_factor)
+    jumping = {
+        divide(floor, holding.size)
+        for holding in marked
+        if holding.terms.table.jump_most
+        for floor in holding.terms.table.floors[1:]
+    }
+    edges = sorted({ZERO} | {divide(floor, holding.size) for holding in marked for floor in holding.terms.table.floors})
+    inverse = own[0].terms.inverse
+    for low, high in pairwise([*edges, None]):
+        assert low is not None
+        inside = low + ONE if high is None else divide(low + high, Decimal(2))
+        level, rise = constant, slope
+        for holding in marked:
+            row = holding.terms.table.bracket_of(holding.size * inside)
+            level += row.cum
+            rise -= holding.size * row.rate
+        if low in jumping:
+            yield divide(ONE, low) if inverse else low
+        # A root −level / rise in [low, high], compared without dividing.
+        if rise and (level < 0) == (rise > 0) and level and _within(-level, rise, low, high):
+            yield divide(rise, -level) if inverse else divide(-level, rise)
+
+
+def _within(numerator: Decimal, denominator: Decimal, low: Decimal, high: Decimal | None) -> bool:
+    """Whether low ≤ numerator / denominator ≤ high, with a slack for edges that carry 128 digits only."""
+    if denominator < 0:
+        numerator, denominator = -numerator, -denominator
+    slack = numerator * EDGE_SLACK
+    return low * denominator <= numerator + slack and (high is None or numerator <= high * denominator + slack)
+
+
+def _on_grid(root: Decimal, when: When, tick: Decimal, liquidatable: Callable[[Decimal], bool]) -> Decimal | None:
+    """The grid price beside `root` where `liquidatable` starts to hold in the direction `when`, confirmed by asking."""
+    below = when == "at_or_below"
+    danger = -tick if below else tick
+    price = (grid_floor(root, tick) if below else grid_ceil(root, tick)) - danger - danger
+    if price > 0 and liquidatable(price):
+        return None
+    for _ in range(4):
+        price += danger
+        if price > 0 and liquidatable(price):
+            return price
+    return None

@@ -1,0 +1,189 @@
+"""Risk and printed quantities of pools of contracts."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market
+from marginbook.domain.risk import MarginRatio, Quantities, Risk
+from marginbook.exact import ZERO, divide, in_exact_context, round_ceil, round_floor, round_trunc
+from marginbook.venues.contracts.model import (
+    Contracts,
+    OpenOrders,
+    Pool,
+    funding_due,
+    initial_margin,
+    pools,
+    price_reader,
+)
+
+INFINITY = Decimal("Infinity")
+NO_ORDERS = OpenOrders()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Exact figures of one pool [currency]."""
+
+    wallet: Decimal
+    profit: Decimal
+    notional: Decimal
+    initial: Decimal
+    maintenance: Decimal
+    fixed_support: Decimal
+    fixed_demand: Decimal
+    leverage_known: bool
+
+    @property
+    def balance(self) -> Decimal:
+        """wallet + unrealised profit (+ what `fixed` adds)."""
+        return self.wallet + self.profit + self.fixed_support
+
+    @property
+    def demand(self) -> Decimal:
+        """maintenance (+ what `fixed` adds)."""
+        return self.maintenance + self.fixed_demand
+
+
+def figures(pool: Pool, market: Market, parameters: Contracts) -> Figures:
+    """Profit, notional, initial and maintenance margin of a pool.
+
+    Open orders of a market add to its position as max(|net + bids|, |net − asks|) / leverage.
+    """
+    price_of = price_reader(market, parameters)
+    profit = notional = initial = maintenance = ZERO
+    known = True
+    orders = dict(pool.orders)
+    for holding in pool.holdings:
+        position = holding.position
+        factor = holding.factor(price_of(position.market))
+        exposure = holding.size * factor
+        resting = _take_orders(orders, position.market, position.side)
+        profit += holding.profit(factor) + funding_due(holding, market, parameters.venue)
+        notional += exposure
+        maintenance += holding.maintenance(factor)
+        net = exposure * position.sign
+        initial += holding.initial(max(abs(net + resting.bids), abs(net - resting.asks)))
+        known &= position.leverage is not None or holding.terms.initial_rate is not None
+    for (name, _), resting in orders.items():
+        terms = pool.order_terms[name]
+        initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, terms)
+        known &= resting.leverage is not None or terms.initial_rate is not None
+    return Figures(pool.wallet, profit, notional, initial, maintenance, pool.fixed_support, pool.fixed_demand, known)
+
+
+def _take_orders(orders: dict[tuple[str, str], OpenOrders], market: str, side: str) -> OpenOrders:
+    return orders.pop((market, "both"), None) or orders.pop((market, side), None) or NO_ORDERS
+
+
+@in_exact_context
+def risk(account: Account, market: Market, parameters: Contracts, at: int) -> dict[str, Risk[Decimal]]:
+    """The seven sums of every pool [currency]: support = margin balance, demand = maintenance margin."""
+    return {name: _risk(figures(pool, market, parameters)) for name, pool in pools(account, parameters).items()}
+
+
+def _risk(found: Figures) -> Risk[Decimal]:
+    balance = found.balance
+    return Risk(balance, ZERO, balance, balance, found.initial, balance, found.demand)
+
+
+def pool_named(account: Account, name: str, parameters: Contracts) -> Pool:
+    """One pool; BadInput `unknown_pool` listing the account's pools otherwise."""
+    found = pools(account, parameters)
+    if name not in found:
+        raise BadInput("unknown_pool", f"account {account.id}", name, "one of " + ", ".join(found))
+    return found[name]
+
+
+@in_exact_context
+def is_liquidatable(account: Account, pool: str, market: Market, parameters: Contracts, at: int) -> bool:
+    """demand > 0 and support < demand, or ≤ where the rule says so."""
+    found = figures(pool_named(account, pool, parameters), market, parameters)
+    return breached(found.balance, found.demand, parameters.at_equality)
+
+
+def breached(support: Decimal, demand: Decimal, at_equality: bool) -> bool:
+    """The rule's own operator, and demand > 0.
+
+    >>> breached(Decimal(5), Decimal(5), True), breached(Decimal(5), Decimal(5), False), breached(ZERO, ZERO, True)
+    (True, False, False)
+    """
+    return demand > 0 and (support <= demand if at_equality else support < demand)
+
+
+@in_exact_context
+def quantities(account: Account, market: Market, parameters: Contracts, at: int) -> dict[str, Quantities]:
+    """Every number of every pool, at 8 decimals.
+
+    Rounding: cut off where the venue prints so, otherwise toward danger. Without a leverage, initial margin and what
+    follows from it are left out.
+    """
+    return {
+        name: _quantities(pool, figures(pool, market, parameters), parameters)
+        for name, pool in pools(account, parameters).items()
+    }
+
+
+def _quantities(pool: Pool, found: Figures, parameters: Contracts) -> Quantities:
+    good, bad = (_cut, _cut) if parameters.venue_truncates else (_down, _up)
+    balance, demand = found.balance, found.demand
+    free = balance - found.initial
+    withdrawable = max(ZERO, found.wallet + min(ZERO, found.profit + found.fixed_support) - found.initial)
+    known = found.leverage_known
+    return Quantities(
+        currency=pool.currency,
+        wallet_balance=good(found.wallet),
+        unrealized_pnl=good(found.profit + found.fixed_support),
+        margin_balance=good(balance),
+        account_equity=good(balance),
+        initial_margin=bad(found.initial) if known else None,
+        maintenance_margin=bad(demand),
+        margin_used=bad(found.initial) if known else None,
+        free_margin=_down(free) if known else None,
+        withdrawable=_down(withdrawable) if known else None,
+        headroom=_down(balance - demand),
+        notional=bad(found.notional),
+        effective_leverage=_up(divide(found.notional, balance)) if balance > 0 else None,
+        margin_level=_down(divide(balance, found.initial)) if known and found.initial > 0 else None,
+        margin_ratio=MarginRatio(_ratio(balance, demand), "maintenance_margin / margin_balance", "high"),
+        bankruptcy_price=bankruptcy_price(pool),
+    )
+
+
+def _ratio(balance: Decimal, demand: Decimal) -> Decimal:
+    if demand <= 0:
+        return ZERO
+    return _up(divide(demand, balance)) if balance > 0 else INFINITY
+
+
+def bankruptcy_price(pool: Pool) -> Decimal | None:
+    """Price at which nothing is left, at 8 decimals toward danger; None unless the pool holds one position.
+
+    long: entry − wallet / size (linear). Funding not yet settled is left out.
+
+    >>> round_floor(Decimal("52500"), 8)
+    Decimal('52500.00000000')
+    """
+    if len(pool.holdings) != 1:
+        return None
+    holding = pool.holdings[0]
+    if not holding.size:
+        return None
+    factor = holding.entry_factor - divide(pool.wallet + pool.fixed_support, holding.slope)
+    if factor <= 0:
+        return None
+    price = holding.factor(factor)
+    return _up(price) if holding.position.side == "long" else _down(price)
+
+
+def _cut(value: Decimal) -> Decimal:
+    return round_trunc(value, 8)
+
+
+def _down(value: Decimal) -> Decimal:
+    return round_floor(value, 8)
+
+
+def _up(value: Decimal) -> Decimal:
+    return round_ceil(value, 8)
