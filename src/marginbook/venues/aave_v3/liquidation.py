@@ -1,0 +1,247 @@
+"""Liquidation: what a call would do, what may be asked for, and the pool after it."""
+
+from dataclasses import dataclass, replace
+
+from marginbook.exact import WAD, div_floor
+from marginbook.venues.aave_v3.account_data import (
+    AccountData,
+    account_data,
+    counts_as_collateral,
+    user_bonus,
+)
+from marginbook.venues.aave_v3.actions import (
+    isolated_collateral,
+    move_cash,
+    reduce_isolation_debt,
+    require_usable,
+    touch,
+)
+from marginbook.venues.aave_v3.math import percent_div_half_up, percent_mul_half_up
+from marginbook.venues.aave_v3.state import ALL, TREASURY, Pool, Position, Revert, require
+
+CLOSE_FACTOR = 5_000  # [bp]
+CLOSE_FACTOR_HEALTH = 95 * 10**16  # [wad] at or below it everything may be repaid
+FULL_CLOSE_BELOW = 2_000 * 10**8  # [base currency] 3.3: smaller pairs may be closed in full
+LEFTOVER_LEAST = 1_000 * 10**8  # [base currency] 3.3: what a partial liquidation must leave on both sides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liquidation:
+    """One call, in token units, before it is executed."""
+
+    repaid: int  # debt asset, paid by the liquidator
+    seized: int  # collateral asset, received by the liquidator
+    protocol_fee: int  # collateral asset, to the treasury
+    bonus: int  # [bp, above 10⁴]
+    debt: int  # the user's debt in the debt asset before
+    collateral: int  # the user's balance in the collateral asset before
+    takes_everything: bool  # 3.3: no collateral is left, remaining debts become deficit
+
+
+def eligible(pool: Pool, name: str, collateral: str, debt: str) -> AccountData:
+    """The account, or the reason why this pair cannot be liquidated. Reserves must be accrued."""
+    data = account_data(pool, name)
+    user = pool.user(name)
+    require(pool.configs[collateral].active and pool.configs[debt].active, "ReserveInactive")
+    require_usable(pool.configs[collateral])
+    require_usable(pool.configs[debt])
+    require(data.health_factor < WAD, "HealthFactorNotBelowThreshold")
+    flagged = user.position(collateral).collateral
+    require(flagged and counts_as_collateral(pool.version, pool.configs[collateral]), "CollateralCannotBeLiquidated")
+    require(user.position(debt).scaled_debt != 0, "SpecifiedCurrencyNotBorrowedByUser")
+    return data
+
+
+def balances(pool: Pool, name: str, collateral: str, debt: str) -> tuple[int, int]:
+    """(collateral balance, debt balance) of the pair [token units]; reserves must be accrued."""
+    user = pool.user(name)
+    return (
+        pool.version.supply_balance(user.position(collateral).scaled_supply, pool.reserves[collateral].liquidity_index),
+        pool.version.debt_balance(user.position(debt).scaled_debt, pool.reserves[debt].borrow_index),
+    )
+
+
+def most_repayable(pool: Pool, name: str, collateral: str, debt: str, data: AccountData) -> int:
+    """Close factor: the most of `debt` [token units] that one call may cover.
+
+    To 3.2: half of the reserve's debt above a health factor of 0.95, else all. From 3.3: all, unless health factor is
+    above 0.95 and both sides of the pair are worth 2000 or more; then half of the user's *whole* debt.
+    """
+    version, emode = pool.version, pool.emode_of(pool.user(name))
+    balance, owed = balances(pool, name, collateral, debt)
+    if not version.position_close_factor:
+        return percent_mul_half_up(owed, CLOSE_FACTOR) if data.health_factor > CLOSE_FACTOR_HEALTH else owed
+    debt_unit, debt_price = pool.configs[debt].unit, pool.price(debt, emode)
+    owed_value = version.debt_value(owed, debt_price, debt_unit)
+    held_value = version.collateral_value(balance, pool.price(collateral, emode), pool.configs[collateral].unit)
+    if min(owed_value, held_value) >= FULL_CLOSE_BELOW and data.health_factor > CLOSE_FACTOR_HEALTH:
+        half = percent_mul_half_up(data.debt, CLOSE_FACTOR)
+        if owed_value > half:
+            return div_floor(half * debt_unit, debt_price)
+    return owed
+
+
+def plan(pool: Pool, name: str, collateral: str, debt: str, cover: int) -> Liquidation:
+    """What a call that offers `cover` of `debt` for `collateral` would do; `Revert` if it would fail the rules."""
+    pool = touch(touch(pool, debt), collateral)
+    data = eligible(pool, name, collateral, debt)
+    version, emode = pool.version, pool.emode_of(pool.user(name))
+    config = pool.configs[collateral]
+    balance, owed = balances(pool, name, collateral, debt)
+    price, unit = pool.price(collateral, emode), config.unit
+    debt_unit = pool.configs[debt].unit
+    # with a price source, 3.0 prices the debt by it without looking whether the asset is a member
+    debt_price = pool.prices[emode.price_source] if emode and emode.price_source else pool.prices[debt]
+    bonus = user_bonus(collateral, config, emode)
+    repaid = min(cover, most_repayable(pool, name, collateral, debt, data))
+    taken = percent_mul_half_up(div_floor(debt_price * repaid * unit, price * debt_unit), bonus)
+    if taken > balance:
+        taken = balance
+        repaid = version.debt_needed(div_floor(price * balance * debt_unit, debt_price * unit), bonus)
+    fee = percent_mul_half_up(taken - percent_div_half_up(taken, bonus), config.protocol_fee)
+    if version.position_close_factor and repaid < owed and taken < balance:
+        left = version.debt_value(owed - repaid, debt_price, debt_unit)
+        left_collateral = version.collateral_value(balance - taken, price, unit)
+        require(min(left, left_collateral) >= LEFTOVER_LEAST, "MustNotLeaveDust")
+    everything = version.position_close_factor and data.collateral == version.collateral_value(taken, price, unit)
+    return Liquidation(
+        repaid=repaid,
+        seized=taken - fee,
+        protocol_fee=fee,
+        bonus=bonus,
+        debt=owed,
+        collateral=balance,
+        takes_everything=everything,
+    )
+
+
+def liquidate(
+    pool: Pool, name: str, collateral: str, debt: str, cover: int, liquidator: str | None = None
+) -> tuple[Pool, Liquidation]:
+    """The pool after a liquidation call, and what the call did. The liquidator receives the token itself."""
+    require(not pool.version.position_close_factor or liquidator != name, "SelfLiquidation")
+    pool = touch(touch(pool, debt), collateral)
+    call = plan(pool, name, collateral, debt, cover)
+    pool = _unflag_collateral(pool, name, collateral, call)
+    if pool.version.position_close_factor:
+        isolated = collateral if pool.configs[collateral].debt_ceiling else None
+    else:
+        isolated = isolated_collateral(pool, pool.user(name))
+    pool = _repay_debt(pool, name, debt, call.debt, call.repaid, call.takes_everything)
+    pool = reduce_isolation_debt(pool, isolated, debt, call.repaid)
+    pool = _pay_out(pool, name, collateral, call, pool.version.tracked_cash or collateral != debt, debt)
+    pool = _pay_fee(pool, name, collateral, call.protocol_fee)
+    if call.takes_everything:
+        pool = _write_off(pool, name)
+    return pool, call
+
+
+def _unflag_collateral(pool: Pool, name: str, collateral: str, call: Liquidation) -> Pool:
+    if call.seized + call.protocol_fee < call.collateral:
+        return pool
+    position = replace(pool.user(name).position(collateral), collateral=False)
+    return pool.with_position(name, collateral, position)
+
+
+def _repay_debt(pool: Pool, name: str, asset: str, owed: int, repaid: int, write_off: bool) -> Pool:
+    """Burn the repaid debt, or all of it if the rest becomes a deficit; then the rates."""
+    version, reserve = pool.version, pool.reserves[asset]
+    position = pool.user(name).position(asset)
+    scaled = version.debt_burn(owed if write_off else repaid, reserve.borrow_index)
+    require(scaled != 0, "InvalidBurnAmount")
+    cleared = scaled == position.scaled_debt if version.scaled_checks else repaid == owed
+    after = replace(position, scaled_debt=position.scaled_debt - scaled, borrowing=position.borrowing and not cleared)
+    deficit = reserve.deficit + (owed - repaid if write_off else 0)
+    pool = pool.with_position(name, asset, after)
+    return move_cash(pool, asset, repaid, scaled_debt=reserve.scaled_debt - scaled, deficit=deficit)
+
+
+def _pay_out(pool: Pool, name: str, asset: str, call: Liquidation, cash_is_in: bool, debt: str) -> Pool:
+    """Burn the seized supply and pay it out. While cash is a token balance, the repayment arrives only afterwards."""
+    version, reserve = pool.version, pool.reserves[asset]
+    scaled = version.supply_burn(call.seized, reserve.liquidity_index)
+    position = pool.user(name).position(asset)
+    pool = pool.with_position(name, asset, replace(position, scaled_supply=position.scaled_supply - scaled))
+    late = 0 if cash_is_in else call.repaid
+    pool = move_cash(pool, asset, -call.seized - late, scaled_supply=reserve.scaled_supply - scaled)
+    require(scaled != 0, "InvalidBurnAmount")
+    if late and reserve.cash is not None:
+        paid = pool.reserves[asset]
+        pool = pool.with_reserve(asset, replace(paid, cash=reserve.cash - call.seized))
+    return pool
+
+
+def _pay_fee(pool: Pool, name: str, asset: str, fee: int) -> Pool:
+    """Move the fee to the treasury, at most what is left."""
+    if fee == 0:
+        return pool
+    version, index = pool.version, pool.reserves[asset].liquidity_index
+    position, treasury = pool.user(name).position(asset), pool.user(TREASURY).position(asset)
+    scaled = min(version.supply_burn(fee, index), position.scaled_supply)
+    pool = pool.with_position(name, asset, replace(position, scaled_supply=position.scaled_supply - scaled))
+    return pool.with_position(TREASURY, asset, replace(treasury, scaled_supply=treasury.scaled_supply + scaled))
+
+
+def _write_off(pool: Pool, name: str) -> Pool:
+    """Bad debt: every debt that is left becomes a deficit of its reserve."""
+    for asset in pool.configs:
+        if pool.user(name).position(asset).borrowing and pool.configs[asset].active:
+            pool = touch(pool, asset)
+            position: Position = pool.user(name).position(asset)
+            owed = pool.version.debt_balance(position.scaled_debt, pool.reserves[asset].borrow_index)
+            pool = _repay_debt(pool, name, asset, owed, 0, write_off=True)
+    return pool
+
+
+def cover_range(pool: Pool, name: str, collateral: str, debt: str) -> tuple[int, int]:
+    """(least, most) of `debt` [token units] that a call may cover now; `Revert` with the reason if nothing may be.
+
+    Between the two there may be a gap (3.3): small covers leave enough on both sides, or everything is taken; the dust
+    rule refuses what lies between.
+    """
+    pool = touch(touch(pool, debt), collateral)
+    top = plan_or_reason(pool, name, collateral, debt, ALL)
+    _, owed = balances(pool, name, collateral, debt)
+    if isinstance(top, Revert):
+        if top.reason != "MustNotLeaveDust":
+            raise top
+        most = _largest(pool, name, collateral, debt, owed)
+        if most == 0:
+            raise top
+    else:
+        most = top.repaid
+    return _smallest(pool, name, collateral, debt, most), most
+
+
+def plan_or_reason(pool: Pool, name: str, collateral: str, debt: str, cover: int) -> Liquidation | Revert:
+    """The executed call, or why it fails."""
+    try:
+        return liquidate(pool, name, collateral, debt, cover)[1]
+    except Revert as revert:
+        return revert
+
+
+def _largest(pool: Pool, name: str, collateral: str, debt: str, limit: int) -> int:
+    """Largest cover that leaves no dust: what remains on both sides falls as the cover grows."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) >> 1
+        result = plan_or_reason(pool, name, collateral, debt, middle)
+        if isinstance(result, Revert) and result.reason == "MustNotLeaveDust":
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def _smallest(pool: Pool, name: str, collateral: str, debt: str, most: int) -> int:
+    """Smallest cover that does something: below it nothing would be burned, or (3.3) dust would be left."""
+    dust = plan_or_reason(pool, name, collateral, debt, 1)
+    only_full = isinstance(dust, Revert) and dust.reason == "MustNotLeaveDust"
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) >> 1
+        result = plan_or_reason(pool, name, collateral, debt, middle)
+        refused = isinstance(result, Revert) and (result.reason == "InvalidBurnAmount" or only_full)
+        low, high = (middle + 1, high) if refused else (low, middle)
+    return low
