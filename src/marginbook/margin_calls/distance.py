@@ -1,9 +1,9 @@
 """How far prices are from a liquidation: the smallest common move, and the smallest move of each against the account.
 
 A distance is a fraction with 8 decimals, rounded down: 1e-8 further the pool is liquidatable by the rule set's own
-decision, 1e-8 nearer it is not. Slack is concave along a ray of prices wherever requirements are convex (brackets,
-haircuts, thresholds), so that the safe moves form an interval and its end is found from chords, then proved by two
-exact tests. Where a rule truncates its way back across the border, the crossing nearest to the chord's is reported.
+decision, 1e-8 nearer it is not. Headroom is concave along a ray of prices wherever requirements are convex (brackets,
+haircuts, thresholds), so that the safe moves form an interval; its end is found from chords, then proved by two exact
+tests. Where a rule truncates its way back across the border, the crossing nearest to the chord's is reported.
 """
 
 from collections import ChainMap
@@ -16,7 +16,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market, PriceKind, Quote, QuoteKey
 from marginbook.exact import ONE, ZERO, from_raw, in_exact_context
 from marginbook.margin_calls.assets import is_stable
-from marginbook.margin_calls.search import guess_by_chords, least_true
+from marginbook.margin_calls.search import guess_crossing, least_true
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.rules import RuleSet
 
@@ -24,6 +24,7 @@ PLACES = 8
 UNITS = 10**PLACES
 FALL_MOST = UNITS - 1  # [1e-8] prices stay above zero
 RISE_MOST = 10**6 * UNITS  # [1e-8] a millionfold: beyond it, no move at all
+PROBE = 10**6  # [1e-8] first step of the search
 LEAST_PRICE_FACTOR = from_raw(1, PLACES)
 BELOW_GRID = Decimal("1E-20")
 PRICE_KINDS: tuple[str, ...] = get_args(PriceKind)
@@ -142,10 +143,11 @@ class _Path:
         def holds(n: int) -> bool:
             return self.liquidatable(signs, from_raw(n, PLACES))
 
-        slack_most = self.slack(signs, most)
-        if slack_most < ZERO or self.slack_start >= ZERO:
-            return least_true(holds, 0, most, guess=most) if holds(most) else None
-        guess = guess_by_chords(lambda n: self.slack(signs, n), 0, most, self.slack_start, slack_most)
+        guess = None
+        if self.slack_start < ZERO:
+            guess = guess_crossing(lambda n: self.slack(signs, n), self.slack_start, PROBE, most)
+        if guess is None:
+            return least_true(holds, 0, most, most) if holds(most) else None
         return least_true(holds, 0, most, guess)
 
     def worst(self, known: list[tuple[int, Signs]]) -> tuple[Signs, int | None]:

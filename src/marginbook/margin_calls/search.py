@@ -1,43 +1,69 @@
-"""Least whole number that reaches a goal: a guess from the slack's chord, then exact tests on either side of it."""
+"""Least whole number that reaches a goal: a guess from secants and chords of its slack, then exact tests around it."""
 
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
-from typing import TypeVar
 
 from marginbook.exact import ZERO, div_floor, divide, in_exact_context
 
-Number = TypeVar("Number", int, Decimal)
-
 HALF = Decimal("0.5")
+SECANTS_MAX = 8
 CHORDS_MAX = 24
 """Interpolations before the exact search takes over; a piecewise linear slack needs about one per kink."""
 
 
 @in_exact_context
-def guess_by_chords(
-    slack: Callable[[int], Decimal], low: int, high: int, slack_low: Decimal, slack_high: Decimal
-) -> int:
-    """About where `slack` rises from `slack_low` < 0 through 0 to `slack_high` ≥ 0, between `low` and `high`.
+def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, most: int) -> int | None:
+    """About where `slack` rises through 0; `start` < 0 is its value at 0. None if it is below 0 at `most`.
 
-    Regula falsi with the Illinois halving: it stops when two guesses agree to one unit.
+    Secants from 0 and `probe` until one lands beyond the crossing, then chords (regula falsi, Illinois halving) until
+    two of them agree to one unit.
 
-    >>> guess_by_chords(lambda n: Decimal(3 * n - 100), 0, 1000, Decimal(-100), Decimal(2900))
+    >>> guess_crossing(lambda n: Decimal(3 * n - 100), Decimal(-100), probe=5, most=1000)
     34
     """
-    last, kept = -1, 0
+    known = {0: start}
+
+    def at(n: int) -> Decimal:
+        if n not in known:
+            known[n] = slack(n)
+        return known[n]
+
+    low, high = 0, min(probe, most)
+    for _ in range(SECANTS_MAX):
+        if at(high) >= ZERO:
+            break
+        if high == most:
+            return None
+        rise = at(high) - at(low)
+        step = _ceiling(divide(-at(high) * (high - low), rise)) if rise > ZERO else most
+        low, high = high, min(high + max(step, 1), most)
+    else:
+        high = most
+        if at(high) < ZERO:
+            return None
+    return _between(at, low, high)
+
+
+def _between(at: Callable[[int], Decimal], low: int, high: int) -> int:
+    slack_low, slack_high = at(low), at(high)
+    last, side = -1, 0
     for _ in range(CHORDS_MAX):
-        guess = low + int((divide(-slack_low, slack_high - slack_low) * (high - low)).to_integral_value(ROUND_CEILING))
-        guess = min(max(guess, low + 1), high)
-        if abs(guess - last) <= 1 or high - low <= 1:
-            return guess
-        last, found = guess, slack(guess)
+        guess = low + _ceiling(divide(-slack_low * (high - low), slack_high - slack_low))
+        if guess >= high or abs(guess - last) <= 1:
+            return min(guess, high)
+        last = guess = max(guess, low + 1)
+        found = at(guess)
         if found < ZERO:
             low, slack_low = guess, found
-            slack_high, kept = (slack_high * HALF if kept == 1 else slack_high), 1
+            slack_high, side = (slack_high * HALF if side == 1 else slack_high), 1
         else:
             high, slack_high = guess, found
-            slack_low, kept = (slack_low * HALF if kept == -1 else slack_low), -1
+            slack_low, side = (slack_low * HALF if side == -1 else slack_low), -1
     return last
+
+
+def _ceiling(value: Decimal) -> int:
+    return int(value.to_integral_value(ROUND_CEILING))
 
 
 def least_true(holds: Callable[[int], bool], low: int, high: int, guess: int) -> int | None:

@@ -1,0 +1,210 @@
+"""Ways out of a margin call: the events of one action by its amount."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from marginbook.domain.account import Account, Collateral, Debt, Position
+from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
+from marginbook.domain.market import Market
+from marginbook.exact import RAY, divide, grid_ceil, grid_floor, mul_div_floor
+from marginbook.margin_calls.sizes import amount_unit, quantity_step
+from marginbook.venues.rules import RuleSet
+
+RemedyAction = Literal["deposit", "repay", "repay_from_collateral", "reduce", "close"]
+ACTIONS: tuple[RemedyAction, ...] = get_args(RemedyAction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One action in whole units of `unit`."""
+
+    action: RemedyAction
+    asset: str  # what the amount is in
+    unit: Decimal
+    events: Callable[[Decimal], tuple[Event, ...]]
+    probe: int  # a first guess [units]
+    most: Decimal | None = None
+    whole: bool = False  # all of `most` or nothing
+    debt: str | None = None
+    repaid: Callable[[Decimal], Decimal] | None = None
+    unchecked: Callable[[Decimal], tuple[Account, Market]] | None = None  # where the venue refuses what is too little
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A pool at one time, and all that its rule set needs to judge it."""
+
+    rule_set: RuleSet
+    account: Account
+    pool: str
+    market: Market
+    parameters: Any
+    at: int
+
+    def price(self, name: str) -> Decimal:
+        """Price of a market or asset, of the rule set's own kind."""
+        return self.market.price(self.rule_set.venue, name, self.rule_set.price_kind)
+
+    def unit(self, asset: str) -> Decimal:
+        """Smallest amount of `asset`."""
+        return amount_unit(self.parameters, asset)
+
+
+def ways(case: Situation, lacking: Decimal, actions: Collection[str]) -> Iterator[Way]:
+    """What can be done for the pool, in the order of `ACTIONS`; `lacking` [currency] is about the money needed."""
+    account = case.account
+    held = [c.asset for c in account.collateral if c.enabled]
+    traded = [p for p in account.positions if _is_in_pool(account, p, case.pool)]
+    if "deposit" in actions:
+        if case.rule_set.family == "lending":
+            yield from (_supply(case, asset, lacking) for asset in held)
+        else:
+            yield from (_deposit(case, currency, lacking) for currency in _currencies(case))
+    if "repay" in actions:
+        yield from (_repayment(case, debt, lacking) for debt in account.debt)
+    if "repay_from_collateral" in actions:
+        pairs = [(asset, debt) for debt in account.debt for asset in held if asset != debt.asset]
+        yield from (_sale(case, asset, debt, lacking) for asset, debt in pairs)
+    if "reduce" in actions:
+        yield from (_trade(case, position, whole=False) for position in traded)
+    if "close" in actions:
+        yield from (_trade(case, position, whole=True) for position in traded)
+
+
+def _is_in_pool(account: Account, position: Position, pool: str) -> bool:
+    isolated = (position.mode or account.mode) == "isolated"
+    if pool.startswith("isolated:"):
+        return isolated and pool == f"isolated:{position.market}:{position.side}"
+    return not isolated
+
+
+def _currencies(case: Situation) -> list[str]:
+    kind, _, currency = case.pool.partition(":")
+    if kind == "cross":
+        return [currency] if currency else list(case.account.wallet)
+    found = case.rule_set.module.quantities(case.account, case.market, case.parameters, case.at)
+    return [found[case.pool].currency]
+
+
+def _deposit(case: Situation, currency: str, lacking: Decimal) -> Way:
+    pool = None if case.pool.startswith("cross") else case.pool
+    stamp = Stamp(time=case.at)
+
+    def events(amount: Decimal) -> tuple[Event, ...]:
+        return (
+            Transfer(stamp=stamp, account=case.account.id, kind="deposit", asset=currency, amount=amount, pool=pool),
+        )
+
+    unit = case.unit(currency)
+    return Way(action="deposit", asset=currency, unit=unit, events=events, probe=_units_ceil(lacking, unit))
+
+
+def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
+    unit = case.unit(asset)
+    return Way(
+        action="deposit",
+        asset=asset,
+        unit=unit,
+        events=lambda amount: (_lending(case, "supply", asset, amount),),
+        probe=_units_ceil(divide(lacking, case.price(asset)), unit),
+    )
+
+
+def _repayment(case: Situation, debt: Debt, lacking: Decimal) -> Way:
+    unit = case.unit(debt.asset)
+    return Way(
+        action="repay",
+        asset=debt.asset,
+        unit=unit,
+        events=lambda amount: (_lending(case, "repay", debt.asset, amount),),
+        probe=_units_ceil(divide(lacking, case.price(debt.asset)), unit),
+        most=_amount(case, debt, "borrow"),
+    )
+
+
+def _sale(case: Situation, asset: str, debt: Debt, lacking: Decimal) -> Way:
+    """Repay first, then take out what was sold, as one step; the amount is of the coarser of the two assets' units.
+
+    Repaying r takes the least collateral whose value at market reaches it: ⌈r · price of debt / price of collateral⌉.
+    """
+    price, price_debt = case.price(asset), case.price(debt.asset)
+    unit, unit_debt = case.unit(asset), case.unit(debt.asset)
+
+    def repaid(sold: Decimal) -> Decimal:
+        return grid_floor(divide(sold * price, price_debt), unit_debt)
+
+    def events(sold: Decimal) -> tuple[Event, ...]:
+        return (_lending(case, "repay", debt.asset, repaid(sold)), _lending(case, "withdraw", asset, sold))
+
+    def unchecked(sold: Decimal) -> tuple[Account, Market]:
+        account, market = case.rule_set.module.apply(
+            case.account, case.market, events(sold)[0], case.parameters, case.at
+        )
+        left = replace(held, amount=_amount(case, held, "supply") - sold, scaled_raw=None, index_raw=None)
+        return replace(account, collateral=tuple(left if c == held else c for c in account.collateral)), market
+
+    held = next(c for c in case.account.collateral if c.asset == asset and c.enabled)
+    most = min(_amount(case, held, "supply"), divide(_amount(case, debt, "borrow") * price_debt, price))
+    return Way(
+        action="repay_from_collateral",
+        asset=asset,
+        unit=unit,
+        events=events,
+        probe=_units_ceil(divide(lacking, price), unit),
+        most=most,
+        debt=debt.asset,
+        repaid=repaid,
+        unchecked=unchecked,
+    )
+
+
+def _trade(case: Situation, position: Position, whole: bool) -> Way:
+    price, step = case.price(position.market), quantity_step(case.parameters, position.market)
+    stamp = Stamp(time=case.at)
+    side: Literal["buy", "sell"] = "sell" if position.side == "long" else "buy"
+    leg = position.side if case.account.position_mode == "hedge" else None
+
+    def events(quantity: Decimal) -> tuple[Event, ...]:
+        return (
+            Fill(
+                stamp=stamp,
+                account=case.account.id,
+                market=position.market,
+                side=side,
+                quantity=quantity,
+                price=price,
+                position_side=leg,
+            ),
+        )
+
+    return Way(
+        action="close" if whole else "reduce",
+        asset=position.market,
+        unit=position.quantity if whole else step,
+        events=events,
+        probe=_units_ceil(position.quantity, step),
+        most=position.quantity if whole else grid_ceil(position.quantity, step) - step,
+        whole=whole,
+    )
+
+
+def _lending(
+    case: Situation, kind: Literal["supply", "withdraw", "repay"], asset: str, amount: Decimal
+) -> LendingAction:
+    return LendingAction(stamp=Stamp(time=case.at), account=case.account.id, kind=kind, asset=asset, amount=amount)
+
+
+def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Decimal:
+    """Amount held or owed now, or about it where only scaled units are known."""
+    if holding.amount is not None:
+        return holding.amount
+    index = holding.index_raw
+    if index is None:
+        index = case.market.indices[case.rule_set.venue, holding.asset, index_kind].value_raw
+    return mul_div_floor(holding.scaled_raw or 0, index, RAY) * case.unit(holding.asset)
+
+
+def _units_ceil(amount: Decimal, unit: Decimal) -> int:
+    return max(1, int(divide(grid_ceil(amount, unit), unit)))
