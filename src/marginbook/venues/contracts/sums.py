@@ -126,6 +126,13 @@ def quantities(account: Account, market: Market, parameters: Contracts, at: int)
 
 
 def _quantities(pool: Pool, found: Figures, parameters: Contracts) -> Quantities:
+    printed = found.profit - sum(
+        (
+            holding.slope * (round_trunc(holding.position.entry, 8) - holding.position.entry)
+            for holding in pool.holdings
+        ),
+        ZERO,
+    )
     good, bad = (_cut, _cut) if parameters.venue_truncates else (_down, _up)
     balance, demand = found.balance, found.demand
     free = balance - found.initial
@@ -148,7 +155,21 @@ def _quantities(pool: Pool, found: Figures, parameters: Contracts) -> Quantities
         margin_level=_down(divide(balance, found.initial)) if known and found.initial > 0 else None,
         margin_ratio=MarginRatio(_ratio(balance, demand), "maintenance_margin / margin_balance", "high"),
         bankruptcy_price=bankruptcy_price(pool),
+        venue=_venue_numbers(pool, found, printed) if parameters.venue_truncates else {},
     )
+
+
+def _venue_numbers(pool: Pool, found: Figures, printed: Decimal) -> dict[str, Decimal]:
+    """Where the venue's own print differs: it computes the shown profit from the entry price cut at 8 decimals.
+
+    Binance, short 30 at 0.175896779661, mark 0.17876815: printed -0.08614140 (entry 0.17589677), not -0.08614111.
+    """
+    if printed == found.profit:
+        return {}
+    return {
+        "unrealized_pnl": _cut(printed + found.fixed_support),
+        "margin_balance": _cut(found.wallet + printed + found.fixed_support),
+    }
 
 
 def _ratio(balance: Decimal, demand: Decimal) -> Decimal:
