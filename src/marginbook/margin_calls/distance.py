@@ -111,11 +111,19 @@ class _Path:
         self.module, self.account, self.pool, self.market = rule_set.module, account, pool, market
         self.parameters, self.at, self.slack_start = parameters, at, slack_start
         self.quotes: dict[str, list[tuple[QuoteKey, Quote]]] = {}
-        for name in names_of_pool(account, pool):
+        for name in self._names(rule_set):
             keys = [(rule_set.venue, name, kind) for kind in PRICE_KINDS]
             found = [(key, market.quotes[key]) for key in keys if key in market.quotes]
             if found and not is_stable(name, stable):
                 self.quotes[name] = found
+
+    def _names(self, rule_set: RuleSet) -> list[str]:
+        """Whose prices count; an e-mode may take the price of another asset, which lowering knows."""
+        if not (rule_set.family == "lending" and self.account.emode):
+            return names_of_pool(self.account, self.pool)
+        lowered = self.module.lower(self.account, self.market, self.parameters).pools
+        factors = [leg.factor for legs in lowered if legs.pool == self.pool for leg in legs.legs]
+        return list(dict.fromkeys(part[2] for factor in factors for part in factor if part[0] in ("quote", "inverse")))
 
     def moved(self, signs: Signs, move: Decimal) -> Market:
         """The market with every price · (1 + sign·move), never at or below zero."""

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from marginbook.book.zoning import next_zone
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Risk
 from marginbook.domain.zones import Zone
-from marginbook.exact import ONE, ZERO, divide, grid_floor, in_exact_context, round_ceil
+from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_ceil
 from marginbook.margin_calls.goals import Goal, Target, goal_of
 from marginbook.margin_calls.search import guess_crossing, least_true
 from marginbook.margin_calls.ways import ACTIONS, RemedyAction, Situation, Way, ways
-from marginbook.margin_calls.zones import Borders, borders_of, family_of_pool, next_zone, zone_of_pool
+from marginbook.margin_calls.zones import Borders, borders_of, family_of_pool, zone_of_pool
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.rules import RuleSet
 
@@ -149,12 +150,12 @@ class _Case:
 
 def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
     """The least amount of `way` that reaches `goal`, or None."""
-    most = UNITS_MOST if way.most is None else int(divide(grid_floor(way.most, way.unit), way.unit))
+    most = UNITS_MOST if way.most is None else way.most
     seen: dict[int, tuple[Decimal, bool]] = {}
 
     def outcome(n: int) -> tuple[Decimal, bool]:
         if n not in seen:
-            seen[n] = case.judge(goal, *case.after(way.events(n * way.unit)))
+            seen[n] = case.judge(goal, *case.after(way.events(way.amount(n))))
         return seen[n]
 
     def holds(n: int) -> bool:
@@ -164,7 +165,7 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
             return False
 
     def slack(n: int) -> Decimal:
-        return case.judge(goal, *way.unchecked(n * way.unit))[0] if way.unchecked else outcome(n)[0]
+        return case.judge(goal, *way.unchecked(way.amount(n)))[0] if way.unchecked else outcome(n)[0]
 
     if most < 1 or (way.most is not None and not holds(most)):
         return None
@@ -178,7 +179,7 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
         n = least_true(holds, 0, most, most if guess is None else guess)
     if n is None:
         return None
-    amount = n * way.unit
+    amount = way.amount(n)
     account, market = case.after(way.events(amount))
     return Remedy(
         pool=case.situation.pool,

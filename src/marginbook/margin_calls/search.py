@@ -6,7 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 from marginbook.exact import ZERO, div_floor, divide, in_exact_context
 
 HALF = Decimal("0.5")
-SECANTS_MAX = 8
+STAIR = 64
+SECANTS_MAX = 12
 CHORDS_MAX = 24
 """Interpolations before the exact search takes over; a piecewise linear slack needs about one per kink."""
 
@@ -35,7 +36,10 @@ def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, 
         if high == most:
             return None
         rise = at(high) - at(low)
-        step = _ceiling(divide(-at(high) * (high - low), rise)) if rise > ZERO else most
+        if rise > ZERO:
+            step = _ceiling(divide(-at(high) * (high - low), rise))
+        else:
+            step = (high - low) * STAIR if low else most  # a stair of a truncating rule; at the start, the wrong way
         low, high = high, min(high + max(step, 1), most)
     else:
         high = most

@@ -1,6 +1,6 @@
 """How finely amounts may be given: the smallest unit of an asset, the quantity step of a market."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +11,9 @@ PLACES = 8
 
 
 def amount_unit(parameters: Any, asset: str) -> Decimal:
-    """Smallest amount of `asset`: by the rule set's `decimals_of`, else 8 decimals."""
-    decimals_of: Callable[[str], int] | None = getattr(parameters, "decimals_of", None)
-    return from_raw(1, decimals_of(asset) if decimals_of else PLACES)
+    """Smallest amount of `asset`: of its `decimals` in the parameters, else 8."""
+    assets: Mapping[str, Any] = getattr(parameters, "assets", {})
+    return from_raw(1, getattr(assets.get(asset), "decimals", PLACES))
 
 
 def quantity_step(parameters: Any, market: str) -> Decimal:

@@ -8,25 +8,28 @@ from typing import Any, Literal, get_args
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market
-from marginbook.exact import RAY, divide, grid_ceil, grid_floor, mul_div_floor
+from marginbook.exact import ONE, RAY, divide, grid_ceil, grid_floor, mul_div_floor
 from marginbook.margin_calls.sizes import amount_unit, quantity_step
 from marginbook.venues.rules import RuleSet
 
 RemedyAction = Literal["deposit", "repay", "repay_from_collateral", "reduce", "close"]
 ACTIONS: tuple[RemedyAction, ...] = get_args(RemedyAction)
+ACCRUED_MOST = Decimal("1.01")
+"""Growth of a debt since its index was stored; a protocol with indices takes no more than is owed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One action in whole units of `unit`."""
+    """One action, its amounts counted by n = 1, 2, …"""
 
     action: RemedyAction
     asset: str  # what the amount is in
-    unit: Decimal
-    events: Callable[[Decimal], tuple[Event, ...]]
-    probe: int  # a first guess [units]
-    most: Decimal | None = None
-    whole: bool = False  # all of `most` or nothing
+    unit: Decimal  # of the asset
+    amount: Callable[[int], Decimal]
+    events: Callable[[Decimal], tuple[Event, ...]]  # by amount
+    probe: int  # a first guess of n
+    most: int | None = None
+    whole: bool = False  # n = `most` or nothing
     debt: str | None = None
     repaid: Callable[[Decimal], Decimal] | None = None
     unchecked: Callable[[Decimal], tuple[Account, Market]] | None = None  # where the venue refuses what is too little
@@ -98,7 +101,14 @@ def _deposit(case: Situation, currency: str, lacking: Decimal) -> Way:
         )
 
     unit = case.unit(currency)
-    return Way(action="deposit", asset=currency, unit=unit, events=events, probe=_units_ceil(lacking, unit))
+    return Way(
+        action="deposit",
+        asset=currency,
+        unit=unit,
+        amount=lambda n: n * unit,
+        events=events,
+        probe=_units_ceil(lacking, unit),
+    )
 
 
 def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
@@ -107,6 +117,7 @@ def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
         action="deposit",
         asset=asset,
         unit=unit,
+        amount=lambda n: n * unit,
         events=lambda amount: (_lending(case, "supply", asset, amount),),
         probe=_units_ceil(divide(lacking, case.price(asset)), unit),
     )
@@ -114,46 +125,56 @@ def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
 
 def _repayment(case: Situation, debt: Debt, lacking: Decimal) -> Way:
     unit = case.unit(debt.asset)
+    most = _amount(case, debt, "borrow") * (ONE if debt.amount is not None else ACCRUED_MOST)
     return Way(
         action="repay",
         asset=debt.asset,
         unit=unit,
+        amount=lambda n: n * unit,
         events=lambda amount: (_lending(case, "repay", debt.asset, amount),),
         probe=_units_ceil(divide(lacking, case.price(debt.asset)), unit),
-        most=_amount(case, debt, "borrow"),
+        most=_units_floor(most, unit),
     )
 
 
 def _sale(case: Situation, asset: str, debt: Debt, lacking: Decimal) -> Way:
-    """Repay first, then take out what was sold, as one step; the amount is of the coarser of the two assets' units.
+    """Repay first, then take out what was sold, as one step.
 
-    Repaying r takes the least collateral whose value at market reaches it: ⌈r · price of debt / price of collateral⌉.
+    Selling x repays ⌊x · price / price of the debt⌋. Where the debt's unit is worth more, the amounts to choose from
+    are the least that repay one unit more: selling between two of them would only lose.
     """
     price, price_debt = case.price(asset), case.price(debt.asset)
     unit, unit_debt = case.unit(asset), case.unit(debt.asset)
-
-    def repaid(sold: Decimal) -> Decimal:
-        return grid_floor(divide(sold * price, price_debt), unit_debt)
-
-    def events(sold: Decimal) -> tuple[Event, ...]:
-        return (_lending(case, "repay", debt.asset, repaid(sold)), _lending(case, "withdraw", asset, sold))
-
-    def unchecked(sold: Decimal) -> tuple[Account, Market]:
-        account, market = case.rule_set.module.apply(
-            case.account, case.market, events(sold)[0], case.parameters, case.at
-        )
-        left = replace(held, amount=_amount(case, held, "supply") - sold, scaled_raw=None, index_raw=None)
-        return replace(account, collateral=tuple(left if c == held else c for c in account.collateral)), market
-
     held = next(c for c in case.account.collateral if c.asset == asset and c.enabled)
     most = min(_amount(case, held, "supply"), divide(_amount(case, debt, "borrow") * price_debt, price))
+    coarse = unit_debt * price_debt > unit * price
+
+    def sold(n: int) -> Decimal:
+        return grid_ceil(divide(n * unit_debt * price_debt, price), unit) if coarse else n * unit
+
+    def repaid(amount: Decimal) -> Decimal:
+        return grid_floor(divide(amount * price, price_debt), unit_debt)
+
+    def events(amount: Decimal) -> tuple[Event, ...]:
+        return (_lending(case, "repay", debt.asset, repaid(amount)), _lending(case, "withdraw", asset, amount))
+
+    def unchecked(amount: Decimal) -> tuple[Account, Market]:
+        account, market = case.rule_set.module.apply(
+            case.account, case.market, events(amount)[0], case.parameters, case.at
+        )
+        left = replace(held, amount=_amount(case, held, "supply") - amount, scaled_raw=None, index_raw=None)
+        return replace(account, collateral=tuple(left if c == held else c for c in account.collateral)), market
+
     return Way(
         action="repay_from_collateral",
         asset=asset,
         unit=unit,
+        amount=sold,
         events=events,
-        probe=_units_ceil(divide(lacking, price), unit),
-        most=most,
+        probe=_units_ceil(divide(lacking, price_debt), unit_debt)
+        if coarse
+        else _units_ceil(divide(lacking, price), unit),
+        most=_units_floor(divide(most * price, price_debt), unit_debt) if coarse else _units_floor(most, unit),
         debt=debt.asset,
         repaid=repaid,
         unchecked=unchecked,
@@ -162,7 +183,7 @@ def _sale(case: Situation, asset: str, debt: Debt, lacking: Decimal) -> Way:
 
 def _trade(case: Situation, position: Position, whole: bool) -> Way:
     price, step = case.price(position.market), quantity_step(case.parameters, position.market)
-    stamp = Stamp(time=case.at)
+    steps, stamp = _units_ceil(position.quantity, step), Stamp(time=case.at)
     side: Literal["buy", "sell"] = "sell" if position.side == "long" else "buy"
     leg = position.side if case.account.position_mode == "hedge" else None
 
@@ -183,9 +204,10 @@ def _trade(case: Situation, position: Position, whole: bool) -> Way:
         action="close" if whole else "reduce",
         asset=position.market,
         unit=position.quantity if whole else step,
+        amount=lambda n: position.quantity if whole else n * step,
         events=events,
-        probe=_units_ceil(position.quantity, step),
-        most=position.quantity if whole else grid_ceil(position.quantity, step) - step,
+        probe=steps,
+        most=1 if whole else steps - 1,
         whole=whole,
     )
 
@@ -197,7 +219,7 @@ def _lending(
 
 
 def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Decimal:
-    """Amount held or owed now, or about it where only scaled units are known."""
+    """Amount held or owed; where only scaled units are known, at the index as last stored."""
     if holding.amount is not None:
         return holding.amount
     index = holding.index_raw
@@ -208,3 +230,7 @@ def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Dec
 
 def _units_ceil(amount: Decimal, unit: Decimal) -> int:
     return max(1, int(divide(grid_ceil(amount, unit), unit)))
+
+
+def _units_floor(amount: Decimal, unit: Decimal) -> int:
+    return int(divide(grid_floor(amount, unit), unit))
