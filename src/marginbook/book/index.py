@@ -1,0 +1,163 @@
+"""Slots of the live index, and the calls that keep zones and certificates true."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marginbook.book import watch
+from marginbook.book.layout import BLOCKS, SLOTS, Array
+from marginbook.book.store import Store
+
+_SUPER = SLOTS * BLOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a frame decided: (pool, zone before, zone) rows, and pools that only exact functions can decide."""
+
+    crossings: Array
+    undecided: Array
+    swept: bool = False
+
+
+class Index:
+    """Certified bands of every group of legs."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.factor_count = 0
+        self.edges: Array = np.zeros((0, 2), np.float32)
+        self.owners: Array = np.zeros(0, np.int32)
+        self.blocks: Array = np.zeros((0, 2), np.float32)
+        self.supers: Array = np.zeros((0, 2), np.float32)
+        self.tops: Array = np.zeros((0, 2), np.float32)
+        self.ranges: Array = np.zeros((0, 3), np.int32)
+        self.free: dict[int, list[int]] = {}
+        self.stamps: Array = np.zeros(0, np.int32)
+        self.stamp = 0
+        self.counts: Array = np.zeros(3, np.int64)
+        self.candidates: Array = np.zeros(0, np.int32)
+        self.found: Array = np.zeros((0, 3), np.int32)
+        self.moved: Array = np.zeros(0, np.int32)
+
+    def _records(self) -> tuple[Array, ...]:
+        s = self.store
+        return s.live_pools, s.legs, s.classes, s.brackets, s.factors.table
+
+    def rebuild(self) -> Outcome:
+        """Lay out all slots anew, decide every pool and certify it."""
+        store = self.store
+        pools = store.live_pools
+        factors = len(store.factors)
+        ranges = np.zeros((factors, 3), np.int32)
+        watch.assign_slots(pools, store.legs, ranges, self.owners, True)
+        room = (ranges[:, 2] + ranges[:, 2] // 8 + 8 + _SUPER - 1) // _SUPER * _SUPER
+        ends = np.cumsum(room)
+        ranges[:, 0], ranges[:, 1] = ends - room, ends
+        total = int(ends[-1]) if factors else 0
+        self.owners = np.full(total, -1, np.int32)
+        watch.assign_slots(pools, store.legs, ranges, self.owners, False)
+        self.ranges, self.factor_count, self.free = ranges, factors, {}
+        self.edges = np.empty((total, 2), np.float32)
+        self.edges[:, 0], self.edges[:, 1] = -np.inf, np.inf
+        self.blocks = np.zeros((total // SLOTS, 2), np.float32)
+        self.supers = np.zeros((total // _SUPER, 2), np.float32)
+        self.tops = np.zeros((factors, 2), np.float32)
+        self._room()
+        return self.sweep(everything=True)
+
+    def _room(self) -> None:
+        pools = len(self.store.live_pools)
+        if len(self.stamps) < pools:
+            self.stamps = np.zeros(pools + pools // 4 + 16, np.int32)
+            self.candidates = np.zeros(max(256, len(self.stamps) // 50), np.int32)
+            self.found = np.zeros((len(self.candidates) + 1, 3), np.int32)
+        if len(self.moved) < 4 * self.factor_count + 16:
+            self.moved = np.zeros(4 * self.factor_count + 64, np.int32)
+
+    def sweep(self, everything: bool = False) -> Outcome:
+        """Decide every pool by a full sweep; certify those that left their bands, or `everything`."""
+        pools, legs, classes, brackets, factors = self._records()
+        before = np.empty(len(pools), np.int8)
+        after = np.empty(len(pools), np.int8)
+        watch.sweep_certify_parallel(
+            everything, before, after, pools, legs, classes, brackets, factors, self.store.chain, self.store.stay,
+            self.edges, self.blocks, self.supers, self.tops,
+        )  # fmt: skip
+        watch.rebuild_extremes_parallel(self.edges, self.blocks, self.supers)
+        watch.rebuild_tops(self.supers, self.tops, self.ranges)
+        changed = np.flatnonzero(before != after)
+        undecided = changed[after[changed] < 0]
+        changed = changed[after[changed] >= 0]
+        rows = np.stack([changed, before[changed], after[changed]], axis=1)
+        return Outcome(rows, undecided, True)
+
+    def move(self, count: int) -> Outcome:
+        """Decide what `count` moved factors in `moved` have touched, by bands or by a sweep if that is cheaper."""
+        if not count:
+            return Outcome(self.found[:0], self.candidates[:0])
+        pools, legs, classes, brackets, factors = self._records()
+        self.stamp += 1
+        found = watch.move(
+            self.moved, count, self.stamp, self.counts, self.candidates, self.found, pools, legs, classes, brackets,
+            factors, self.store.chain, self.store.stay, self.edges, self.owners, self.blocks, self.supers, self.tops,
+            self.ranges, self.stamps,
+        )  # fmt: skip
+        if found < 0:
+            return self.sweep()
+        undecided = self.found[len(self.found) - int(self.counts[2]) :, 0]
+        return Outcome(self.found[: int(self.counts[1])], undecided)
+
+    def settle(self, chosen: Array) -> Outcome:
+        """Decide and certify pools whose legs are new or have changed."""
+        pools, legs, classes, brackets, factors = self._records()
+        before = pools["zone"][chosen]
+        result = np.empty(len(chosen), np.int64)
+        watch.settle(
+            chosen, result, pools, legs, classes, brackets, factors, self.store.chain, self.store.stay, self.edges,
+            self.blocks, self.supers, self.tops,
+        )  # fmt: skip
+        changed = (result >= 0) & (result != before)
+        return Outcome(np.stack([chosen, before, result], axis=1)[changed], chosen[result < 0])
+
+    def confirm(self, chosen: Array, zones: Array) -> None:
+        """Set exactly decided zones and certify what slack there is."""
+        pools, legs, classes, brackets, factors = self._records()
+        watch.confirm(
+            chosen, zones, pools, legs, classes, brackets, factors, self.store.stay, self.edges, self.blocks,
+            self.supers, self.tops,
+        )  # fmt: skip
+
+    def attach(self, pool: int) -> bool:
+        """Give a new pool its slots; False if the index must be rebuilt to make room."""
+        row = self.store.pools[pool]
+        legs = self.store.legs
+        start, end = int(row["start"]), int(row["start"]) + int(row["count"])
+        for i in range(start, end):
+            if legs[i]["slot"] == -1:
+                continue
+            factor = int(legs[i]["factor"])
+            if factor >= self.factor_count:
+                return False
+            free = self.free.get(factor)
+            if free:
+                slot = free.pop()
+            else:
+                slot = int(self.ranges[factor, 0] + self.ranges[factor, 2])
+                if slot >= self.ranges[factor, 1]:
+                    return False
+                self.ranges[factor, 2] += 1
+            legs[i]["slot"] = slot
+            self.owners[slot] = pool
+        self._room()
+        return True
+
+    def detach(self, pool: int) -> None:
+        """Free the slots of a pool that leaves."""
+        row = self.store.pools[pool]
+        for i in range(int(row["start"]), int(row["start"]) + int(row["count"])):
+            slot = int(self.store.legs[i]["slot"])
+            if slot >= 0:
+                self.edges[slot] = -np.inf, np.inf
+                self.owners[slot] = -1
+                self.free.setdefault(int(self.store.legs[i]["factor"]), []).append(slot)

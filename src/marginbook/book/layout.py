@@ -1,0 +1,201 @@
+"""Records of the fast book: pools, legs, leg classes, brackets and borders as NumPy structured arrays.
+
+A leg is (amount, factor, class). With f the factor, g its offset and k the class's multipliers:
+
+    v = amount·(f + g)          what the holding is worth per unit of each multiplier
+    x = |amount|·f·k.size       its notional, which brackets and initial rates see
+    sum_k += k·v                for each of the seven sums
+    demand += rate·x − cum      of the bracket that contains x
+
+A pool's constants are (cash, class) in the same way. Multipliers live in classes, so new parameters rewrite a few
+rows and touch no holder.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from marginbook.domain.zones import Border, Zone
+
+Array = npt.NDArray[Any]
+
+POOL = np.dtype(
+    [
+        ("cash", "f8"),  # [currency] amount of the constant class
+        ("wallet", "f8"),  # [currency] part of assets that is not unrealised; NaN where there is no such split
+        ("absolute", "f8"),  # [currency] allowance of support and of demand, rounded up
+        ("relative", "f4"),  # of gross, rounded up
+        ("start", "i4"),  # first leg
+        ("account", "i4"),
+        ("klass", "i4"),  # class of the constants
+        ("count", "u2"),
+        ("capacity", "u2"),
+        ("zone", "i1"),
+        ("borders", "u1"),
+        ("flags", "u1"),
+        ("name", "u1"),  # low bits of the pool's name index, see columns
+    ],
+    align=True,
+)
+LEG = np.dtype(
+    [
+        ("amount", "f8"),
+        ("factor", "i4"),
+        ("klass", "i4"),
+        ("slot", "i4"),  # of the leg's group in the index; -1: not the first leg of its group
+        ("weight", "f4"),  # share of the pool's slack, up to scale
+        ("low", "f4"),  # certified band of the factor, as in the index
+        ("high", "f4"),
+    ],
+    align=True,
+)
+CLASS = np.dtype(
+    [
+        ("assets", "f8"),
+        ("liabilities", "f8"),
+        ("margin_balance", "f8"),
+        ("support_initial", "f8"),
+        ("demand_initial", "f8"),
+        ("support", "f8"),
+        ("demand", "f8"),
+        ("size", "f8"),
+        ("initial_rate", "f8"),
+        ("side", "f8"),
+        ("bids", "f8"),
+        ("asks", "f8"),
+        ("notional", "f8"),  # of |amount|·f: size of a position, or a debt
+        ("gross", "f8"),  # bound of every multiplier, brackets included
+        ("table", "i4"),  # first bracket
+        ("brackets", "i4"),  # 0: no table
+    ],
+    align=True,
+)
+BRACKET = np.dtype(
+    [
+        ("floor", "f8"),
+        ("rate", "f8"),
+        ("cum", "f8"),
+        ("jump", "f8"),  # |discontinuity| at the floor
+        ("up_cap", "f8"),  # notional up to which a band may reach, with least and most rate on the way
+        ("up_least", "f8"),
+        ("up_most", "f8"),
+        ("down_cap", "f8"),
+        ("down_least", "f8"),
+        ("down_most", "f8"),
+    ],
+    align=True,
+)
+FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
+"""Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
+
+FLAG_DEAD, FLAG_OPAQUE, FLAG_HOT = 1, 2, 4
+ZONES = 5
+STAY = 3
+"""Most conditions that keep a pool in its zone."""
+
+SLOTS, BLOCKS = 32, 8
+"""Slots per block, blocks per superblock."""
+
+OUTPUT = np.dtype(
+    [
+        ("equity", "f8"),
+        ("unrealized", "f8"),
+        ("margin_balance", "f8"),
+        ("initial_margin", "f8"),
+        ("maintenance_margin", "f8"),
+        ("ratio", "f8"),  # demand / support
+        ("notional", "f8"),
+        ("zone", "i8"),
+    ],
+    align=True,
+)
+
+
+def border_rows(sets: Iterable[tuple[Border, ...]]) -> tuple[Array, Array]:
+    """(chain, stay) of border sets.
+
+    chain[set] is wa wb wa′ wb′ ca cb ca′ cb′; stay[set, zone, condition] is (e, s, d) of equity, support and demand.
+
+    A pool stays in its zone while every condition e·equity + s·support + d·demand is positive:
+
+        safe         not entered warning
+        warning      not entered call, not rearmed from warning
+        call         not liquidatable, not rearmed from call
+        liquidation  liquidatable, equity not negative
+        bankrupt     liquidatable, equity negative
+    """
+    chain_rows: list[list[float]] = []
+    stay_rows: list[list[list[list[float]]]] = []
+    none = [0.0, 0.0, 0.0]
+    for borders in sets:
+        by_zone = {border.zone: border for border in borders}
+        chain = []
+        for zone in (Zone.WARNING, Zone.CALL):
+            border = by_zone.get(zone)
+            if border is None:
+                chain += [np.nan] * 4
+                continue
+            scale = float(max(border.support_factor, border.demand_factor))
+            chain += [
+                border.support_factor / scale,
+                border.demand_factor / scale,
+                border.rearm_support_factor / scale,
+                border.rearm_demand_factor / scale,
+            ]
+        wa, wb, wra, wrb, ca, cb, cra, crb = chain
+        solvent = [0.0, 1.0, -1.0]
+        conditions = [
+            [[0.0, wa, -wb], [0.0, ca, -cb], solvent],
+            [[0.0, -wra, wrb], [0.0, ca, -cb], solvent],
+            [[0.0, -cra, crb], solvent, none],
+            [[0.0, -1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+            [[0.0, -1.0, 1.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+        ]
+        conditions = [[none if np.isnan(c).any() else c for c in zone] for zone in conditions]
+        if wa * cb <= ca * wb and ca <= cb:  # nested: the milder border is always met first
+            conditions[0][1:] = [none, none]
+        if ca <= cb:
+            conditions[1][2] = none
+        chain_rows.append(chain)
+        stay_rows.append(conditions)
+    return np.array(chain_rows), np.array(stay_rows)
+
+
+def bracket_rows(table: Iterable[tuple[float, float, float]]) -> Array:
+    """A bracket table with its discontinuities and the reach of bands from each bracket.
+
+    A band may reach through the next bracket, unless the requirement jumps at the border between them.
+
+    >>> rows = bracket_rows(((0.0, 0.01, 0.0), (100.0, 0.02, 1.0), (200.0, 0.05, 7.0)))
+    >>> float(rows[0]["up_cap"]), float(rows[0]["up_most"]), float(rows[2]["down_cap"])
+    (200.0, 0.02, 100.0)
+    """
+    rows = list(table)
+    n = len(rows)
+    out = np.zeros(n, BRACKET)
+    floors = [row[0] for row in rows] + [np.inf]
+    for i, (floor, rate, cum) in enumerate(rows):
+        jump = 0.0
+        if i:
+            before = rows[i - 1][1] * floor - rows[i - 1][2]
+            jump = abs(rate * floor - cum - before)
+            if jump <= 1e-12 * max(abs(before), rate * floor, abs(cum)):
+                jump = 0.0
+        out[i]["floor"], out[i]["rate"], out[i]["cum"], out[i]["jump"] = floor, rate, cum, jump
+    for i in range(n):
+        up_open = i + 1 < n and out[i + 1]["jump"] == 0.0
+        down_open = i > 0 and out[i]["jump"] == 0.0
+        up = [rows[i][1]] + ([rows[i + 1][1]] if up_open else [])
+        down = [rows[i][1]] + ([rows[i - 1][1]] if down_open else [])
+        out[i]["up_cap"] = floors[i + 2] if up_open else floors[i + 1]
+        out[i]["up_least"], out[i]["up_most"] = min(up), max(up)
+        out[i]["down_cap"] = rows[i - 1][0] if down_open else floor_of(rows, i)
+        out[i]["down_least"], out[i]["down_most"] = min(down), max(down)
+    return out
+
+
+def floor_of(rows: list[tuple[float, float, float]], i: int) -> float:
+    """Where bracket `i` begins; the first one begins at zero."""
+    return rows[i][0] if i else 0.0

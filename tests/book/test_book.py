@@ -1,0 +1,126 @@
+"""A book decides exactly as the exact functions do, whatever happens to it."""
+
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from marginbook.book.book import Book
+from marginbook.domain.account import Account, Position
+from marginbook.domain.market import Index
+from marginbook.domain.zones import Zone
+
+
+def walk(world: Any, follower: Any, steps: int) -> None:
+    book, rng = follower.book, world.rng
+    for n in range(steps):
+        basis_points = rng.choice((3, 50, 300, 900))
+        follower.step(book.prices(world.frame(rng.choice((1, 1, 2, 5)), basis_points), book.at + n * 300_000))
+
+
+@pytest.mark.parametrize("kind", ["Exchange", "Lending"])
+def test_a_random_walk_misses_no_crossing_and_invents_none(worlds: SimpleNamespace, kind: str) -> None:
+    world = getattr(worlds, kind)(7)
+    accounts = [world.account(f"a{n}") for n in range(150)]
+    book = Book.from_accounts(accounts, world.market(), world.parameters_of, worlds.AT)
+    follower = worlds.Follower(book, world.parameters_of)
+    walk(world, follower, 30)
+    follower.same()
+    assert follower.crossings > 40
+
+
+def test_aave_3_0_with_truncated_average_thresholds(worlds: SimpleNamespace) -> None:
+    world = worlds.Lending(5, "3.0")
+    accounts = [world.account(f"a{n}") for n in range(150)]
+    book = Book.from_accounts(accounts, world.market(), world.parameters_of, worlds.AT)
+    follower = worlds.Follower(book, world.parameters_of)
+    walk(world, follower, 20)
+    assert follower.crossings > 15
+
+
+def test_accounts_come_change_and_go(worlds: SimpleNamespace) -> None:
+    world = worlds.Exchange(3)
+    book = Book.from_accounts(
+        [world.account(f"a{n}") for n in range(60)], world.market(), world.parameters_of, worlds.AT
+    )
+    follower = worlds.Follower(book, world.parameters_of)
+    for _ in range(40):
+        names = [f"a{world.rng.randrange(90)}" for _ in range(3)]
+        replaced = {name: world.account(name) for name in names}
+        crossings = book.upsert(replaced.values(), book.at)
+        for name in [key for key in follower.zones if key[0] in replaced]:
+            if name[1] not in book.pool_zones(name[0]):
+                del follower.zones[name]
+        follower.step(crossings)
+        gone = world.rng.choice(book.ids())
+        book.remove([gone])
+        assert gone not in book
+        follower.zones = {key: zone for key, zone in follower.zones.items() if key[0] != gone}
+        follower.step(book.prices(world.frame(2, 200), book.at + 1_000_000))
+    follower.same()
+
+
+def test_funding_and_interest_are_one_write_for_all_holders(worlds: SimpleNamespace) -> None:
+    world = worlds.Exchange(4)
+    book = Book.from_accounts(
+        [world.account(f"a{n}") for n in range(120)], world.market(), world.parameters_of, worlds.AT
+    )
+    follower = worlds.Follower(book, world.parameters_of)
+    paid = dict.fromkeys(world.price, 0)
+    for _ in range(30):
+        market = world.rng.choice(sorted(world.price))
+        paid[market] += int(world.price[market] * world.rng.randrange(-100, 140) * 10**14)
+        index = Index(paid[market], 0, book.at // 10**6)
+        follower.step(book.indices({("binance", market, "funding"): index}, book.at))
+        follower.step(book.prices(world.frame(1, 40), book.at + 1_000_000))
+    assert follower.crossings > 15
+    lending = worlds.Lending(6)
+    book = Book.from_accounts(
+        [lending.account(f"b{n}") for n in range(120)], lending.market(), lending.parameters_of, worlds.AT
+    )
+    follower = worlds.Follower(book, lending.parameters_of)
+    for n in range(20):
+        asset = lending.rng.choice(lending.assets)
+        kind = lending.rng.choice(("supply", "borrow"))
+        old = book.market.indices["aave", asset, kind]
+        index = Index(old.value_raw * (1000 + n) // 1000, old.rate_raw, book.at // 10**6)
+        follower.step(book.indices({("aave", asset, kind): index}, book.at + 3_000_000))
+        follower.step(book.prices({}, book.at + 86_400_000_000))
+    assert follower.crossings > 5
+
+
+def test_new_parameters_decide_all_holders_between_two_frames(worlds: SimpleNamespace) -> None:
+    world = worlds.Lending(8)
+    book = Book.from_accounts(
+        [world.account(f"a{n}") for n in range(100)], world.market(), lambda account: world.parameters, worlds.AT
+    )
+    follower = worlds.Follower(book, lambda account: world.parameters)
+    rules = world.rules.module
+    for threshold in ("0.80", "0.70", "0.60", "0.82"):
+        overlay = {asset: {"liquidation_threshold": threshold, "ltv": "0.5"} for asset in world.assets[:4]}
+        world.parameters = rules.parameters("3.6", worlds.AT, overlay)
+        follower.step(book.parameters_changed("aave/3.6", None, book.at))
+    assert follower.crossings > 10
+
+
+def test_hedged_accounts_never_see_half_a_frame(worlds: SimpleNamespace) -> None:
+    world = worlds.Exchange(9)
+    market, other = sorted(world.price)[:2]
+    quantity = (Decimal(100_000) / world.price[market]).quantize(Decimal("0.001"))
+    other_quantity = (Decimal(100_000) / world.price[other]).quantize(Decimal("0.001"))
+    account = Account(
+        id="hedged",
+        rules="binance/usdm",
+        wallet={"USDT": Decimal(4000)},
+        positions=(
+            Position(market=market, side="long", quantity=quantity, entry=world.price[market]),
+            Position(market=other, side="short", quantity=other_quantity, entry=world.price[other]),
+        ),
+    )
+    book = Book.from_accounts([account], world.market(), world.parameters_of, worlds.AT)
+    assert book.zone("hedged") is Zone.SAFE
+    fall = {("binance", m, "mark"): world.price[m] * Decimal("0.9") for m in (market, other)}
+    assert book.prices(fall, worlds.AT) == []
+    rise = {("binance", market, "mark"): world.price[market] * Decimal("0.85")}
+    assert [c.to_zone for c in book.prices(rise, worlds.AT)] != []
