@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marginbook.connectors.accounts import account_from_json
 from marginbook.connectors.prices import Prices
@@ -20,6 +20,9 @@ from marginbook.connectors.zone_settings import Zones, read_zones
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey, StateKey
+
+if TYPE_CHECKING:
+    from marginbook.connectors.venue_answers import VenueAnswers
 
 ACCOUNTS_MAX = 5_000_000
 """Most accounts of one book."""
@@ -108,6 +111,7 @@ class BookBuilder:
         self.prices = Prices(problems=self.problems)
         self.zones: dict[str, Any] = {}
         self.warnings: list[str] = []
+        self.answers: VenueAnswers | None = None
 
     def add_path(self, path: Path) -> None:
         """A file, or the book files of a folder in the order of their names."""
@@ -127,8 +131,16 @@ class BookBuilder:
     def _add(self, source: Source) -> None:
         if source.suffix in TABLE_SUFFIXES:
             self._add_table(source)
-        else:
-            self.add_document(parsed(source), source)
+            return
+        document = parsed(source)
+        if source.suffix == ".json" and not _is_book(document):
+            from marginbook.connectors.venue_answers import VenueAnswers, shape_of
+
+            if shape := shape_of(document):
+                self.answers = self.answers or VenueAnswers()
+                self.answers.add(shape, document, source)
+                return
+        self.add_document(document, source)
 
     def _add_table(self, source: Source) -> None:
         from marginbook.connectors.histories import add_last_prices, is_history
@@ -234,8 +246,22 @@ class BookBuilder:
     def _read_zones(self, value: Any, place: str) -> None:
         self.zones.update(read_zones(value, place))
 
+    def _add_answers(self) -> None:
+        from marginbook.connectors.binance_json import RULES
+
+        for id, place, found in self.answers.accounts() if self.answers else ():
+            if isinstance(found, Problem):
+                self.rejected.append(RejectedAccount(id, RULES, found))
+                continue
+            self.add_account(found.account, place)
+            self.warnings.extend(found.warnings)
+            self.prices.see_time(found.as_of)
+            for key, quote in found.quotes.items():
+                self.prices.attempt(self.prices.set_quote, key, quote, place)
+
     def build(self, over: Prices) -> BookFile:
         """The book, with the quotes of `over` in place of its own."""
+        self._add_answers()
         accounts = self.accounts
         for account in [a for a in accounts.values() if a.parameters is not None and a.parameters not in self.overlays]:
             assert account.parameters is not None
@@ -269,6 +295,10 @@ def parsed(source: Source) -> Any:
             return parse_json(read_text(source), source.name)
         case suffix:
             raise BadInput("unknown_format", source.name, suffix or "no ending", "a file of " + ", ".join(SUFFIXES))
+
+
+def _is_book(document: Any) -> bool:
+    return isinstance(document, dict) and (isinstance(document.get("account"), list) or "prices" in document)
 
 
 def _unknown_section(name: str, value: Any, place: str) -> Problem:

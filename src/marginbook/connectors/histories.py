@@ -49,7 +49,7 @@ def add_last_prices(source: Source, prices: Prices) -> None:
         if isinstance(item, Problem):
             prices.problems.append(item)
             continue
-        prices.as_of = item.stamp.time if prices.as_of is None else max(prices.as_of, item.stamp.time)
+        prices.see_time(item.stamp.time)
         latest.update({key: Quote(price, item.stamp.time, None, source.name) for key, price in item.prices.items()})
     for key, quote in latest.items():
         prices.attempt(prices.set_quote, key, quote, source.name)

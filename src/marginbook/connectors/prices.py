@@ -66,6 +66,11 @@ class Prices:
         except BadInput as error:
             self.problems.append(error.problem)
 
+    def see_time(self, at: int | None) -> None:
+        """`as_of` is the latest time that anything states."""
+        if at is not None:
+            self.as_of = at if self.as_of is None else max(self.as_of, at)
+
     def set_quote(self, key: QuoteKey, quote: Quote, place: str) -> None:
         """Add a quote; another price for the same key is a contradiction, the first one stays."""
         known = self.quotes.setdefault(key, quote)
@@ -79,7 +84,7 @@ class Prices:
         as_of: int | None = None
         if "as_of" in table:
             as_of = TIME.read(table["as_of"], join(place, "as_of"))
-            self.as_of = as_of if self.as_of is None else max(self.as_of, as_of)
+            self.see_time(as_of)
         if "rates" in table:
             self.rates.update(RATES.read(table["rates"], join(place, "rates")))
         max_age = _age(table["max_age"], join(place, "max_age")) if "max_age" in table else None

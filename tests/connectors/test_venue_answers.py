@@ -1,0 +1,225 @@
+"""Raw Binance answers and ccxt structures read as they are."""
+
+import copy
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marginbook.connectors.books import BookFile, load_book, load_book_bytes
+from marginbook.connectors.venue_answers import shape_of
+from marginbook.domain.account import Position
+from marginbook.units import parse_time
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RAW: dict[str, Any] = json.loads((EXAMPLES / "binance-answers.json").read_text())
+CCXT: dict[str, Any] = json.loads((EXAMPLES / "ccxt.json").read_text())
+
+
+def load(**files: Any) -> BookFile:
+    return load_book_bytes([(f"{name}.json", json.dumps(document).encode()) for name, document in files.items()])
+
+
+def stripped(position: Position) -> tuple[Any, ...]:
+    return position.market, position.side, position.quantity, position.entry, position.leverage
+
+
+def test_raw_answers_are_the_worked_account() -> None:
+    expected = load_book([EXAMPLES / "two-accounts.toml"]).accounts[0]
+    book = load_book([EXAMPLES / "binance-answers.json"])
+    assert (book.problems, book.rejected, book.warnings) == ((), (), ())
+    (account,) = book.accounts
+    assert account.id == "trader-1"
+    assert account.wallet == expected.wallet
+    assert [stripped(p) for p in account.positions] == [stripped(p) for p in expected.positions]
+    assert account.reported == {
+        "wallet_balance": 10000,
+        "unrealized_pnl": -1400,
+        "margin_balance": 8600,
+        "initial_margin": 2540,
+        "maintenance_margin": Decimal("161.6"),
+        "available_balance": 6060,
+    }
+    assert account.positions[1].reported == {
+        "unrealized_pnl": -400,
+        "notional": 10400,
+        "initial_margin": 1040,
+        "maintenance_margin": Decimal("41.6"),
+        "liquidation_price": Decimal("4701.19521912"),
+    }
+    quote = book.quotes["binance", "BTCUSDT", "mark"]
+    assert (quote.price, quote.time) == (60000, parse_time("2026-10-01T12:00:00Z"))
+    assert book.as_of == quote.time
+
+
+def test_separate_files_of_one_folder_are_one_account() -> None:
+    book = load(account=RAW["account"], positions=RAW["positionRisk"])
+    assert [a.id for a in book.accounts] == ["account"]
+    assert book.accounts[0].positions[0].leverage == 20
+    assert book.as_of is None
+    assert any("no time" in warning for warning in book.warnings)
+
+
+def test_ccxt_prefers_the_venue_strings() -> None:
+    raw, bot = load(raw=RAW).accounts[0], load(bot=CCXT).accounts[0]
+    assert bot.id == "bot"
+    assert bot.wallet == raw.wallet
+    assert [stripped(p) for p in bot.positions] == [stripped(p) for p in raw.positions]
+    assert bot.reported == raw.reported
+    assert "liquidation_price" not in bot.positions[0].reported
+
+
+def test_ccxt_without_info_stands_on_its_floats_and_says_so() -> None:
+    document = copy.deepcopy(CCXT)
+    for position in document["positions"]:
+        del position["info"]
+    del document["balance"]["info"]
+    document["positions"].append({**document["positions"][0], "symbol": "X/USDT:USDT", "contracts": 0.0})
+    book = load(bot=document)
+    assert book.rejected == ()
+    (account,) = book.accounts
+    assert [stripped(p) for p in account.positions] == [stripped(p) for p in load(raw=RAW).accounts[0].positions]
+    assert account.wallet == {"USDT": 10000}
+    assert sum("ccxt" in warning for warning in book.warnings) == 3
+
+
+def test_ccxt_inverse_contract_size_is_not_mistaken() -> None:
+    document = copy.deepcopy(CCXT)
+    del document["positions"][0]["info"]
+    document["positions"][0]["symbol"] = "BTC/USD:BTC"
+    (rejected,) = load(bot=document).rejected
+    assert (rejected.problem.code, rejected.problem.place) == ("unsupported", "bot.json: positions[0].symbol")
+
+
+def isolated(side: str, amount: str, wallet: str, **more: str) -> dict[str, Any]:
+    return {
+        "symbol": "SOLUSDT",
+        "positionSide": side,
+        "positionAmt": amount,
+        "entryPrice": "100",
+        "markPrice": "110",
+        "liquidationPrice": "0",
+        "marginAsset": "USDT",
+        "isolatedWallet": wallet,
+        **more,
+    }
+
+
+def test_hedge_mode_isolated_and_zero_sizes() -> None:
+    rows = [
+        isolated("LONG", "2", "25", marginType="isolated", leverage="8"),
+        isolated("SHORT", "-1", "0", marginType="cross", leverage="8"),
+        isolated("BOTH", "0", "0", marginType="cross", leverage="8"),
+    ]
+    book = load(account=RAW["account"], positions=RAW["positionRisk"] + rows)
+    (account,) = book.accounts
+    assert account.position_mode == "hedge"
+    long, short = account.positions[2:]
+    assert (long.side, long.quantity, long.mode, long.isolated_wallet) == ("long", 2, "isolated", 25)
+    assert (short.side, short.quantity, short.mode, short.isolated_wallet) == ("short", 1, "cross", None)
+    assert "liquidation_price" not in long.reported
+
+
+def test_isolated_wallet_from_isolated_margin() -> None:
+    row = isolated("BOTH", "2", "", marginType="isolated", leverage="8", isolatedMargin="45", unRealizedProfit="20")
+    (account,) = load(account={**RAW["account"], "positions": []}, positions=[row]).accounts
+    assert account.positions[-1].isolated_wallet == 25
+    assert account.positions[-1].reported["isolated_margin"] == 45
+
+
+def test_account_v2_alone_substitutes_the_mark_price() -> None:
+    account = copy.deepcopy(RAW["account"])
+    for row, entry in zip(account["positions"], ("62000", "2500"), strict=True):
+        row.update(entryPrice=entry, leverage="20", isolated=False)
+    book = load(account=account)
+    assert book.rejected == ()
+    assert book.quotes["binance", "ETHUSDT", "mark"].price == 2600
+    assert book.quotes["binance", "ETHUSDT", "mark"].substituted
+    assert len(book.warnings) == 3
+
+
+def test_open_order_margin_is_warned_of() -> None:
+    document = copy.deepcopy(RAW)
+    document["account"]["assets"][0]["openOrderInitialMargin"] = "12.5"
+    assert any("open orders hold 12.5 USDT" in warning for warning in load(raw=document).warnings)
+
+
+def test_several_currencies_report_by_currency() -> None:
+    document = copy.deepcopy(RAW)
+    document["account"]["assets"].append({**document["account"]["assets"][0], "asset": "USDC"})
+    document["positionRisk"].append({**document["positionRisk"][0], "symbol": "BTCUSDC", "marginAsset": "USDC"})
+    (account,) = load(raw=document).accounts
+    assert account.wallet == {"USDT": 10000, "USDC": 10000}
+    assert account.reported["margin_balance:USDC"] == 8600
+
+
+def changed(change: Any) -> dict[str, Any]:
+    document = copy.deepcopy(RAW)
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "place"),
+    [
+        (lambda d: d["account"].update(multiAssetsMargin=True), "unsupported", "raw.json"),
+        (lambda d: d["positionRisk"][0].pop("entryPrice"), "missing_key", "raw.json: positionRisk[0].entryPrice"),
+        (lambda d: d["positionRisk"][1].update(entryPrice="x"), "not_a_number", "raw.json: positionRisk[1].entryPrice"),
+        (lambda d: d["positionRisk"][1].update(markPrice="-1"), "not_positive", "raw.json: positionRisk[1].markPrice"),
+        (
+            lambda d: d["positionRisk"][1].update(positionAmt="-5"),
+            "inconsistent",
+            "raw.json: positionRisk[1].positionAmt",
+        ),
+        (
+            lambda d: d["positionRisk"].append({**d["positionRisk"][0], "symbol": "BTCUSD_PERP"}),
+            "unsupported",
+            "raw.json: positionRisk[2].symbol",
+        ),
+        (lambda d: d["positionRisk"].append(7), "unknown_format", "raw.json: positionRisk"),
+        (lambda d: d["account"].update(assets=[]), "missing_key", "raw.json"),
+        (
+            lambda d: d["account"]["assets"][0].pop("crossWalletBalance"),
+            "missing_key",
+            "raw.json: account.assets[0].crossWalletBalance",
+        ),
+        (lambda d: d.update(postions=[]), "unknown_key", "raw.json: postions"),
+    ],
+)
+def test_bad_answers_name_the_place(change: Any, code: str, place: str) -> None:
+    book = load(raw=changed(change))
+    problems = [*book.problems, *(r.problem for r in book.rejected)]
+    assert [(p.code, p.place) for p in problems] == [(code, place)]
+
+
+def test_two_balances_in_one_folder_are_ambiguous() -> None:
+    book = load(one=RAW["account"], two=RAW["account"])
+    assert [p.code for p in book.problems] == ["ambiguous"]
+
+
+def test_positions_without_a_balance_are_refused() -> None:
+    (rejected,) = load(positions=RAW["positionRisk"]).rejected
+    assert rejected.problem.code == "missing_key"
+    assert "balance" in rejected.problem.expected
+
+
+@pytest.mark.parametrize(
+    ("document", "shape"),
+    [
+        (RAW["account"], "binance_account"),
+        (RAW["positionRisk"], "binance_positions"),
+        (RAW["account"]["assets"], "binance_balance"),
+        (CCXT["positions"], "ccxt_positions"),
+        (CCXT["balance"], "ccxt_balance"),
+        (CCXT, "combined"),
+        (RAW, "combined"),
+        ({"account": []}, None),
+        ([1], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_shapes(document: Any, shape: str | None) -> None:
+    assert shape_of(document) == shape
