@@ -1,5 +1,6 @@
 """The life of a call, told step by step."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +9,6 @@ from marginbook.margin_calls.calls import (
     CallPolicy,
     Grace,
     acknowledge,
-    close,
     deadline_of,
     expire,
     follow,
@@ -48,9 +48,10 @@ def test_a_call_rises_eases_and_is_cured():
     assert len({change.call for change in told}) == 1
 
 
-def test_a_liquidation_that_ends_it_is_not_a_cure():
+@pytest.mark.parametrize("cause", ["liquidation", "adl", "account closed"])
+def test_what_ends_a_call_without_a_cure(cause):
     call, _ = walk([Zone.LIQUIDATION])
-    _, told = follow(call, account="a", pool="main", zone=Zone.SAFE, at=9, sequence=9, cause="liquidation", policy=OURS)
+    _, told = follow(call, account="a", pool="main", zone=Zone.SAFE, at=9, sequence=9, cause=cause, policy=OURS)
     assert [change.action for change in told] == ["closed"]
 
 
@@ -90,12 +91,6 @@ def test_business_days_skip_weekends_and_holidays():
     assert deadline_of(BROKER.grace, tuesday) == parse_time("2026-11-30T21:00:00Z")
     assert deadline_of(Grace(kind="minutes", amount=15), 7) == 7 + 15 * MINUTE
     assert deadline_of(Grace(), 7) is None
-
-
-def test_a_pool_that_leaves_the_book_closes_its_call():
-    call, _ = walk([Zone.CALL])
-    (told,) = close(call, at=4, sequence=4, cause="account closed", policy=OURS)
-    assert (told.action, told.from_zone, told.to_zone) == ("closed", "call", "safe")
 
 
 def test_whose_word_a_zone_is():

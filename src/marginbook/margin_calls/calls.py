@@ -15,6 +15,8 @@ from marginbook.units import MICROSECONDS
 
 Issuer = Literal["ours", "venue"]
 Action = Literal["opened", "acknowledged", "escalated", "eased", "expired", "cured", "closed"]
+NO_CURE = frozenset(("liquidation", "adl", "account closed"))
+"""Causes that end a call without anybody having cured it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -141,8 +143,8 @@ def follow(
     if level == before:
         return after, ()
     if level == Zone.SAFE:
-        liquidated = cause in ("liquidation", "adl")
-        return None, (_told(after, "closed" if liquidated else "cured", before, at, sequence, cause, policy),)
+        ending: Action = "closed" if cause in NO_CURE else "cured"
+        return None, (_told(after, ending, before, at, sequence, cause, policy),)
     action: Action = "escalated" if level > before else "eased"
     return after, (_told(after, action, before, at, sequence, cause, policy),)
 
@@ -164,11 +166,6 @@ def expire(call: Call, *, at: int, sequence: int, policy: CallPolicy) -> tuple[C
         return call, ()
     after = replace(call, zone=call.found, worst=max(call.worst, call.found))
     return after, (_told(after, "expired", call.zone, at, sequence, "deadline", policy),)
-
-
-def close(call: Call, *, at: int, sequence: int, cause: str, policy: CallPolicy) -> tuple[CallChange, ...]:
-    """The last entry of a call whose pool has left the book."""
-    return (_told(replace(call, zone=Zone.SAFE), "closed", call.zone, at, sequence, cause, policy),)
 
 
 def issuer_of(zone: Zone, policy: CallPolicy) -> Issuer:
