@@ -18,6 +18,8 @@ from typing import Any
 from marginbook.domain.errors import BadInput
 from marginbook.exact import DIGITS_MAX, ONE, ZERO, in_exact_context, parse_decimal
 
+NONE = (None, "", "Infinity")
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
@@ -102,7 +104,8 @@ def flat_table(rate: Decimal) -> BracketTable:
 def bracket_table(rows: Sequence[Sequence[Any]], place: str) -> BracketTable:
     """A validated table from `[floor, cap, rate, max_leverage, cum]` rows; the last two and the last cap may be absent.
 
-    A missing `cum` is derived. BadInput names the row that is not a bracket.
+    A missing `cum` is derived; a cell that is absent may also be "" and an endless cap "Infinity", since TOML has no
+    null. BadInput names the row that is not a bracket.
     """
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
         raise BadInput("bad_brackets", place, rows, "rows of [floor, cap, rate, max_leverage, cum]")
@@ -116,7 +119,7 @@ def bracket_table(rows: Sequence[Sequence[Any]], place: str) -> BracketTable:
         if not isinstance(row, Sequence) or isinstance(row, str) or not 3 <= len(row) <= 5:
             raise BadInput("bad_brackets", here, row, "[floor, cap, rate, max_leverage, cum]")
         floor, cap, rate, leverage, cum = [
-            None if value is None else number_from(value, f"{here}[{column}]")
+            None if value in NONE else number_from(value, f"{here}[{column}]")
             for column, value in enumerate([*row, None, None][:5])
         ]
         if floor is None or rate is None or not ZERO <= rate <= ONE or floor < 0:

@@ -40,8 +40,8 @@ NAMES = {
 }
 """Printed name -> ours, where they differ."""
 OF_POSITION = frozenset(
-    ("notional", "position_value", "unrealized_pnl", "unRealizedProfit", "initial_margin", "initialMargin")
-    + ("maintenance_margin", "maintMargin")
+    "notional position_value unrealized_pnl unRealizedProfit initial_margin initialMargin "
+    "maintenance_margin maintMargin".split()
 )
 """Printed per position: other positions of the wallet, given as fixed sums, are left out."""
 NEEDS_MARK = frozenset(

@@ -1,0 +1,175 @@
+"""Printed numbers of venues through the rule sets, and the runner that compares them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marginbook.testing.adapters import cex
+from marginbook.testing.conformance import conform
+from marginbook.testing.vectors import Unsupported
+
+ROOT = Path(__file__).parent.parent.parent
+VECTORS = ROOT / "tests" / "vectors" / "binance"
+FOREIGN = Path(os.environ.get("MARGINBOOK_DATA", ROOT.parent / "shared" / "data")).parent / "vectors"
+
+
+def totals(answer: dict[str, Any], rules: str | None = None) -> dict[str, int]:
+    rows = [row for row in answer["results"] if rules in (None, row["rules"])]
+    return {name: sum(row[name] for row in rows) for name in ("passed", "failed", "unsupported")}
+
+
+def write(folder: Path, content: Any, name: str = "vectors.json") -> Path:
+    path = folder / name
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_every_number_that_binance_printed_comes_out() -> None:
+    answer = conform([VECTORS])
+    assert answer["failures"] == []
+    assert totals(answer) == {"passed": 33, "failed": 0, "unsupported": 0}
+
+
+@pytest.mark.skipif(not FOREIGN.exists(), reason="shared vectors are absent: set MARGINBOOK_DATA")
+def test_the_foreign_collection_of_exchanges() -> None:
+    answer = conform([FOREIGN / "cex.json"])
+    assert answer["failures"] == []
+    assert totals(answer, "binance/usdm") == {"passed": 27, "failed": 0, "unsupported": 0}
+    reasons = {(row["rules"], row["function"]) for row in answer["results"] if row["unsupported"]}
+    assert {("binance", "COIN-M"), ("binance", "multi-assets mode"), ("binance", "portfolio margin")} <= reasons
+    everything = conform([FOREIGN])
+    assert everything["failures"] == []
+    assert totals(everything)["unsupported"] > 200
+
+
+EXAMPLE = {
+    "id": "one",
+    "venue": "binance",
+    "product": "ETHUSDT USDT-M",
+    "margin_mode": "cross",
+    "side": "long",
+    "qty": "2",
+    "entry": "1000",
+    "mark": "1100",
+    "leverage": "10",
+    "collateral": {"WB": "500", "TMM1": "20", "UPNL1": "-30"},
+    "mmr": "0.01",
+    "cum": "0",
+}
+
+
+def outcome(folder: Path, reported: dict[str, str], **changes: Any) -> dict[str, Any]:
+    return conform([write(folder, {"examples": [EXAMPLE | changes | {"reported": reported}]})])
+
+
+@pytest.mark.parametrize(
+    ("reported", "changes"),
+    [
+        # (500 − 20 − 30 − 2·1000) / (2 · (0.01 − 1)) = 782.828…
+        ({"liquidation_price": "782.82"}, {}),
+        ({"notional": "2200", "initial_margin": "220", "maintenance_margin": "22", "unrealized_pnl": "200"}, {}),
+        ({"margin_balance": "670"}, {}),
+        ({"liquidation_price": "782.82"}, {"mark": None, "leverage": None}),
+        ({"notional": "-2200"}, {"side": "short"}),
+        ({"isolated_margin": "300"}, {"margin_mode": "isolated", "collateral": {"isolated_wallet": "100"}}),
+        ({"liquidation_price": "0"}, {"collateral": {"WB": "3000"}}),
+        ({"isolated_margin": "300"}, {"margin_mode": "isolated", "collateral": {"isolated_margin": "300"}}),
+        (
+            # One price for both legs: (500 − 2·1000 + 1·1200) / ((2 + 1)·0.01 − 2 + 1) = 309.27…
+            {"liquidation_price": "309.27"},
+            {
+                "collateral": {"WB": "500"},
+                "legs": [{"side": "long", "qty": "2", "entry": "1000"}, {"side": "short", "qty": "1", "entry": "1200"}],
+            },
+        ),
+    ],
+)
+def test_an_example_of_any_shape(tmp_path: Path, reported: dict[str, str], changes: dict[str, Any]) -> None:
+    answer = outcome(tmp_path, reported, **changes)
+    assert answer["failures"] == []
+    assert totals(answer)["passed"] == len(reported)
+
+
+def test_a_wrong_number_fails_and_says_what_was_expected(tmp_path: Path) -> None:
+    answer = outcome(tmp_path, {"liquidation_price": "782.84", "notional_reported_only": "1"})
+    assert answer["failures"] == [
+        {"id": "one", "quantity": "liquidation_price", "expected": "782.84", "got": "782.82828283"}
+    ]
+    assert totals(answer) == {"passed": 0, "failed": 1, "unsupported": 0}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"venue": "okx"},
+        {"product": "BTCUSD_PERP COIN-M"},
+        {"product": "BTCUSD_PERP"},
+        {"product": "multi-assets account"},
+        {"product": "ETHUSDT USDT-M", "margin_mode": "portfolio"},
+        {"mmr": None},
+        {"entry": None},
+        {"qty": None},
+    ],
+)
+def test_what_cannot_be_computed_is_counted_with_a_reason(tmp_path: Path, changes: dict[str, Any]) -> None:
+    answer = outcome(tmp_path, {"liquidation_price": "1"}, **changes)
+    assert totals(answer) == {"passed": 0, "failed": 0, "unsupported": 1}
+    assert answer["results"][0]["reasons"]
+
+
+def test_an_adapter_is_never_handed_printed_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def spy(case: Any, asked: Any) -> None:
+        seen.append((case, asked))
+        raise Unsupported("seen")
+
+    monkeypatch.setattr(cex, "task", spy)
+    case = EXAMPLE | {"reported": {"x": "3.25"}, "check": {"x": 1}, "formula": "F", "expected": {"x": "3.25"}}
+    conform([write(tmp_path, {"examples": [case]})])
+    [(inputs, asked)] = seen
+    assert set(inputs) == set(EXAMPLE)
+    assert asked == ("x",)
+
+
+def test_own_vectors_of_every_function_in_json_and_toml(tmp_path: Path) -> None:
+    inputs = {
+        "account": {"wallet": {"USD": "1000"}, "position": [{"market": "X", "side": "long", "quantity": "1"}]},
+        "prices": {"as_of": "2026-10-01T00:00:00Z", "generic": {"X": "9473.68"}},
+        "parameters": {"X": {"maintenance_rate": "0.05"}},
+    }
+    inputs["account"]["position"][0]["entry"] = "10000"  # type: ignore[index]
+    expected = {
+        "quantities": {"margin_balance": "473.68", "cross:USD.maintenance_margin": "473.684"},
+        "risk": {"support": "473.68"},
+        "is_liquidatable": {"is_liquidatable": True, "cross:USD": True},
+        "liquidation_prices": {"X": "9473.68421052", "liquidation_price": "9473.68421052"},
+        "plan_liquidation": {"close_most": "1", "market": "X"},
+        "check": {"zone": "liquidation", "pools.0.pool": "cross:USD"},
+    }
+    vectors = [
+        {"id": name, "rules": "generic/derivatives", "function": name, "inputs": inputs, "expected": values}
+        for name, values in expected.items()
+    ]
+    write(tmp_path, vectors)
+    (tmp_path / "one.toml").write_text(
+        '[[vectors]]\nid = "t"\nrules = "generic/lending"\nfunction = "quantities"\nexpected = { ltv = 0.5 }\n'
+        'tolerance = 0.001\n[vectors.inputs]\naccount = { collateral = [{ asset = "C", amount = "2" }], '
+        'debt = [{ asset = "D", amount = "1.001" }] }\nprices = { generic = { C = "1", D = "1" } }\n'
+        'parameters = { "*" = { ltv = "0.8" } }\n'
+    )
+    answer = conform([tmp_path])
+    assert answer["failures"] == []
+    assert totals(answer) == {"passed": 12, "failed": 0, "unsupported": 0}
+
+
+@pytest.mark.parametrize("content", ['{"nothing": []}', "[1]", "{", '[{"id": "x"}]', '[{"rules": "no/such"}]'])
+def test_a_file_that_is_no_vectors_fails_with_its_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    answer = conform([path])
+    assert totals(answer)["failed"] == 1
+    assert answer["failures"]
