@@ -78,9 +78,9 @@ def check(
         answer["errors"] = [problem_json(problem) for problem in book.problems]
         _print_json(answer)
     else:
-        from marginbook.render import check_table
+        from marginbook.render import check_view
 
-        check_table(reports, book.warnings, book.problems)
+        check_view(reports, book.warnings, book.problems)
     code = BAD_DATA if book.problems or not reports else FINE
     for report in reports:
         zone = report.zone

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,6 @@ from rich.tree import Tree
 
 from marginbook.domain.errors import Problem
 from marginbook.domain.node import Node
-from marginbook.domain.zones import Zone
 from marginbook.engine.evaluate import Report
 from marginbook.exact import format_decimal, round_floor, round_half_up
 
@@ -23,6 +23,8 @@ COLOURS = {
     "bankrupt": "magenta",
     "undecided": "cyan",
 }
+CARDS_MOST = 12
+REMEDIES_MOST = 4
 
 
 def zone_text(label: str | None) -> str:
@@ -36,63 +38,74 @@ def _money(value: Decimal | None) -> str:
     return "" if value is None else f"{round_floor(value, 2):,f}"
 
 
-def _percent(value: Decimal | None) -> str:
+def _share(value: Decimal | None) -> str:
     return "–" if value is None else f"{format_decimal(round_floor(value * 100, 2))} %"
 
 
-def check_table(reports: Sequence[Report], warnings: Iterable[str], problems: Iterable[Problem]) -> None:
-    """The table of `check`, worst account first."""
-    table = Table(title=None, header_style="bold", row_styles=["", "dim"] if len(reports) > 8 else None)
+def _ratio(report: Report) -> str:
+    quantities = report.worst.quantities if report.worst else None
+    if quantities is None:
+        return ""
+    health = quantities.health_factor
+    if health is not None:
+        return "health factor ∞" if health.is_infinite() else f"health factor {round_floor(health, 4)}"
+    ratio = quantities.margin_ratio
+    return "" if ratio is None else f"{ratio.definition} {round_half_up(ratio.value * 100, 4)} %"
+
+
+def check_view(reports: Sequence[Report], warnings: Iterable[str], problems: Iterable[Problem]) -> None:
+    """The answer of `check` for people, worst account first: a card each for a few, a table for many."""
+    console = Console()
+    order = sorted(reports, key=lambda r: 9 if r.zone is None else int(r.zone), reverse=True)
+    if len(order) <= CARDS_MOST:
+        for report in order:
+            _card(console, report)
+    else:
+        _check_table(console, order)
+    _notes(console, [*warnings, *(f"{r.account}: {text}" for r in reports for text in r.warnings)], problems)
+
+
+def _card(console: Console, report: Report) -> None:
+    label = report.zone.label if report.zone is not None else None
+    console.print(f"{zone_text(label)}  [bold]{report.account}[/]  {report.rules}", highlight=False)
+    if report.error:
+        console.print(f"  {report.error}", highlight=False, markup=False)
+        return
+    names = ("margin_balance", "initial_margin", "maintenance_margin", "free_margin", "headroom")
+    parts = [f"{name.replace('_', ' ')} {_money(report.money.get(name))}" for name in names if name in report.money]
+    console.print(f"  {report.currency}: " + " · ".join(parts), highlight=False)
+    if report.worst:
+        far = report.worst.distances
+        moves = f"liquidated if prices fall {_share(far.down)} or rise {_share(far.up)}; at worst {_share(far.worst)}"
+        console.print(f"  {_ratio(report)} · {moves}", highlight=False)
+    for price in (p for pool in report.pools for p in pool.liquidation_prices if p.source == "exact"):
+        sign = "≤" if price.when == "at_or_below" else "≥"
+        console.print(
+            f"  {price.market} {price.side} liquidated at {sign} {format_decimal(price.price)}", highlight=False
+        )
+    for remedy in report.remedies[:REMEDIES_MOST]:
+        console.print(f"  remedy: {remedy.action} {format_decimal(remedy.amount)} {remedy.asset}", highlight=False)
+    for line in report.reconciliation:
+        if line.difference:
+            console.print(f"  {line.quantity}: venue {line.venue}, ours {line.ours}", highlight=False)
+
+
+def _check_table(console: Console, reports: Sequence[Report]) -> None:
+    table = Table(header_style="bold")
     for name in ("account", "rules", "zone"):
         table.add_column(name)
-    for name in ("margin balance", "initial", "maintenance", "headroom", "venue's ratio", "falls", "rises"):
+    for name in ("margin balance", "headroom", "falls", "rises"):
         table.add_column(name, justify="right")
-    table.add_column("liquidation prices")
-    order = sorted(reports, key=lambda r: -1 if r.zone is None else int(r.zone), reverse=True)
-    for report in order:
+    for report in reports:
+        label = report.zone.label if report.zone is not None else None
         if report.error:
-            table.add_row(report.account, report.rules, zone_text(None), *[""] * 7, str(report.error))
+            table.add_row(report.account, report.rules, zone_text(label), str(report.error))
             continue
-        worst = report.worst
-        quantities = worst.quantities if worst else None
-        ratio = ""
-        if quantities and quantities.health_factor is not None:
-            ratio = (
-                "health ∞"
-                if quantities.health_factor.is_infinite()
-                else f"health {round_floor(quantities.health_factor, 4)}"
-            )
-        elif quantities and quantities.margin_ratio is not None:
-            ratio = f"{quantities.margin_ratio.definition}: {round_half_up(quantities.margin_ratio.value * 100, 4)} %"
-        prices = [
-            f"{p.market} {'≤' if p.when == 'at_or_below' else '≥'} {format_decimal(p.price)}"
-            for pool in report.pools
-            for p in pool.liquidation_prices
-            if p.source == "exact"
-        ]
-        currency = f" {report.currency}" if report.currency else ""
-        table.add_row(
-            report.account,
-            report.rules,
-            zone_text(report.zone.label if report.zone is not None else None),
-            _money(report.money.get("margin_balance")) + currency,
-            _money(report.money.get("initial_margin")),
-            _money(report.money.get("maintenance_margin")),
-            _money(report.money.get("headroom")),
-            ratio,
-            _percent(worst.distances.down if worst else None),
-            _percent(worst.distances.up if worst else None),
-            "\n".join(prices),
-        )
-    console = Console()
+        far = report.worst.distances if report.worst else None
+        money = [_money(report.money.get(name)) for name in ("margin_balance", "headroom")]
+        moves = [_share(far.down), _share(far.up)] if far else ["", ""]
+        table.add_row(report.account, report.rules, zone_text(label), *money, *moves)
     console.print(table)
-    for report in order:
-        for remedy in report.remedies[:4] if report.zone not in (None, Zone.SAFE) else ():
-            console.print(f"  {report.account}: {remedy.action} {format_decimal(remedy.amount)} {remedy.asset}")
-        for line in report.reconciliation:
-            if line.difference:
-                console.print(f"  {report.account}: {line.quantity}: venue {line.venue}, ours {line.ours}")
-    _notes(console, [*warnings, *(f"{r.account}: {text}" for r in reports for text in r.warnings)], problems)
 
 
 def _notes(console: Console, warnings: Iterable[str], problems: Iterable[Any]) -> None:
@@ -121,20 +134,26 @@ def explain_tree(account: str, node: Node) -> None:
 
 
 def conform_table(answer: dict[str, Any]) -> None:
-    """The table of `conform`, then its failures."""
+    """What passed and failed by rule set and function; what is unsupported in one line per file and rule set."""
     table = Table(header_style="bold")
     for name in ("file", "rules", "function"):
         table.add_column(name)
     for name in ("passed", "failed", "unsupported"):
         table.add_column(name, justify="right")
+    unsupported: dict[tuple[str, str], int] = {}
     for row in answer["results"]:
-        table.add_row(*[str(row[name]) for name in ("file", "rules", "function", "passed", "failed", "unsupported")])
+        file = Path(row["file"]).name
+        if row["passed"] or row["failed"]:
+            table.add_row(file, *[str(row[key]) for key in ("rules", "function", "passed", "failed", "unsupported")])
+        else:
+            unsupported[file, row["rules"]] = unsupported.get((file, row["rules"]), 0) + row["unsupported"]
+    for (file, rules), count in unsupported.items():
+        table.add_row(file, rules, "", "", "", str(count), style="dim")
     console = Console()
     console.print(table)
     for failure in answer["failures"]:
-        console.print(
-            f"[red]✖[/] {failure['id']} {failure['quantity']}: expected {failure['expected']}, got {failure['got']}"
-        )
+        text = f"expected {failure['expected']}, got {failure['got']}"
+        console.print(f"[red]✖[/] {failure['id']} {failure['quantity']}: {text}", highlight=False)
 
 
 def replay_table(answer: dict[str, Any]) -> None:
@@ -199,11 +218,12 @@ def bench_table(answer: dict[str, Any]) -> None:
 
 
 def venues_table(rows: Sequence[dict[str, Any]]) -> None:
-    """The support matrix."""
-    table = Table(header_style="bold")
-    columns = ("rules", "family", "margin", "liquidation_price", "planner", "lowering", "verified_by", "unverified")
-    for name in columns:
-        table.add_column(name.replace("_", " "))
+    """The support matrix, a paragraph per rule set."""
+    console = Console()
     for row in rows:
-        table.add_row(*[", ".join(v) if isinstance(v, list) else str(v) for v in (row[name] for name in columns)])
-    Console().print(table)
+        can = [name.replace("_", " ") for name, value in row.items() if value is True]
+        console.print(f"[bold]{row['rules']}[/]  {row['family']}, priced by {row['price_kind']}", highlight=False)
+        console.print(f"  {', '.join(can)}", highlight=False)
+        for label in ("verified_by", "unverified"):
+            if row[label]:
+                console.print(f"  {label.replace('_', ' ')}: {'; '.join(row[label])}", highlight=False)

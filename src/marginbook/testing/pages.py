@@ -1,0 +1,40 @@
+"""The generated parts of the README: the support matrix and the table of measurements.
+
+`python -m marginbook.testing.pages` rewrites them in place; a test fails while they are out of date.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from marginbook.venues.matrix import support_markdown
+
+
+def bench_markdown(answer: dict[str, Any]) -> str:
+    """Measured results as a Markdown table."""
+    lines = ["| bench | measured | against | ratio | of the limit |", "|---|---|---|---|---|"]
+    for row in answer["results"]:
+        ratio = "" if row.get("ratio") is None else f"{float(row['ratio']):,.4g}x"
+        share = row.get("fraction_of_limit")
+        limit = "" if share is None else f"{float(share):.2f} of {row['limit']}"
+        lines.append(f"| {row['name']} | {row['value']} {row['unit']} | {row['baseline'] or ''} | {ratio} | {limit} |")
+    return "\n".join(lines)
+
+
+def with_generated_parts(page: str, root: Path) -> str:
+    """`page` with the text between its `<!-- name:start -->` and `<!-- name:end -->` marks made anew."""
+    parts = {"support": support_markdown}
+    results = root / "docs" / "bench-results.json"
+    if results.exists():
+        parts["bench"] = lambda: bench_markdown(json.loads(results.read_text()))
+    for name, make in parts.items():
+        mark = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        page = mark.sub(lambda match: match[1] + make() + "\n" + match[2], page)  # noqa: B023
+    return page
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
+    readme.write_text(with_generated_parts(readme.read_text(), readme.parent))

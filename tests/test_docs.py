@@ -1,0 +1,41 @@
+"""What exists is documented, and what is documented exists."""
+
+from pathlib import Path
+
+import typer
+
+from marginbook.cli import app
+from marginbook.testing.pages import with_generated_parts
+from marginbook.venues.registry import all_rule_sets
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
+
+
+def test_generated_parts_of_the_readme_are_current() -> None:
+    assert with_generated_parts(README, ROOT) == README, "run: python -m marginbook.testing.pages"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        assert f"marginbook {name}" in PAGES, f"no page shows `marginbook {name}`"
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option != "--help":
+                    assert option in PAGES, f"no page mentions {option} of `marginbook {name}`"
+
+
+def test_every_rule_set_has_a_page() -> None:
+    for rules in all_rule_sets():
+        pages = [p for p in (ROOT / "docs" / "venues").glob("*.md") if rules.name in p.read_text()]
+        assert pages, f"no page of docs/venues mentions {rules.name}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    import re
+
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which does not exist"
