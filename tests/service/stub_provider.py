@@ -61,9 +61,9 @@ class StubProvider:
             "zone": self._zone(danger),
             "danger": danger,
             "ratio": ratio,
-            "distance": max(Decimal(0), 1 - danger) / 3,
             "notional": notional,
             "margin_balance": notional / 10,
+            "maintenance_margin": notional / 10 * danger,
             "headroom": notional / 10 * (1 - danger),
         }
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
-SORT_KEYS = ("danger", "distance", "notional", "margin_balance", "headroom", "account")
+SORT_KEYS = ("danger", "notional", "margin_balance", "maintenance_margin", "headroom", "account")
 """Columns that the accounts table sorts by. `danger` is demand / support: the worst account first."""
 
 

@@ -61,7 +61,7 @@ def merge_patch(old: Any, new: Any) -> Any:
     """The JSON merge patch (RFC 7396) that turns `old` into `new`; lists are replaced whole.
 
     >>> merge_patch({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4}})
-    {'b': {'c': 4, 'd': None}}
+    {'b': {'d': None, 'c': 4}}
     """
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new

@@ -42,7 +42,7 @@ function header(summary) {
       playing ? h("progress", { id: "progress", max: 1, "aria-label": "Progress of the replay" }) : null,
       playing ? h("select", { id: "speed", "aria-label": "Speed of the replay", onchange: (event) => control({ speed: event.target.value }) },
         ["1", "10", "60", "120", "300", "600"].map((speed) => h("option", { value: speed }, `${speed}×`))) : null,
-      playing ? h("button", { class: "button square", id: "pause", type: "button", onclick: () => control({ paused: !state.summary.paused }) }) : null,
+      playing ? h("button", { class: "button square", id: "pause", type: "button", onclick: () => control({ paused: state.summary.finished ? false : !state.summary.paused }) }) : null,
       summary.can_restore ? h("button", { class: "button", id: "restore", type: "button", onclick: restore }, "Back to the demo") : null);
   }
   put($("#clock"), clock(summary.clock) + " UTC");

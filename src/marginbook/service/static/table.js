@@ -6,8 +6,8 @@ import { explainError } from "./main.js";
 
 const kept = { sort: "danger", order: "desc", search: "", zone: "", venue: "", offset: 0, limit: 25 };
 const COLUMNS = [
-  ["account", "Account", "asc"], [null, "Zone"], ["danger", "Support used", "desc"], [null, "Venue’s ratio"], ["distance", "Distance", "asc"],
-  ["notional", "Notional", "desc"], ["margin_balance", "Margin balance", "desc"], ["headroom", "Headroom", "asc"],
+  ["account", "Account", "asc"], [null, "Zone"], ["danger", "Support used", "desc"], [null, "Venue’s ratio"], 
+  ["notional", "Notional", "desc"], ["margin_balance", "Margin balance", "desc"], ["maintenance_margin", "Maintenance", "desc"], ["headroom", "Headroom", "asc"],
 ];
 
 export function accountsTable(cards) {
@@ -87,7 +87,7 @@ export function accountsTable(cards) {
       h("td", { class: "number" }, h("span"), h("small", { class: "muted" })), ...Array.from({ length: 4 }, () => h("td", { class: "number" })));
   }
   function fillRow(line, row) {
-    const [name, where, use, ratio, distance, notional, balance, headroom] = line.children;
+    const [name, where, use, ratio, notional, balance, maintenance, headroom] = line.children;
     if (line.dataset.account !== row.account) {
       line.dataset.account = row.account;
       name.firstChild.href = `#/account/${encodeURIComponent(row.account)}`;
@@ -104,9 +104,9 @@ export function accountsTable(cards) {
     put(use.lastChild, row.danger === "Infinity" ? "∞" : percent(danger, 1));
     put(ratio.firstChild, row.ratio ? (row.ratio.unit === "percent" ? percent(row.ratio.value, 2) : money4(row.ratio.value)) : "–");
     put(ratio.lastChild, row.ratio ? row.ratio.name : "");
-    put(distance, row.distance === null || row.distance === undefined ? "none" : percent(row.distance, 1));
     put(notional, money(row.notional));
     put(balance, money(row.margin_balance));
+    put(maintenance, money(row.maintenance_margin));
     put(headroom, money(row.headroom));
     headroom.classList.toggle("negative", Number(row.headroom) < 0);
   }

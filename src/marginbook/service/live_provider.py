@@ -1,0 +1,202 @@
+"""The provider over a running engine: one thread owns the book and publishes views; any thread reads them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from marginbook.connectors.events import events_of
+from marginbook.connectors.sources import source_of_bytes
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput, Problem
+from marginbook.domain.events import PriceFrame
+from marginbook.engine.answers import node_json, remedy_json, report_json
+from marginbook.engine.evaluate import evaluate
+from marginbook.exact import in_exact_context
+from marginbook.service.core import Core
+from marginbook.service.provider import Answer, Json, PageQuery, Stamp
+from marginbook.service.rows import gauge_of, table_row
+from marginbook.service.runner import Runner
+from marginbook.service.setup import Setup, upload_setup
+from marginbook.service.summary import parameter_rows, price_rows, summary_of
+from marginbook.service.sweeps import ladder_answer, shock_answer
+from marginbook.service.trial import trial_events, what_if_answer
+from marginbook.service.view import View
+from marginbook.service.wire import problem_json
+from marginbook.venues.registry import rule_set
+
+SPEED_MOST = Decimal(100_000)
+PROBLEMS_SHOWN = 1000
+
+
+class LiveProvider:
+    """`Provider` over a `Runner`; see there for what each answer holds."""
+
+    def __init__(self, setup: Setup, core: Callable[..., Core] = Core) -> None:
+        self.first = setup
+        self.runner = Runner(setup, core)
+
+    def start(self) -> None:
+        self.runner.start()
+
+    def stop(self) -> None:
+        self.runner.stop()
+
+    def alive(self) -> bool:
+        return self.runner.alive()
+
+    def number(self) -> int:
+        return self.runner.number
+
+    # ---- reading
+
+    def summary(self) -> Answer:
+        runner = self.runner
+        body = summary_of(runner, runner.setup is not self.first)
+        view = runner.view
+        return Answer(body, self._stamp(view))
+
+    @in_exact_context
+    def page(self, query: PageQuery) -> Answer:
+        view, core = self._ready()
+        total, chosen = view.select(query)
+        rows = []
+        for i in chosen:
+            account = self._find(core, view.names.ids[i])
+            rows.append(table_row(account, view.zone(i), view.market, core.parameters(account), view.at))
+        return Answer({"total": total, "offset": query.offset, "rows": rows}, self._stamp(view))
+
+    def account(self, account: str) -> Answer:
+        view, core = self._ready()
+        found = self._find(core, account)
+        row = report_json(evaluate(found, view.market, core.parameters, view.at))
+        gauge: Json = {}
+        if row["error"] is None:
+            gauge = gauge_of(found, view.market, core.parameters(found), view.at)
+        return Answer({"account": row, "gauge": gauge}, self._stamp(view))
+
+    def explain(self, account: str) -> Answer:
+        view, core = self._ready()
+        found = self._find(core, account)
+        tree = rule_set(found.rules).module.explain(found, view.market, core.parameters(found), view.at)
+        return Answer({"tree": node_json(tree)}, self._stamp(view))
+
+    def remedies(self, account: str) -> Answer:
+        view, core = self._ready()
+        found = self._find(core, account)
+        report = evaluate(found, view.market, core.parameters, view.at)
+        body = {"account": account, "remedies": [remedy_json(remedy) for remedy in report.remedies]}
+        return Answer(body, self._stamp(view))
+
+    def what_if(self, account: str, change: Mapping[str, Any]) -> Answer:
+        view, core = self._ready()
+        found = self._find(core, account)
+        events = trial_events(found, change, view.market, view.at)
+        body = what_if_answer(found, events, view.market, core.parameters, view.at)
+        return Answer(body, self._stamp(view))
+
+    def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
+        view, core = self._ready()
+        body = shock_answer(core.book, view.market.quotes, shocks, only)
+        return Answer(body | {"currency": "USD"}, self._stamp(view))
+
+    def ladder(self, asset: str) -> Answer:
+        view, core = self._ready()
+        body = ladder_answer(core.book, view.market.quotes, asset, view.names.venue_of, view.names.venues)
+        return Answer(body | {"currency": "USD"}, self._stamp(view))
+
+    def timeline(self, after: int, limit: int) -> Answer:
+        return Answer(self.runner.timeline.read(after, limit), self._stamp(self.runner.view))
+
+    def prices(self) -> Answer:
+        view, _ = self._ready()
+        return Answer({"prices": price_rows(view, self.runner)}, self._stamp(view))
+
+    def parameters(self) -> Answer:
+        view, core = self._ready()
+        return Answer({"parameters": parameter_rows(core, view)}, self._stamp(view))
+
+    # ---- writing
+
+    def submit(self, lines: bytes) -> Answer:
+        self._ready()
+        events, problems = [], []
+        for found in events_of(source_of_bytes("events", lines)):
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                events.append(found)
+        accepted = 0
+        if events:
+            accepted, refused = self.runner.call(lambda: self._apply(events))
+            problems += refused
+        body = {"accepted": accepted, "problems": [problem_json(problem) for problem in problems[:PROBLEMS_SHOWN]]}
+        return Answer(body, self._stamp(self.runner.view))
+
+    def _apply(self, events: list[Any]) -> tuple[int, list[Problem]]:
+        core = self.runner.core
+        assert core is not None
+        outputs = core.submit(events)
+        self.runner.timeline.add(outputs)
+        if not all(isinstance(event, PriceFrame) for event in events):
+            self.runner.changed()
+        refused = core.refused(outputs)
+        return len(events) - len(refused), refused
+
+    def load(self, name: str, content: bytes) -> Answer:
+        setup = upload_setup(name, content, time.time_ns() // 1000)
+        problems = list(setup.problems)
+        shown = 0
+        if setup.total:
+            problems += self.runner.call(lambda: self._show(setup))
+            assert self.runner.core is not None
+            shown = len(self.runner.core.book)
+        body = {
+            "accounts": shown,
+            "shown": setup.total > 0,
+            "problems": [problem_json(problem) for problem in problems[:PROBLEMS_SHOWN]],
+        }
+        return Answer(body, self._stamp(self.runner.view))
+
+    def _show(self, setup: Setup) -> list[Problem]:
+        self.runner.show(setup)
+        assert self.runner.core is not None
+        return self.runner.core.problems
+
+    def restore(self) -> Answer:
+        self.runner.call(lambda: self.runner.show(self.first))
+        return Answer({"book": self.runner.generation}, self._stamp(self.runner.view))
+
+    def control(self, paused: bool | None, speed: Decimal | None) -> Answer:
+        if speed is not None and not 0 < speed <= SPEED_MOST:
+            raise BadInput("bad_speed", "speed", speed, f"above 0 and at most {SPEED_MOST}")
+        self.runner.call(lambda: self._control(paused, speed))
+        player = self.runner.player
+        return Answer({"paused": player.paused, "speed": player.speed}, self._stamp(self.runner.view))
+
+    def _control(self, paused: bool | None, speed: Decimal | None) -> None:
+        if self.runner.player.finished and paused is False:
+            self.runner.show(self.runner.setup)
+            return
+        self.runner.player.control(time.monotonic(), paused, speed)
+        self.runner.number += 1
+
+    # ---- parts
+
+    def _ready(self) -> tuple[View, Core]:
+        view, core = self.runner.view, self.runner.core
+        if view is None or core is None:
+            done = f"{self.runner.built} of {self.runner.setup.total} accounts read"
+            raise BadInput("not_ready", "service", done, "a book that is ready; ask again in a moment")
+        return view, core
+
+    def _find(self, core: Core, account: str) -> Account:
+        if account not in core.book:
+            raise BadInput("unknown_account", "account", account, "an account of the book shown")
+        return core.book.account(account)
+
+    def _stamp(self, view: View | None) -> Stamp:
+        if view is None:
+            return Stamp(as_of=self.runner.setup.at, sequence=0, rules=())
+        core = self.runner.core
+        return Stamp(as_of=view.at, sequence=view.sequence, rules=core.rules if core is not None else ())
