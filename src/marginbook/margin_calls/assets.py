@@ -36,28 +36,36 @@ MULTIPLIERS = ("1000000", "1000", "1M", "k")
 
 
 @cache
-def underlying(name: str) -> str:
-    """The asset that the price of a market or asset follows, in capitals.
+def symbol(name: str) -> str:
+    """The asset that a market or asset is about, in capitals: quote, contract and principal-token marks taken off.
 
-    >>> [underlying(n) for n in ("wstETH", "ETHUSDT", "ETH-PERP", "BTC/USDT:USDT", "1000SHIBUSDT", "USDC.e", "crvUSD")]
-    ['ETH', 'ETH', 'ETH', 'BTC', 'SHIB', 'USDC', 'CRVUSD']
+    >>> [symbol(n) for n in ("wstETH", "ETHUSDT", "BTC/USDT:USDT", "ETH-PERP", "1000SHIBUSDT", "crvUSD", "kPEPE")]
+    ['WSTETH', 'ETH', 'BTC', 'ETH', 'SHIB', 'CRVUSD', 'PEPE']
     """
     base = name.removeprefix("PT-")
     for separator in SEPARATORS:
         base = base.partition(separator)[0] or base
     capital = base.upper()
     if capital in FOLLOWS or capital in STABLE_ASSETS:
-        return FOLLOWS.get(capital, capital)
+        return capital
     for quote in QUOTE_ASSETS:
         if capital.endswith(quote) and capital != quote:
-            stem = capital[: -len(quote)]
-            base, capital = base[: len(stem)], stem
+            base, capital = base[: -len(quote)], capital[: -len(quote)]
             break
     for multiplier in MULTIPLIERS:
         if base.startswith(multiplier) and base != multiplier:
-            capital = capital[len(multiplier) :]
-            break
-    return FOLLOWS.get(capital, capital)
+            return capital[len(multiplier) :]
+    return capital
+
+
+def underlying(name: str) -> str:
+    """The asset whose price a market or asset follows.
+
+    >>> [underlying(n) for n in ("WETH", "wstETH", "ETHUSDT", "USDC.e", "sUSDe")]
+    ['ETH', 'ETH', 'ETH', 'USDC', 'USDE']
+    """
+    found = symbol(name)
+    return FOLLOWS.get(found, found)
 
 
 def is_stable(name: str, stable: Set[str]) -> bool:
