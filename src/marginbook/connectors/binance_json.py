@@ -130,11 +130,9 @@ def build_account(answers: Answers) -> VenueAccount:
 
 def _merge(rows: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any], str]]:
     """One row per symbol and side; a later answer (positionRisk) fills and replaces what an earlier one printed."""
-    merged: dict[tuple[Any, Any], tuple[dict[str, Any], str]] = {}
+    merged: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
     for row, place in rows:
-        key = read_text(row.get("symbol"), join(place, "symbol")), row.get("positionSide") or "BOTH"
-        if key[1] not in _SIDES:
-            raise BadInput("unknown_choice", join(place, "positionSide"), shown(key[1]), "BOTH, LONG or SHORT")
+        key = read_text(row.get("symbol"), join(place, "symbol")), _printed_side(row, place)
         known, known_place = merged.get(key, ({}, place))
         old, new = known.get("positionAmt"), row.get("positionAmt")
         if known and old is not None and new is not None and _differ(old, new, place):
@@ -142,6 +140,13 @@ def _merge(rows: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any],
             raise BadInput("inconsistent", join(place, "positionAmt"), shown(new), expected)
         merged[key] = {**known, **{name: item for name, item in row.items() if item not in (None, "")}}, place
     return list(merged.values())
+
+
+def _printed_side(row: dict[str, Any], place: str) -> str:
+    side = row.get("positionSide") or "BOTH"
+    if not isinstance(side, str) or side not in _SIDES:
+        raise BadInput("unknown_choice", join(place, "positionSide"), shown(side), "BOTH, LONG or SHORT")
+    return side
 
 
 def _differ(old: Any, new: Any, place: str) -> bool:
@@ -164,7 +169,7 @@ def _currency(row: dict[str, Any], place: str) -> str:
 
 
 def _position(row: dict[str, Any], place: str, amount: Decimal, warnings: list[str]) -> Position:
-    side = _SIDES[row.get("positionSide") or "BOTH"] or ("long" if amount > 0 else "short")
+    side = _SIDES[_printed_side(row, place)] or ("long" if amount > 0 else "short")
     entry = _number(row, "entryPrice", place)
     if not entry:
         expected = "the entry price; an account v3 answer has none: give the positionRisk answer too"

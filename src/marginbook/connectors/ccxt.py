@@ -127,7 +127,8 @@ def _derive_wallet(answers: Answers, value: dict[str, Any], place: str) -> list[
         balance = read_decimal(total[currency], join(join(place, "total"), currency))
         cross = balance
         for row, here in answers.positions:
-            if read_decimal(row["positionAmt"], here) and row["symbol"].partition("_")[0].endswith(currency):
+            symbol = read_text(row["symbol"], join(here, "symbol")).partition("_")[0]
+            if symbol.endswith(currency) and read_decimal(row["positionAmt"], join(here, "positionAmt")):
                 isolated = row.get("marginType") == "isolated"
                 name = "isolatedMargin" if isolated else "unRealizedProfit"
                 if row.get(name) is None:

@@ -28,7 +28,6 @@ TIME_MAX = 253_402_300_799_999_999
 """Last microsecond of the year 9999 [µs UTC]."""
 
 A_NUMBER = "a decimal number without unit, such as 62000.5"
-_NOT_FINITE = frozenset({"nan", "snan", "inf", "infinity"})
 _PLAIN_KEY = re.compile(r"[\w/@$%+-]{1,60}\Z", re.ASCII)
 _SHORT_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
 """What needs no further check."""
@@ -101,12 +100,13 @@ def read_decimal(value: Any, place: str, expected: str = A_NUMBER) -> Decimal:
 def _why_not_a_number(value: str | int | Decimal) -> str:
     if isinstance(value, int):
         return "out_of_range"
-    if str(value).strip().lstrip("+-").lower() in _NOT_FINITE:
-        return "not_finite"
+    text = str(value)
     try:
-        return "out_of_range" if str(value).isascii() and Decimal(value).is_finite() else "not_finite"
+        if not Decimal(text).is_finite():
+            return "not_finite"
     except InvalidOperation:
         return "not_a_number"
+    return "out_of_range" if text.isascii() and "_" not in text else "not_a_number"
 
 
 def read_positive(value: Any, place: str) -> Decimal:
