@@ -118,7 +118,12 @@ class BookBuilder:
         if not path.is_dir():
             self.add(source_of_path(path))
             return
-        files = sorted(p for p in path.iterdir() if p.name.lower().removesuffix(".gz").endswith(SUFFIXES))
+        try:
+            files = sorted(p for p in path.iterdir() if p.name.lower().removesuffix(".gz").endswith(SUFFIXES))
+        except OSError as error:
+            expected = "a folder that may be listed"
+            self.problems.append(Problem("unreadable_file", path.as_posix(), type(error).__name__, expected))
+            return
         if not files:
             self.problems.append(Problem("empty_book", path.as_posix(), "no file", "files of " + ", ".join(SUFFIXES)))
         for file in files:

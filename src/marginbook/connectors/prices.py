@@ -1,11 +1,11 @@
 """Prices, growth indices and venue state as tables of a book (`[prices]`, `[indices]`, `[state]`)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.connectors.tables import NOT_NEGATIVE, POSITIVE, RAW, SIGNED_RAW, TEXT, TIME, Key, Table, mapping_of
+from marginbook.connectors.tables import POSITIVE, RAW, SIGNED_RAW, TEXT, TIME, Key, Table, mapping_of
 from marginbook.connectors.values import join, read_decimal, read_integer, read_positive, read_text, shown, suggestion
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Index, IndexKey, Quote, QuoteKey, StateKey
@@ -81,69 +81,77 @@ class Prices:
     def read_prices(self, value: Any, place: str, source: str) -> None:
         """A `[prices]` table."""
         table = _table(value, place, "prices by venue")
-        as_of: int | None = None
-        if "as_of" in table:
-            as_of = TIME.read(table["as_of"], join(place, "as_of"))
-            self.see_time(as_of)
-        if "rates" in table:
-            self.rates.update(RATES.read(table["rates"], join(place, "rates")))
-        max_age = _age(table["max_age"], join(place, "max_age")) if "max_age" in table else None
+        stated: dict[str, Any] = {}
+        for name, shape in (("as_of", TIME), ("rates", RATES), ("max_age", POSITIVE)):
+            if name in table:
+                try:
+                    stated[name] = shape.read(table[name], join(place, name))
+                except BadInput as error:
+                    self.problems.append(error.problem)
+        self.see_time(stated.get("as_of"))
+        for currency, rate in stated.get("rates", {}).items():
+            self.attempt(_set_once, self.rates, currency, rate, join(join(place, "rates"), currency))
+        origin = Quote(Decimal(1), stated.get("as_of"), None, source, _age(stated.get("max_age")))
         for venue, markets in table.items():
             if venue not in RESERVED:
-                self.attempt(self._read_venue, venue, markets, join(place, venue), source, as_of, max_age)
+                self.attempt(self._read_venue, venue, markets, join(place, venue), origin)
 
-    def _read_venue(
-        self, venue: str, value: Any, place: str, source: str, as_of: int | None, max_age: int | None
-    ) -> None:
+    def _read_venue(self, venue: str, value: Any, place: str, origin: Quote) -> None:
         read_text(venue, place)
         for market, price in _table(value, place, "market = price").items():
-            self.attempt(self._read_quotes, venue, market, price, join(place, market), source, as_of, max_age)
+            self.attempt(self._read_quotes, venue, market, price, join(place, market), origin)
 
-    def _read_quotes(
-        self, venue: str, market: str, value: Any, place: str, source: str, as_of: int | None, max_age: int | None
-    ) -> None:
+    def _read_quotes(self, venue: str, market: str, value: Any, place: str, origin: Quote) -> None:
         read_text(market, place)
         if isinstance(value, dict):
             given = QUOTE.read(value, place)
-            if "max_age" in value:
-                max_age = _age(value["max_age"], join(place, "max_age"))
-            prices = {kind: given[kind] for kind in KINDS if kind in given}
+            prices = {kind: given.pop(kind) for kind in KINDS if kind in given}
             if not prices:
                 raise BadInput("missing_key", place, "no price", "at least one of " + ", ".join(KINDS))
+            if "max_age" in given:
+                given["max_age"] = _age(given["max_age"])
         else:
             given = {}
-            price = read_positive(value, place)
-            prices = dict.fromkeys(default_kinds(venue, place), price)
+            prices = dict.fromkeys(default_kinds(venue, place), read_positive(value, place))
         for kind, price in prices.items():
-            quote = Quote(price, given.get("time", as_of), given.get("sequence"), given.get("source", source), max_age)
-            self.set_quote((venue, market, kind), quote, place)
+            self.set_quote((venue, market, kind), replace(origin, price=price, **given), place)
 
     def read_indices(self, value: Any, place: str) -> None:
         """An `[indices]` table: venue, then asset."""
         for venue, assets in _table(value, place, "indices by venue and asset").items():
-            for asset, table in _table(assets, join(place, venue), "indices by asset").items():
-                self.attempt(self._read_index, venue, asset, table, join(join(place, venue), asset))
+            self.attempt(self._read_indices_of, venue, assets, join(place, venue))
+
+    def _read_indices_of(self, venue: str, value: Any, place: str) -> None:
+        for asset, table in _table(value, place, "indices by asset").items():
+            self.attempt(self._read_index, venue, asset, table, join(place, asset))
 
     def _read_index(self, venue: str, asset: str, value: Any, place: str) -> None:
         given = INDEX.read(value, place)
-        seconds = given["time"] // MICROSECONDS if "time" in given else 0
         for kind in ("supply", "borrow", "funding"):
+            rate = given.get(f"{kind}_rate_raw", 0)
+            if rate and "time" not in given:
+                raise BadInput("missing_key", join(place, "time"), "nothing", f"since when the {kind} rate holds")
             if f"{kind}_raw" in given:
-                rate = given.get(f"{kind}_rate_raw", 0)
-                self.indices[venue, asset, kind] = Index(given[f"{kind}_raw"], rate, seconds)
-            elif f"{kind}_rate_raw" in given:
+                seconds = given["time"] // MICROSECONDS if "time" in given else 0
+                index = Index(given[f"{kind}_raw"], rate, seconds)
+                _set_once(self.indices, (venue, asset, kind), index, place)
+            elif rate:
                 raise BadInput("missing_key", join(place, f"{kind}_raw"), "nothing", f"the {kind} index")
 
     def read_state(self, value: Any, place: str) -> None:
         """A `[state]` table: venue, then market or asset, then name; names ending in `_raw` are integers."""
         for venue, markets in _table(value, place, "state by venue and market").items():
-            for market, names in _table(markets, join(place, venue), "state by market").items():
-                here = join(join(place, venue), market)
-                for name, item in _table(names, here, "name = number").items():
-                    self.attempt(self._read_state, (venue, market, name), item, join(here, name))
+            self.attempt(self._read_state_of, venue, markets, join(place, venue))
 
-    def _read_state(self, key: StateKey, value: Any, place: str) -> None:
-        self.state[key] = read_integer(value, place) if key[2].endswith("_raw") else read_decimal(value, place)
+    def _read_state_of(self, venue: str, value: Any, place: str) -> None:
+        for market, names in _table(value, place, "state by market").items():
+            self.attempt(self._read_state_names, venue, market, names, join(place, market))
+
+    def _read_state_names(self, venue: str, market: str, value: Any, place: str) -> None:
+        for name, item in _table(value, place, "name = number").items():
+            here = join(place, name)
+            number = read_integer(item, here) if name.endswith("_raw") else read_decimal(item, here)
+            _set_once(self.state, (venue, market, name), number, here)
 
 
 def default_kinds(venue: str, place: str) -> tuple[str, ...]:
@@ -156,9 +164,13 @@ def default_kinds(venue: str, place: str) -> tuple[str, ...]:
         raise BadInput("unknown_venue", place, venue, expected + suggestion(venue, DEFAULT_KINDS)) from None
 
 
-def _age(value: Any, place: str) -> int:
-    seconds = NOT_NEGATIVE.read(value, place)
-    return int(CONTEXT.multiply(seconds, Decimal(MICROSECONDS)))
+def _age(seconds: Decimal | None) -> int | None:
+    return None if seconds is None else int(CONTEXT.multiply(seconds, Decimal(MICROSECONDS)))
+
+
+def _set_once(known: dict[Any, Any], key: Any, value: Any, place: str) -> None:
+    if known.setdefault(key, value) != value:
+        raise BadInput("duplicate_key", place, shown(value), f"one value, and {shown(known[key])} is already given")
 
 
 def _table(value: Any, place: str, what: str) -> dict[str, Any]:

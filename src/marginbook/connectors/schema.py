@@ -45,7 +45,7 @@ def json_schema() -> dict[str, Any]:
                 "properties": {
                     "as_of": {**TIME.schema, "description": "time of the prices, and the default of --at"},
                     "rates": {**RATES.schema, "description": "reporting currency per unit of a currency"},
-                    "max_age": {**DECIMAL.schema, "description": "age after which a price is stale [s]"},
+                    "max_age": {**POSITIVE.schema, "description": "age after which a price is stale [s]"},
                 },
                 "additionalProperties": _by_name(price),
             },
