@@ -13,11 +13,15 @@ Target = Literal["maintenance", "initial", "out_of_call", "out_of_warning"] | De
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """support·`support_factor` ≥ demand·`demand_factor`, on the sums for opening or for keeping."""
+    """support·`support_factor` ≥ demand·`demand_factor`, on the sums for opening or for keeping.
+
+    `decided_by_rule`: the rule set's own decision alone counts, the sums only guide the search to it.
+    """
 
     support_factor: int | Decimal
     demand_factor: int | Decimal
     opening: bool = False
+    decided_by_rule: bool = False
 
     def slack(self, risk: Risk[Any]) -> Decimal:
         """support·a − demand·b: at least 0 where the goal is reached."""
@@ -30,7 +34,7 @@ class Goal:
         return self.opening or self.demand_factor * 100 < self.support_factor * 101
 
 
-MAINTENANCE = Goal(1, 1)
+MAINTENANCE = Goal(1, 1, decided_by_rule=True)
 ZONE_OF_TARGET = {"out_of_call": Zone.CALL, "out_of_warning": Zone.WARNING}
 
 
@@ -38,9 +42,10 @@ def goal_of(target: Target, borders: tuple[Border, ...]) -> Goal:
     """The goal behind `target`. A zone is left at its inner border; without such a border the goal is maintenance.
 
     >>> from marginbook.domain.zones import LENDING_BORDERS
-    >>> goal_of("out_of_call", LENDING_BORDERS), goal_of(Decimal("1.5"), ())
-    (Goal(support_factor=100, demand_factor=115, opening=False), \
-Goal(support_factor=1, demand_factor=Decimal('1.5'), opening=False))
+    >>> goal_of("out_of_call", LENDING_BORDERS)
+    Goal(support_factor=100, demand_factor=115, opening=False, decided_by_rule=False)
+    >>> goal_of(Decimal("1.5"), ()).demand_factor
+    Decimal('1.5')
     """
     if isinstance(target, Decimal):
         return Goal(1, target)

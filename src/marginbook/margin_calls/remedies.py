@@ -9,7 +9,7 @@ judged on the account that comes out, at the amount and at one unit less.
     reduce, close           trade against a position at its mark price; no fee
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ from marginbook.domain.zones import Zone
 from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_ceil
 from marginbook.margin_calls.goals import Goal, Target, goal_of
 from marginbook.margin_calls.search import guess_crossing, least_true
-from marginbook.margin_calls.ways import ACTIONS, RemedyAction, Situation, Way, ways
+from marginbook.margin_calls.ways import ACTIONS, RemedyAction, Situation, Stairs, Way, ways
 from marginbook.margin_calls.zones import Borders, borders_of, family_of_pool, zone_of_pool
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.rules import RuleSet
@@ -130,9 +130,9 @@ class _Case:
         if risk is None:
             return ONE, True
         slack = goal.slack(risk)
-        reached = slack >= ZERO and not (
-            goal.asks_the_rule and self.module.is_liquidatable(account, s.pool, market, s.parameters, s.at)
-        )
+        reached = slack >= ZERO or goal.decided_by_rule
+        if reached and goal.asks_the_rule:
+            reached = not self.module.is_liquidatable(account, s.pool, market, s.parameters, s.at)
         return slack, reached
 
     def result(self, account: Account, market: Market) -> dict[str, Decimal | str]:
@@ -172,11 +172,13 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
     n: int | None = most
     if not way.whole:
         start = goal.slack(case.risk)
+        near = int(way.stairs.width) if way.stairs else 1
         try:
-            guess = guess_crossing(slack, start, way.probe, most) if start < ZERO else 1
+            guess = guess_crossing(slack, start, way.probe, most, near) if start < ZERO else 1
         except BadInput:
             return None
-        n = least_true(holds, 0, most, most if guess is None else guess)
+        guess = most if guess is None else guess
+        n = least_true(holds, 0, most, _on_stairs(way.stairs, holds, guess, most) if way.stairs else guess)
     if n is None:
         return None
     amount = way.amount(n)
@@ -191,3 +193,10 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
         repaid=way.repaid(amount) if way.repaid else None,
         result=case.result(account, market),
     )
+
+
+def _on_stairs(stairs: Stairs, holds: Callable[[int], bool], guess: int, most: int) -> int:
+    """The first edge of the stairs that holds, near `guess`."""
+    last = stairs.step_of(most)
+    step = least_true(lambda k: holds(stairs.edge(k)), 0, last, stairs.step_of(guess))
+    return most if step is None else stairs.edge(step)

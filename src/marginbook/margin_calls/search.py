@@ -13,11 +13,11 @@ CHORDS_MAX = 24
 
 
 @in_exact_context
-def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, most: int) -> int | None:
+def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, most: int, near: int = 1) -> int | None:
     """About where `slack` rises through 0; `start` < 0 is its value at 0. None if it is below 0 at `most`.
 
     Secants from 0 and `probe` until one lands beyond the crossing, then chords (regula falsi, Illinois halving) until
-    two of them agree to one unit.
+    two of them agree to `near` units.
 
     >>> guess_crossing(lambda n: Decimal(3 * n - 100), Decimal(-100), probe=5, most=1000)
     34
@@ -35,6 +35,8 @@ def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, 
             break
         if high == most:
             return None
+        if low and high - low <= near:
+            return high
         rise = at(high) - at(low)
         if rise > ZERO:
             step = _ceiling(divide(-at(high) * (high - low), rise))
@@ -45,15 +47,15 @@ def guess_crossing(slack: Callable[[int], Decimal], start: Decimal, probe: int, 
         high = most
         if at(high) < ZERO:
             return None
-    return _between(at, low, high)
+    return _between(at, low, high, near)
 
 
-def _between(at: Callable[[int], Decimal], low: int, high: int) -> int:
+def _between(at: Callable[[int], Decimal], low: int, high: int, near: int) -> int:
     slack_low, slack_high = at(low), at(high)
     last, side = -1, 0
     for _ in range(CHORDS_MAX):
         guess = low + _ceiling(divide(-slack_low * (high - low), slack_high - slack_low))
-        if guess >= high or abs(guess - last) <= 1:
+        if guess >= high or high - low <= near or abs(guess - last) <= near:
             return min(guess, high)
         last = guess = max(guess, low + 1)
         found = at(guess)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal, get_args
 
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market
-from marginbook.exact import ONE, RAY, divide, grid_ceil, grid_floor, mul_div_floor
+from marginbook.exact import ONE, RAY, divide, from_raw, grid_ceil, grid_floor, mul_div_floor
 from marginbook.margin_calls.sizes import amount_unit, quantity_step
 from marginbook.venues.rules import RuleSet
 
@@ -16,6 +16,34 @@ RemedyAction = Literal["deposit", "repay", "repay_from_collateral", "reduce", "c
 ACTIONS: tuple[RemedyAction, ...] = get_args(RemedyAction)
 ACCRUED_MOST = Decimal("1.01")
 """Growth of a debt since its index was stored; a protocol with indices takes no more than is owed."""
+
+
+VALUE_PLACES = 8
+"""Decimals at which an integer rule set cuts the value of a holding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stairs:
+    """Where the value of a holding, cut to whole quanta, changes: a step of 18-decimals tokens has millions of units.
+
+    A deposit reaches the next quantum at ⌈k·width⌉ − held units, a repayment at held − ⌊k·width⌋.
+    """
+
+    width: Decimal  # [units per quantum]
+    held: int  # [units]
+    rising: bool
+
+    def edge(self, step: int) -> int:
+        """Units that make the `step`-th change."""
+        if self.rising:
+            count = int(divide(Decimal(self.held), self.width)) + step
+            return int((count * self.width).to_integral_value(ROUND_CEILING)) - self.held
+        count = int(divide(Decimal(self.held), self.width).to_integral_value(ROUND_CEILING)) - step
+        return self.held - int(count * self.width)
+
+    def step_of(self, n: int) -> int:
+        """The change that is about n units away."""
+        return max(1, int(divide(Decimal(n), self.width)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +58,7 @@ class Way:
     probe: int  # a first guess of n
     most: int | None = None
     whole: bool = False  # n = `most` or nothing
+    stairs: Stairs | None = None
     debt: str | None = None
     repaid: Callable[[Decimal], Decimal] | None = None
     unchecked: Callable[[Decimal], tuple[Account, Market]] | None = None  # where the venue refuses what is too little
@@ -120,6 +149,7 @@ def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
         amount=lambda n: n * unit,
         events=lambda amount: (_lending(case, "supply", asset, amount),),
         probe=_units_ceil(divide(lacking, case.price(asset)), unit),
+        stairs=_stairs(case, asset, _held(case, asset), rising=True),
     )
 
 
@@ -134,6 +164,7 @@ def _repayment(case: Situation, debt: Debt, lacking: Decimal) -> Way:
         events=lambda amount: (_lending(case, "repay", debt.asset, amount),),
         probe=_units_ceil(divide(lacking, case.price(debt.asset)), unit),
         most=_units_floor(most, unit),
+        stairs=_stairs(case, debt.asset, _amount(case, debt, "borrow"), rising=False),
     )
 
 
@@ -226,6 +257,17 @@ def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Dec
     if index is None:
         index = case.market.indices[case.rule_set.venue, holding.asset, index_kind].value_raw
     return mul_div_floor(holding.scaled_raw or 0, index, RAY) * case.unit(holding.asset)
+
+
+def _held(case: Situation, asset: str) -> Decimal:
+    return next(_amount(case, c, "supply") for c in case.account.collateral if c.asset == asset)
+
+
+def _stairs(case: Situation, asset: str, held: Decimal, rising: bool) -> Stairs | None:
+    """Stairs of an integer rule set whose value quantum is worth several units."""
+    unit = case.unit(asset)
+    width = divide(from_raw(1, VALUE_PLACES), case.price(asset) * unit)
+    return Stairs(width, _units_floor(held, unit), rising) if case.rule_set.risk_scale and width > 2 else None
 
 
 def _units_ceil(amount: Decimal, unit: Decimal) -> int:
