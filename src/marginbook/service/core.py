@@ -1,4 +1,4 @@
-"""The running book behind the service: the engine's fold, as the service's thread drives it."""
+"""The engine behind the service, built from a setup: what the service's thread drives and its readers look into."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -6,80 +6,98 @@ from typing import Any
 from marginbook.book.book import Book
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.events import Event, PriceFrame, ZoneChange
+from marginbook.domain.events import Event
 from marginbook.domain.market import Market
-from marginbook.engine.evaluate import parameters_source
-from marginbook.engine.outputs import Rejected
+from marginbook.engine.live import Engine, Receipt
+from marginbook.engine.ports import Ledger
+from marginbook.engine.state import Policy
 from marginbook.service.setup import Setup
-from marginbook.venues.registry import rule_set
 
 Progress = Callable[[int], None]
 CHUNK = 500
 
 
 class Core:
-    """One book, from a setup, taking events."""
+    """One book, taking events."""
 
-    def __init__(self, setup: Setup, progress: Progress) -> None:
-        self.parameters = parameters_source(setup.overlays, setup.at)
-        self.sequence = 0
-        self.problems: list[Problem] = []
-        self._tables: dict[str, Any] = {}
-        self.book = Book.from_accounts(self._known(setup, progress), setup.market, self.parameters, setup.at)
-
-    def _known(self, setup: Setup, progress: Progress) -> Iterable[Account]:
-        for number, account in enumerate(setup.accounts()):
-            if number % CHUNK == 0:
-                progress(number)
-            try:
-                rules_of = rule_set(account.rules)
-                rules_of.module.risk(account, setup.market, self.parameters(account), setup.at)
-            except BadInput as bad:
-                self.problems.append(bad.problem)
-                continue
-            self._tables.setdefault(account.rules, self.parameters(account))
-            yield account
+    def __init__(self, setup: Setup, progress: Progress, ledger: Ledger | None = None) -> None:
+        self.engine = Engine.open(
+            ledger=ledger,
+            accounts=_counted(setup.accounts(), progress),
+            market=setup.market,
+            overlays=setup.overlays,
+            at=setup.at,
+            policy=Policy(borders=setup.borders),
+        )
 
     @property
-    def rules(self) -> tuple[str, ...]:
-        """Rule sets in use."""
-        return tuple(sorted(self._tables))
+    def book(self) -> Book:
+        """Columns and exact accounts."""
+        return self.engine.store.book
 
-    def tables(self) -> list[tuple[str, Any]]:
-        """Parameter tables in use, by rule set."""
-        return sorted(self._tables.items())
-
-    def refused(self, outputs: Iterable[Any]) -> list[Problem]:
-        """What the engine refused among its outputs."""
-        return [Problem(o.code, o.place, o.value, o.expected) for o in outputs if isinstance(o, Rejected)]
+    @property
+    def sequence(self) -> int:
+        """Of the last event."""
+        return self.engine.fold.sequence
 
     @property
     def clock(self) -> int:
         """[µs UTC] the latest time of any event."""
-        return self.book.at
+        return self.engine.fold.clock
 
     @property
     def market(self) -> Market:
         """Prices and indices as applied."""
-        return self.book.market
+        return self.engine.fold.market
 
-    def submit(self, events: Sequence[Event]) -> list[Any]:
-        """Fold events; what the engine has to say about them."""
-        outputs: list[Any] = []
-        for event in events:
-            if not isinstance(event, PriceFrame):
-                raise BadInput("unsupported", "event", type(event).__name__, "a price frame")
-            self.sequence += 1
-            for c in self.book.prices(event.prices, event.stamp.time):
-                outputs.append(
-                    ZoneChange(
-                        time=event.stamp.time,
-                        sequence=self.sequence,
-                        account=c.account,
-                        pool=c.pool,
-                        from_zone=c.from_zone.label,
-                        to_zone=c.to_zone.label,
-                        cause="price",
-                    )
-                )
-        return outputs
+    @property
+    def problems(self) -> list[Problem]:
+        """Why accounts of the book cannot be evaluated."""
+        return [blind.problem for blind in self.engine.fold.blind.values()]
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """Accounts about which a stale price leaves the decision open."""
+        return frozenset(account for account, _ in self.engine.fold.liquidations.undecided)
+
+    def parameters(self, account: Account) -> Any:
+        """The parameters of an account; BadInput where there are none."""
+        return self.engine.fold.tables.of(account)
+
+    def find(self, account: str) -> Account:
+        """The account, evaluated or not; BadInput `unknown_account`."""
+        with self.book.lock:
+            if account in self.book:
+                return self.book.account(account)
+        blind = self.engine.fold.blind.get(account)
+        if blind is None:
+            raise BadInput("unknown_account", "account", account, "an account of the book shown")
+        return blind.account
+
+    def tables(self) -> list[tuple[str, Any]]:
+        """Parameter tables in use, by rule set."""
+        used = sorted(self.engine.fold.tables.used, key=lambda key: tuple(part or "" for part in key))
+        return [
+            (rules, self.parameters(Account(id="", rules=rules, parameters=name, network=network)))
+            for rules, name, network in used
+        ]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Rule sets in use."""
+        return tuple(sorted({name for name, _ in self.tables()}))
+
+    def submit(self, events: Sequence[Event]) -> Receipt:
+        """Log and fold events; what the engine has to say about them."""
+        return self.engine.submit(events)
+
+    def close(self) -> None:
+        """Release the ledger."""
+        self.engine.close()
+
+
+def _counted(accounts: Iterable[Account], progress: Progress) -> Iterable[Account]:
+    for number, account in enumerate(accounts):
+        if number % CHUNK == 0:
+            progress(number)
+        yield account

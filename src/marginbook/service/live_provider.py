@@ -1,17 +1,17 @@
 """The provider over a running engine: one thread owns the book and publishes views; any thread reads them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from marginbook.connectors.events import events_of
 from marginbook.connectors.sources import source_of_bytes
-from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
 from marginbook.engine.answers import node_json, remedy_json, report_json
 from marginbook.engine.evaluate import evaluate
+from marginbook.engine.ports import Ledger
 from marginbook.exact import in_exact_context
 from marginbook.service.core import Core
 from marginbook.service.provider import Answer, Json, PageQuery, Stamp
@@ -20,7 +20,7 @@ from marginbook.service.runner import Runner
 from marginbook.service.setup import Setup, upload_setup
 from marginbook.service.summary import parameter_rows, price_rows, summary_of
 from marginbook.service.sweeps import ladder_answer, shock_answer
-from marginbook.service.trial import trial_events, what_if_answer
+from marginbook.service.trial import trial_event, what_if_answer
 from marginbook.service.view import View
 from marginbook.service.wire import problem_json
 from marginbook.venues.registry import rule_set
@@ -32,9 +32,8 @@ PROBLEMS_SHOWN = 1000
 class LiveProvider:
     """`Provider` over a `Runner`; see there for what each answer holds."""
 
-    def __init__(self, setup: Setup, core: Callable[..., Core] = Core) -> None:
-        self.first = setup
-        self.runner = Runner(setup, core)
+    def __init__(self, setup: Setup, ledger: Ledger | None = None) -> None:
+        self.runner = Runner(setup, ledger)
 
     def start(self) -> None:
         self.runner.start()
@@ -52,7 +51,7 @@ class LiveProvider:
 
     def summary(self) -> Answer:
         runner = self.runner
-        body = summary_of(runner, runner.setup is not self.first)
+        body = summary_of(runner)
         view = runner.view
         return Answer(body, self._stamp(view))
 
@@ -62,13 +61,13 @@ class LiveProvider:
         total, chosen = view.select(query)
         rows = []
         for i in chosen:
-            account = self._find(core, view.names.ids[i])
+            account = core.find(view.names.id(i))
             rows.append(table_row(account, view.zone(i), view.market, core.parameters(account), view.at))
         return Answer({"total": total, "offset": query.offset, "rows": rows}, self._stamp(view))
 
     def account(self, account: str) -> Answer:
         view, core = self._ready()
-        found = self._find(core, account)
+        found = core.find(account)
         row = report_json(evaluate(found, view.market, core.parameters, view.at))
         gauge: Json = {}
         if row["error"] is None:
@@ -77,32 +76,32 @@ class LiveProvider:
 
     def explain(self, account: str) -> Answer:
         view, core = self._ready()
-        found = self._find(core, account)
+        found = core.find(account)
         tree = rule_set(found.rules).module.explain(found, view.market, core.parameters(found), view.at)
         return Answer({"tree": node_json(tree)}, self._stamp(view))
 
     def remedies(self, account: str) -> Answer:
         view, core = self._ready()
-        found = self._find(core, account)
+        found = core.find(account)
         report = evaluate(found, view.market, core.parameters, view.at)
         body = {"account": account, "remedies": [remedy_json(remedy) for remedy in report.remedies]}
         return Answer(body, self._stamp(view))
 
     def what_if(self, account: str, change: Mapping[str, Any]) -> Answer:
         view, core = self._ready()
-        found = self._find(core, account)
-        events = trial_events(found, change, view.market, view.at)
-        body = what_if_answer(found, events, view.market, core.parameters, view.at)
+        found = core.find(account)
+        action = trial_event(found, change, view.market, view.at)
+        body = what_if_answer(found, action, view.market, core.parameters(found), view.at)
         return Answer(body, self._stamp(view))
 
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         view, core = self._ready()
-        body = shock_answer(core.book, view.market.quotes, shocks, only)
+        body = shock_answer(core.book, view.market, shocks, only)
         return Answer(body | {"currency": "USD"}, self._stamp(view))
 
     def ladder(self, asset: str) -> Answer:
         view, core = self._ready()
-        body = ladder_answer(core.book, view.market.quotes, asset, view.names.venue_of, view.names.venues)
+        body = ladder_answer(core.book, view.market, asset)
         return Answer(body | {"currency": "USD"}, self._stamp(view))
 
     def timeline(self, after: int, limit: int) -> Answer:
@@ -136,12 +135,12 @@ class LiveProvider:
     def _apply(self, events: list[Any]) -> tuple[int, list[Problem]]:
         core = self.runner.core
         assert core is not None
-        outputs = core.submit(events)
-        self.runner.timeline.add(outputs)
+        receipt = core.submit(events)
+        self.runner.heard(receipt.outputs)
         if not all(isinstance(event, PriceFrame) for event in events):
             self.runner.changed()
-        refused = core.refused(outputs)
-        return len(events) - len(refused), refused
+        refused = [Problem(o.code, o.place, o.value, o.expected) for o in receipt.rejected]
+        return receipt.last - receipt.first + 1 - len(refused), refused
 
     def load(self, name: str, content: bytes) -> Answer:
         setup = upload_setup(name, content, time.time_ns() // 1000)
@@ -164,7 +163,7 @@ class LiveProvider:
         return self.runner.core.problems
 
     def restore(self) -> Answer:
-        self.runner.call(lambda: self.runner.show(self.first))
+        self.runner.call(self.runner.restore)
         return Answer({"book": self.runner.generation}, self._stamp(self.runner.view))
 
     def control(self, paused: bool | None, speed: Decimal | None) -> Answer:
@@ -176,7 +175,7 @@ class LiveProvider:
 
     def _control(self, paused: bool | None, speed: Decimal | None) -> None:
         if self.runner.player.finished and paused is False:
-            self.runner.show(self.runner.setup)
+            self.runner.again()
             return
         self.runner.player.control(time.monotonic(), paused, speed)
         self.runner.number += 1
@@ -189,11 +188,6 @@ class LiveProvider:
             done = f"{self.runner.built} of {self.runner.setup.total} accounts read"
             raise BadInput("not_ready", "service", done, "a book that is ready; ask again in a moment")
         return view, core
-
-    def _find(self, core: Core, account: str) -> Account:
-        if account not in core.book:
-            raise BadInput("unknown_account", "account", account, "an account of the book shown")
-        return core.book.account(account)
 
     def _stamp(self, view: View | None) -> Stamp:
         if view is None:

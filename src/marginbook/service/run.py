@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -13,6 +14,7 @@ from marginbook.connectors.books import load_book
 from marginbook.demo.accounts import ACCOUNTS, SEED
 from marginbook.demo.scenarios import DEFAULT
 from marginbook.domain.errors import BadInput
+from marginbook.ledger.sqlite import SqliteLedger
 from marginbook.service.app import create_app
 from marginbook.service.guard import is_loopback
 from marginbook.service.live_provider import LiveProvider
@@ -22,47 +24,63 @@ PORT = 8787
 HOST = "127.0.0.1"
 TOKEN_VARIABLE = "MARGINBOOK_TOKEN"  # name of the environment variable
 TOKEN_LEAST = 16
+SQLITE = "sqlite:///"
 
 
-def setup_of(
-    book: Sequence[Path] = (),
-    prices: Sequence[Path] = (),
+def run_service(
     *,
+    book_paths: Sequence[Path] = (),
+    prices: Sequence[Path] = (),
     demo: bool = False,
+    database: str | None = None,
+    host: str = HOST,
+    port: int = PORT,
+    speed: Decimal | None = None,
     scenario: str = DEFAULT,
     accounts: int = ACCOUNTS,
     seed: int = SEED,
-    speed: Decimal | None = None,
-) -> Setup:
-    """The book in files, or the demo where there are none."""
-    if demo or not book:
-        return demo_setup(accounts, seed, scenario, speed)
-    return file_setup(load_book(book, prices), ", ".join(path.name for path in book), time.time_ns() // 1000)
+    token: str | None = None,
+    say: Callable[[str], object] = lambda line: sys.stderr.write(line + "\n"),
+) -> None:
+    """Serve the book in files, or the demo, until interrupted. `say` is told where the page is.
+
+    `database` is `sqlite:///path`: events that are posted are on disk before they are acknowledged, and a restart goes
+    on from there. Beyond loopback a token is needed: `token`, MARGINBOOK_TOKEN, or one that is made up and told.
+    """
+    if demo or not book_paths:
+        setup = demo_setup(accounts, seed, scenario, speed)
+    else:
+        setup = files_setup(book_paths, prices)
+    for problem in setup.problems:
+        say(str(problem))
+    needed = token_for(host, token)
+    app = create_app(LiveProvider(setup, ledger_of(database)), needed)
+    shown = f"[{host}]" if ":" in host else host
+    say(f"marginbook {setup.mode}: http://{shown}:{port}/" + (f"?token={needed}" if needed else ""))
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", ws_max_size=1 << 16, server_header=False)
+    uvicorn.Server(config).run()
+
+
+def files_setup(book_paths: Sequence[Path], prices: Sequence[Path]) -> Setup:
+    """The book in files as a setup."""
+    title = ", ".join(path.name for path in book_paths)
+    return file_setup(load_book(book_paths, prices), title, time.time_ns() // 1000)
+
+
+def ledger_of(database: str | None) -> SqliteLedger | None:
+    """The ledger at `sqlite:///path`, or None."""
+    if database is None:
+        return None
+    if not database.startswith(SQLITE) or len(database) == len(SQLITE):
+        raise BadInput("unknown_database", "database", database, "sqlite:///path")
+    return SqliteLedger(database.removeprefix(SQLITE))
 
 
 def token_for(host: str, given: str | None) -> str | None:
     """The token that callers must bring: given, or from the environment, or made up where others can reach the port."""
-    token = given or os.environ.get(TOKEN_VARIABLE)
+    token = given or os.environ.get(TOKEN_VARIABLE) or None
     if token is not None and len(token) < TOKEN_LEAST:
         raise BadInput("weak_token", TOKEN_VARIABLE, f"{len(token)} characters", f"at least {TOKEN_LEAST}")
     if token is None and not is_loopback(host):
         return secrets.token_urlsafe(24)
     return token
-
-
-def run_service(
-    setup: Setup,
-    *,
-    host: str = HOST,
-    port: int = PORT,
-    token: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Serve `setup` until interrupted. `say` is told where the page is."""
-    needed = token_for(host, token)
-    provider = LiveProvider(setup)
-    app = create_app(provider, needed)
-    shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{port}/" + (f"?token={needed}" if needed else ""))
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", ws_max_size=1 << 16, server_header=False)
-    uvicorn.Server(config).run()

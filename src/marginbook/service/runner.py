@@ -4,13 +4,12 @@ import gc
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TypeVar
-
-import numpy as np
+from typing import Any, TypeVar
 
 from marginbook.domain.errors import Problem
+from marginbook.engine.ports import Ledger
 from marginbook.service.core import Core
 from marginbook.service.player import Player
 from marginbook.service.setup import Setup
@@ -31,18 +30,19 @@ class Stopped(Exception):
 class Runner:
     """Owns the core. Other threads read `view`, `setup`, `player`, `timeline`, and hand in work by `call`."""
 
-    def __init__(self, setup: Setup, core: Callable[..., Core] = Core) -> None:
+    def __init__(self, setup: Setup, ledger: Ledger | None = None) -> None:
         self.setup = setup
+        self.shelf: tuple[Setup, Core, Player, Timeline] | None = None
         self.timeline = Timeline()
         self.view: View | None = None
-        self.generation = 1  # grows with each book that is shown
+        self.generation = 0  # grows with each book that is shown
         self.number = 0  # grows with each view, and with progress in building one
         self.built = 0  # accounts, while a book is being built
         self.failure: Problem | None = None
         self.core: Core | None = None
-        self.player = Player(None, setup.at, None, setup.speed)
+        self.player = self._player(setup)
         self.frames_per_second = 0.0
-        self._make_core = core
+        self._ledger = ledger
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -84,15 +84,40 @@ class Runner:
         return future.result(timeout=60)
 
     def show(self, setup: Setup) -> None:
-        """Another book takes the place of the one shown. Only on the engine's thread."""
-        core = self._build(setup)
-        self.timeline.clear()
-        self.setup, self.core = setup, core
-        self.player = Player(setup.frames() if setup.frames else None, setup.at, setup.ends, setup.speed)
+        """Another book takes the place of the one shown, which is kept aside. Only on the engine's thread."""
+        core = self._build(setup, None)
+        if self.shelf is None and self.core is not None:
+            self.player.control(time.monotonic(), True, None)
+            self.shelf = (self.setup, self.core, self.player, self.timeline)
+        self._take(setup, core, self._player(setup), Timeline())
+
+    def restore(self) -> None:
+        """Back to the book that was kept aside. Only on the engine's thread."""
+        if self.shelf is None:
+            return
+        (setup, core, player, timeline), self.shelf = self.shelf, None
+        player.control(time.monotonic(), False, None)
+        self._take(setup, core, player, timeline)
+
+    def again(self) -> None:
+        """The replay that is shown starts again from its first frame. Only on the engine's thread."""
+        self._take(self.setup, self._build(self.setup, None), self._player(self.setup), Timeline())
+
+    def _take(self, setup: Setup, core: Core, player: Player, timeline: Timeline) -> None:
+        self.setup, self.core, self.player, self.timeline = setup, core, player, timeline
         self.generation += 1
         self._finished_at = None
         self._names = None
         self._publish(time.monotonic())
+
+    @staticmethod
+    def _player(setup: Setup) -> Player:
+        return Player(setup.frames() if setup.frames else None, setup.at, setup.ends, setup.speed)
+
+    def heard(self, outputs: Iterable[Any]) -> None:
+        """Take what the engine said into the time line. Only on the engine's thread."""
+        self.timeline.add(outputs)
+        self.last_wall = time.monotonic()
 
     def changed(self) -> None:
         """Accounts came, went or were altered: names are read anew at the next view. Only on the engine's thread."""
@@ -100,7 +125,8 @@ class Runner:
 
     def _run(self) -> None:
         try:
-            self.show(self.setup)
+            core = self._build(self.setup, self._ledger)
+            self._take(self.setup, core, self._player(self.setup), Timeline())
         except Stopped:
             return
         while not self._stop.is_set():
@@ -113,8 +139,12 @@ class Runner:
                 self._work.get(timeout=self.player.wait(time.monotonic(), IDLE))()
             except queue.Empty:
                 continue
+        if self.core is not None:
+            self.core.close()
+        if self.shelf is not None:
+            self.shelf[1].close()
 
-    def _build(self, setup: Setup) -> Core:
+    def _build(self, setup: Setup, ledger: Ledger | None) -> Core:
         def progress(done: int) -> None:
             if self._stop.is_set():
                 raise Stopped
@@ -125,7 +155,7 @@ class Runner:
         enabled = gc.isenabled()
         gc.disable()
         try:
-            core = self._make_core(setup, progress)
+            core = Core(setup, progress, ledger)
         finally:
             if enabled:
                 gc.enable()
@@ -138,8 +168,7 @@ class Runner:
         if not frames or self.core is None:
             return
         self._frames += len(frames)
-        self.last_wall = wall
-        self.timeline.add(self.core.submit(frames))
+        self.heard(self.core.submit(frames).outputs)
 
     def _repeat(self, wall: float) -> None:
         if not self.setup.repeats or not self.player.finished:
@@ -147,7 +176,7 @@ class Runner:
         if self._finished_at is None:
             self._finished_at = wall
         elif wall - self._finished_at > REPEAT_AFTER:
-            self.show(self.setup)
+            self.again()
 
     def _publish(self, wall: float) -> None:
         core = self.core
@@ -157,7 +186,7 @@ class Runner:
             columns = dict(core.book.columns())
             market, at, sequence = core.market, core.clock, core.sequence
             if self._names is None:
-                self._names = names_of(core)
+                self._names = Names(core.book)
         columns["headroom"] = columns["margin_balance"] - columns["maintenance_margin"]
         elapsed = max(wall - self._published, 1e-9)
         self.frames_per_second, self._frames = self._frames / elapsed, 0
@@ -165,13 +194,3 @@ class Runner:
         self.view = View(self.number, sequence, at, market, self._names, columns)
         self._published = wall
         self._cost = time.perf_counter() - started
-
-
-def names_of(core: Core) -> Names:
-    """Ids and venues of the accounts, in the order of the book's columns."""
-    ids = core.book.ids()
-    known: dict[str, int] = {}
-    venues = np.fromiter((known.setdefault(core.book.account(i).venue, len(known)) for i in ids), np.int16, len(ids))
-    order = sorted(known)
-    place = np.array([order.index(name) for name in known], np.int16)
-    return Names(ids, order, place[venues] if len(ids) else venues)

@@ -59,20 +59,25 @@ class Hub:
             if number == seen or not self._clients:
                 continue
             seen = number
-            before, after = self._summary, self._last_event
+            before = self._summary
             events = await self._refresh()
-            patch = merge_patch(before, self._summary)
-            if self._last_event < after:
-                events = []
-            if patch or events:
+            if before.get("book") != self._summary.get("book"):
                 self.number += 1
-                delta = {"type": "delta", "number": self.number, "patch": patch, "events": events}
-                for queue in self._clients:
-                    queue.put_nowait(delta)
+                self._send(await self._snapshot())
+            elif (patch := merge_patch(before, self._summary)) or events:
+                self.number += 1
+                self._send({"type": "delta", "number": self.number, "patch": patch, "events": events})
+
+    def _send(self, message: Json) -> None:
+        for queue in self._clients:
+            queue.put_nowait(message)
 
     async def _refresh(self) -> list[Json]:
         """Read the view; the zone changes since the last time."""
+        before = self._summary.get("book")
         self._summary = json.loads(encode(stamped(await run_in_threadpool(self._provider.summary))))
+        if self._summary.get("book") != before:
+            self._last_event = 0
         body = (await run_in_threadpool(self._provider.timeline, self._last_event, 1000)).body
         self._last_event = int(body["number"])
         return list(body["events"])

@@ -22,7 +22,7 @@ QUOTES_SHOWN = ("BTC", "ETH", "SOL", "XRP", "LINK", "AVAX", "DOGE", "AAVE")
 
 
 @in_exact_context
-def summary_of(runner: Runner, can_restore: bool) -> Json:
+def summary_of(runner: Runner) -> Json:
     """The whole summary; while the book is being built, how far that is."""
     setup, view, player = runner.setup, runner.view, runner.player
     body: Json = {
@@ -30,7 +30,7 @@ def summary_of(runner: Runner, can_restore: bool) -> Json:
         "title": setup.title,
         "banner": setup.banner,
         "book": runner.generation,
-        "can_restore": can_restore,
+        "can_restore": runner.shelf is not None,
         "speed": player.speed,
         "paused": player.paused,
         "finished": player.finished,
@@ -64,7 +64,7 @@ def summary_of(runner: Runner, can_restore: bool) -> Json:
         "loading": None,
         "clock": format_time(view.at),
         "progress": player.progress(view.at),
-        "accounts": len(view.names.ids),
+        "accounts": len(view.names),
         "counts": view.counts,
         "notional": {name: money(value) for name, value in view.notional.items()},
         "bad_debt": money(view.bad_debt),

@@ -13,17 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from marginbook.book.book import Book
-from marginbook.book.views import pool_outputs
+from marginbook.book.views import pool_outputs, venues_of
 from marginbook.domain.errors import BadInput
-from marginbook.domain.market import QuoteKey
+from marginbook.domain.market import Market, QuoteKey
 from marginbook.domain.zones import Zone
+from marginbook.exact import divide
 from marginbook.margin_calls.assets import is_stable, underlying
 from marginbook.service.provider import Json
+from marginbook.simulate.shocks import Moved, Shock, shocked
+from marginbook.simulate.stress import LADDER_MOVES
 from marginbook.units import STABLE_ASSETS
 
 Array = npt.NDArray[Any]
 ALL = "ALL"
-LADDER_MOVES = tuple(Decimal(k) * Decimal("0.05") for k in range(-10, 11))
+MOVE_MOST = Decimal(100)
 
 
 def assets_of(quotes: Iterable[QuoteKey]) -> list[str]:
@@ -38,29 +41,19 @@ def assets_of(quotes: Iterable[QuoteKey]) -> list[str]:
 
 
 def moved_quotes(
-    quotes: Iterable[QuoteKey], shocks: Sequence[tuple[str, Decimal]], only: bool
-) -> dict[QuoteKey, Decimal]:
-    """Multiple of each quote that the shocks move. BadInput for an asset without a price, or a fall by 100 % or more.
+    market: Market, shocks: Sequence[tuple[str, Decimal]], only: bool = False
+) -> tuple[dict[QuoteKey, Decimal], list[Moved]]:
+    """(multiple of each quote that the shocks move, what moved from where to where).
 
-    With `only`, a name moves the quotes of exactly that name and nothing derived from it.
+    BadInput for an asset without a price, or a fall by 100 % or more.
     """
-    keys = list(quotes)
-    moved: dict[QuoteKey, Decimal] = {}
+    parsed = []
     for asset, move in shocks:
-        if not Decimal(-1) < move <= 100:
-            raise BadInput("bad_move", f"shock {asset}", move, "above -1 (a fall by 100 %) and at most 100")
-        if asset.upper() == ALL:
-            hit = [key for key in keys if not is_stable(key[1], STABLE_ASSETS)]
-        elif only:
-            hit = [key for key in keys if key[1] == asset]
-        else:
-            name = underlying(asset)
-            hit = [key for key in keys if underlying(key[1]) == name]
-        if not hit:
-            raise BadInput("unknown_asset", "shock", asset, "one of " + ", ".join(assets_of(keys)))
-        for key in hit:
-            moved[key] = moved.get(key, Decimal(1)) * (1 + move)
-    return moved
+        if not Decimal(-1) < move <= MOVE_MOST:
+            raise BadInput("bad_move", f"shock {asset}", move, f"above -1 (a fall by 100 %) and at most {MOVE_MOST}")
+        parsed.append(Shock(target=asset, move=move))
+    moved = shocked(market, parsed, only=only)[1]
+    return {(m.venue, m.market, m.kind): divide(m.after, m.before) for m in moved}, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +98,15 @@ def money(value: float) -> Decimal:
     return Decimal(f"{value:.2f}")
 
 
-def shock_answer(book: Book, quotes: Mapping[QuoteKey, Any], shocks: Sequence[tuple[str, Decimal]], only: bool) -> Json:
+def shock_answer(book: Book, market: Market, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Json:
     """Counts and notional by zone before and after, what is liquidatable, and the bad debt that remains."""
-    multiples = moved_quotes(quotes, shocks, only)
+    multiples, moved = moved_quotes(market, shocks, only)
     before, after = sweep(book, {}), sweep(book, multiples)
     hit = after.zones >= Zone.LIQUIDATION
     short = hit & (after.equity < 0)
     return {
         "shocks": [{"asset": asset, "move": move} for asset, move in shocks],
-        "moved": [
-            {"market": ":".join(key[:2]), "from": quotes[key].price, "to": quotes[key].price * multiple}
-            for key, multiple in sorted(multiples.items())
-        ],
+        "moved": [{"market": m.market, "venue": m.venue, "from": m.before, "to": m.after} for m in moved],
         "before": side(before),
         "after": side(after),
         "liquidatable": {
@@ -127,16 +117,15 @@ def shock_answer(book: Book, quotes: Mapping[QuoteKey, Any], shocks: Sequence[tu
     }
 
 
-def ladder_answer(book: Book, quotes: Iterable[QuoteKey], asset: str, venue_of: Array, venues: Sequence[str]) -> Json:
-    """What is liquidatable at each move of `asset`, by venue. `venue_of` is by the book's own account numbers."""
-    keys = list(quotes)
+def ladder_answer(book: Book, market: Market, asset: str) -> Json:
+    """What is liquidatable at each move of `asset`, by venue."""
+    venues, venue_of = venues_of(book)
     steps = []
     for move in LADDER_MOVES:
-        swept = sweep(book, moved_quotes(keys, [(asset, move)], False) if move else {})
+        swept = sweep(book, moved_quotes(market, [(asset, move)])[0] if move else {})
         hit = swept.zones >= Zone.LIQUIDATION
         owners = swept.owners[hit]
-        groups = venue_of[owners]
-        sums = np.bincount(groups, weights=swept.notional[hit], minlength=len(venues))
+        sums = np.bincount(venue_of[owners], weights=swept.notional[hit], minlength=len(venues))
         people = np.bincount(venue_of[np.unique(owners)], minlength=len(venues))
         steps.append(
             {

@@ -36,12 +36,6 @@ class Timeline:
                     self.calls += worse and change.to_zone == Zone.CALL.label
                     self.liquidations += change.to_zone == Zone.LIQUIDATION.label and worse
 
-    def clear(self) -> None:
-        """Another book is shown; numbers go on."""
-        with self._lock:
-            self._kept.clear()
-            self.calls = self.liquidations = 0
-
     def read(self, after: int, limit: int) -> Json:
         """The latest `limit` changes with a number above `after`, oldest first."""
         with self._lock:

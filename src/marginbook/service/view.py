@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marginbook.book.book import Book
+from marginbook.book.views import venues_of
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
 from marginbook.service.provider import PageQuery
@@ -30,26 +32,31 @@ COLUMN_OF = {
 class Names:
     """Ids and venues of all accounts: the same for every view until accounts come or go."""
 
-    def __init__(self, ids: list[str], venues: list[str], venue_of: Array) -> None:
-        self.ids = ids
-        self.venues = venues
-        self.venue_of = venue_of
+    def __init__(self, book: Book) -> None:
+        self._identities = book.identities
+        self.numbers = book.identities.numbers()  # of the accounts, in the order of the columns
+        self._texts = book.identities.names[self.numbers].copy()
+        self.venues, venue_of = venues_of(book)
+        self.venue_of = venue_of[self.numbers]
 
-    @cached_property
-    def lower(self) -> Array:
-        """Ids in small letters, for searching."""
-        return np.char.lower(np.array(self.ids, dtype=np.str_)) if self.ids else np.zeros(0, "U1")
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def id(self, i: int) -> str:
+        """Id of the account in row `i` of the columns."""
+        return bytes(self._texts[i]).rstrip(b"\0").decode()
 
     @cached_property
     def rank(self) -> Array:
         """Place of each account in the order of ids."""
-        rank = np.empty(len(self.ids), np.int64)
-        rank[np.argsort(self.lower, kind="stable")] = np.arange(len(self.ids))
+        keys = self._texts.view(f"S{self._texts.shape[1]}").ravel()
+        rank = np.empty(len(keys), np.int64)
+        rank[np.argsort(keys, kind="stable")] = np.arange(len(keys))
         return rank
 
     def matching(self, text: str) -> Array:
-        """Numbers of the accounts whose id contains `text`, any case."""
-        return np.flatnonzero(np.char.find(self.lower, text.lower()) >= 0)
+        """Rows of the accounts whose id contains `text`, any case."""
+        return np.searchsorted(self.numbers, self._identities.matching(text, self.numbers))
 
 
 @dataclass(frozen=True)
