@@ -12,24 +12,42 @@ from typing import Any
 
 import numpy as np
 
-from marginbook.book import views
-from marginbook.book.factors import Factors, ValueKey, index_float
+from marginbook.book import twins, views
+from marginbook.book.columns import (
+    CONTRACTS,
+    HOLDER,
+    LENDING,
+    OBJECT,
+    Names,
+    PoolRow,
+    lending_of,
+    position_of,
+    wallet_of,
+)
+from marginbook.book.factors import Factors, ValueKey, grown, index_float
+from marginbook.book.identities import Identities
 from marginbook.book.index import Index as BandIndex
 from marginbook.book.index import Outcome
-from marginbook.book.layout import Array
-from marginbook.book.store import Store, borders_number
-from marginbook.book.watch import FUNDING_CHARGE
-from marginbook.book.zoning import next_zone
-from marginbook.domain.account import Account
-from marginbook.domain.errors import BadInput
+from marginbook.book.layout import FLAG_TRUNCATES, Array
+from marginbook.book.store import Store
+from marginbook.book.watch import FUNDING_CHARGE, apply_values
+from marginbook.book.zoning import borders_of_family, next_zone
+from marginbook.domain.account import Account, Collateral, Debt
+from marginbook.domain.errors import BadInput, Problem
+from marginbook.domain.legs import PoolLegs
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
 from marginbook.domain.zones import Border, Zone
+from marginbook.exact import to_raw_floor
 from marginbook.units import MICROSECONDS
+from marginbook.venues.contracts.model import Contracts
 from marginbook.venues.registry import rule_set
 
 ParametersOf = Callable[[Account], Any]
 RuleKey = tuple[str, str | None, str | None]
 """(rules, name of an overlay, network): what decides an account's parameters."""
+
+ORACLE_PLACES = 8
+"""Decimals that Aave's oracle keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +60,8 @@ class Crossing:
     to_zone: Zone
 
 
-def rule_key(account: Account) -> RuleKey:
-    """What the account's parameters depend on."""
-    return account.rules, account.parameters, account.network
-
-
 class Book:
-    """Accounts, prices and zones. One thread changes it; the kernels inside are parallel."""
+    """Accounts, prices and zones. One thread at a time; the kernels inside are parallel."""
 
     def __init__(self, market: Market, parameters_of: ParametersOf, at: int) -> None:
         self._quotes: dict[QuoteKey, Quote] = dict(market.quotes)
@@ -60,45 +73,115 @@ class Book:
         self._parameters: dict[RuleKey, Any] = {}
         self._accrual: dict[str, Callable[[Index, str, int], int]] = {}
         self.at = at
-        self.factors = Factors()
-        self.store = Store(self.factors)
-        self.index = BandIndex(self.store)
         self.lock = RLock()
-        self._accounts: list[Account | None] = []
-        self._numbers: dict[str, int] = {}
-        self._pools_of: list[tuple[int, ...]] = []
-        self._pool_names: list[str] = []
-        self._free: list[int] = []
-        self._changed = np.empty(1024, np.int32)
-        self._values = np.empty(1024, np.float64)
-        self._family: list[tuple[str, int]] = []
+        self.names = Names()
+        self.factors = Factors()
+        self.store = Store(self.factors, self.names)
+        self.index = BandIndex(self.store)
+        self.identities = Identities()
+        self.holders: Array = np.zeros(64, HOLDER)
+        self.objects: dict[int, Account] = {}
+        self.rules: list[RuleKey] = []
+        self.problems: dict[str, Problem] = {}
+        self.fundings: list[int] = []
+        self._funding_numbers: dict[int, int] = {}
+        self.funding_values: Array = np.zeros(16)
+        self._contract_factors: dict[tuple[str, str], int] = {}
+        self._changed: Array = np.empty(1024, np.int32)
+        self._values: Array = np.empty(1024, np.float64)
 
     @classmethod
     def from_accounts(cls, accounts: Iterable[Account], market: Market, parameters_of: ParametersOf, at: int) -> "Book":
-        """A book of `accounts` at the prices of `market`; zones start from safe, without crossings."""
+        """A book of `accounts` at the prices of `market`; zones start from safe, without crossings.
+
+        An account that its rules refuse is left out and told in `problems`.
+        """
         book = cls(market, parameters_of, at)
         for account in accounts:
-            book._write(account, book._number(account.id))
+            try:
+                book._write(account, {})
+            except BadInput as error:
+                book.problems[account.id] = error.problem
+        book._lower_all()
         book._rebuild()
         return book
 
     # ---- reading
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.identities)
 
     def __contains__(self, account: str) -> bool:
-        return account in self._numbers
+        return self.identities.find(account) >= 0
 
     def ids(self) -> list[str]:
-        """Ids of all accounts."""
-        return list(self._numbers)
+        """Names of all accounts, in the order of `columns()`."""
+        return [self.identities.name(n) for n in self.identities.numbers().tolist()]
 
     def account(self, account: str) -> Account:
-        """The exact account."""
-        found = self._accounts[self._numbers[account]]
-        assert found is not None
+        """The exact account; KeyError if it is not here."""
+        return self.account_at(self._number(account))
+
+    def account_at(self, number: int) -> Account:
+        """The exact account of a number."""
+        holder = self.holders[number]
+        if holder["kind"] == OBJECT:
+            return self.objects[number]
+        rules, parameters, network = self.rules[int(holder["rule"])]
+        name = self.identities.name(number)
+        common: dict[str, Any] = {"id": name, "rules": rules, "parameters": parameters, "network": network}
+        if holder["kind"] == LENDING:
+            return self._lending_account(number, common)
+        wallet, positions = {}, []
+        for p in self._pools(number):
+            place = self.store.places[p]
+            own = wallet_of(place) if self.names.texts[int(place["label"])].startswith("isolated:") else None
+            if place["currency"] >= 0:
+                wallet[self.names.texts[int(place["currency"])]] = wallet_of(place)
+            for row in self._exact(p):
+                positions.append((int(row["order"]), position_of(row, self.names, self.fundings, own)))
+        return Account(
+            **common,
+            mode="isolated" if holder["mode"] else "cross",
+            position_mode="hedge" if holder["hedge"] else "one-way",
+            wallet=wallet,
+            positions=tuple(position for _, position in sorted(positions, key=lambda pair: pair[0])),
+        )
+
+    def _lending_account(self, number: int, common: dict[str, Any]) -> Account:
+        emode = int(self.holders[number]["emode"])
+        key = self.rules[int(self.holders[number]["rule"])]
+        assets = self._parameters_for(key).assets
+        rows = sorted((row for p in self._pools(number) for row in self._exact(p)), key=lambda row: int(row["order"]))
+        held = [lending_of(row, self.names, assets[self.names.texts[int(row["market"])]].decimals) for row in rows]
+        return Account(
+            **common,
+            emode=emode,
+            collateral=tuple(h for h in held if isinstance(h, Collateral)),
+            debt=tuple(h for h in held if isinstance(h, Debt)),
+        )
+
+    def _exact(self, pool: int) -> Array:
+        row = self.store.pools[pool]
+        return self.store.exact[int(row["start"]) : int(row["start"]) + int(row["count"])]
+
+    def _number(self, account: str) -> int:
+        number = self.identities.find(account)
+        if number < 0:
+            raise KeyError(account)
+        return number
+
+    def _pools(self, number: int) -> list[int]:
+        found = []
+        p = int(self.holders[number]["first"])
+        while p >= 0:
+            found.append(p)
+            p = int(self.store.places[p]["next"])
         return found
+
+    def pool_name(self, pool: int) -> str:
+        """Name of a pool inside its account."""
+        return self.names.texts[int(self.store.places[pool]["label"])]
 
     @property
     def market(self) -> Market:
@@ -113,24 +196,27 @@ class Book:
 
     def parameters(self, account: Account) -> Any:
         """The parameters that the account's rules use now."""
-        key = rule_key(account)
+        key = (account.rules, account.parameters, account.network)
         if key not in self._parameters:
             self._parameters[key] = self._parameters_of(account)
         return self._parameters[key]
 
+    def _parameters_for(self, key: RuleKey) -> Any:
+        return self.parameters(Account(id="", rules=key[0], parameters=key[1], network=key[2]))
+
     def zone(self, account: str) -> Zone:
         """Zone of the account's worst pool."""
-        pools = self._pools_of[self._numbers[account]]
-        return Zone(max((int(self.store.pools[p]["zone"]) for p in pools), default=0))
+        return Zone(max((int(self.store.pools[p]["zone"]) for p in self._pools(self._number(account))), default=0))
 
     def pool_zones(self, account: str) -> dict[str, Zone]:
         """Zone of every pool of the account."""
-        pools = self._pools_of[self._numbers[account]]
-        return {self._pool_names[p]: Zone(int(self.store.pools[p]["zone"])) for p in pools}
+        pools = self._pools(self._number(account))
+        return {self.pool_name(p): Zone(int(self.store.pools[p]["zone"])) for p in pools}
 
     def zones(self) -> Array:
         """Zone of the worst pool of every account, in the order of `ids()`."""
-        return self.columns()["zone"]
+        with self.lock:
+            return views.account_zones(self)[self.identities.numbers()]
 
     def columns(self) -> dict[str, Array]:
         """Kernel figures per account, in the order of `ids()`: for tables and counts, not for printing."""
@@ -186,7 +272,7 @@ class Book:
                 number = value_ids.get((*key, ""))
                 if number is not None:
                     self._changed[n] = number
-                    self._values[n] = price
+                    self._values[n] = price if key[0] != "aave" else oracle_price(price)
                     n += 1
             self._market = None
             n = self._accrue(at, n)
@@ -195,26 +281,29 @@ class Book:
     def indices(self, changes: Mapping[IndexKey, Index], at: int) -> list[Crossing]:
         """Store growth indices (interest, cumulative funding) for all holders at once, then decide."""
         with self.lock:
-            unknown = [key for key in changes if key[2] == "funding" and key not in self._indices]
+            unknown = {key[:2] for key in changes if key[2] == "funding" and key not in self._indices}
             self._indices.update(changes)
             self._market = None
+            crossings: list[Crossing] = []
             if unknown:
-                markets = {key[:2] for key in unknown}
-                return self._relower(lambda a: any((a.venue, p.market) in markets for p in a.positions), at)
+                for venue, market in unknown & self._contract_factors.keys():
+                    self.factors.fund((venue, market, "funding", ""), self._contract_factors[venue, market], 0.0)
+                holders = [a for a in self.objects.values() if any((a.venue, p.market) in unknown for p in a.positions)]
+                crossings = self._upsert(holders, at)
             n = 0
             moved: list[int] = []
             for key, index in changes.items():
                 if key[2] == "funding":
                     fund = (*key, "")
                     value = index_float(index.value_raw)
-                    moved += self.factors.shift(fund, value, FUNDING_CHARGE)
+                    moved += self.factors.shift(fund, value * 1e9, FUNDING_CHARGE)
                     number = self.factors.value_ids.get(fund)
                     if number is not None:
                         self._changed[n], self._values[n] = number, value
                         n += 1
             n = self._accrue(at, n, {key for key in changes if key[2] != "funding"})
             self.index.moved[: len(moved)] = moved
-            return self._decide(n, len(moved))
+            return crossings + self._decide(n, len(moved))
 
     def _accrue(self, at: int, n: int, stored: Iterable[IndexKey] = ()) -> int:
         """Append interest indices that moved with the clock, or were stored."""
@@ -230,24 +319,21 @@ class Book:
         return n
 
     def _decide(self, changed: int, moved: int) -> list[Crossing]:
-        self.factors.link()
         f = self.factors
-        count = self._apply_values(self._changed[:changed], self._values[:changed], self.index.moved, moved, f)
-        return self._report(self.index.move(count))
-
-    @staticmethod
-    def _apply_values(changed: Array, values: Array, moved: Array, known: int, f: Factors) -> int:
-        from marginbook.book.watch import apply_values
-
-        return int(
-            apply_values(changed, values, moved, known, f.values, f.fan_start, f.fan_factor, f.part_start,
-                         f.part_value, f.part_power, f.table)
+        f.link()
+        count = apply_values(
+            self._changed[:changed], self._values[:changed], self.index.moved, moved, f.values, f.fan_start,
+            f.fan_factor, f.part_start, f.part_value, f.part_power, f.table,
         )  # fmt: skip
+        return self._report(self.index.move(count))
 
     # ---- accounts
 
     def upsert(self, accounts: Iterable[Account], at: int) -> list[Crossing]:
-        """Add or replace accounts; pools that stay keep their zone as the zone before."""
+        """Add or replace accounts; pools that stay keep their zone as the zone before.
+
+        BadInput if a rule set refuses one of them; the ones before it are in.
+        """
         with self.lock:
             return self._upsert(accounts, at)
 
@@ -256,71 +342,134 @@ class Book:
         crossings = self._decide(n, 0) if n else []
         fits = True
         chosen: list[int] = []
-        for account in accounts:
-            number = self._number(account.id)
-            zones = {self._pool_names[p]: int(self.store.pools[p]["zone"]) for p in self._pools_of[number]}
-            self._clear(number)
-            self._write(account, number, zones)
-            for p in self._pools_of[number]:
+        try:
+            for account in accounts:
+                number = self.identities.find(account.id)
+                pools = self._pools(number) if number >= 0 else []
+                zones = {self.pool_name(p): int(self.store.pools[p]["zone"]) for p in pools}
+                number = self._write(account, zones)
+                self.problems.pop(account.id, None)
+                chosen += self._pools(number)
+        finally:
+            written = np.array(chosen, np.int32)
+            self._lower(written)
+            for p in chosen:
                 fits = fits and self.index.attach(p)
-                chosen.append(p)
-        if not fits:
-            return crossings + self._rebuild()
-        return crossings + self._report(self.index.settle(np.array(chosen, np.int32)))
+            crossings += self._report(self.index.settle(written)) if fits else self._rebuild()
+        return crossings
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Take accounts out of the book."""
+        """Take accounts out of the book; KeyError for one that is not here."""
         with self.lock:
             for account in ids:
-                number = self._numbers.pop(account)
+                number = self._number(account)
                 self._clear(number)
-                self._accounts[number] = None
-                self._free.append(number)
+                self.identities.remove(account)
 
     def parameters_changed(self, rules: str, name: str | None, at: int) -> list[Crossing]:
         """Load the parameters of `rules` (and overlay `name`) again and decide all holders."""
         with self.lock:
             for key in [key for key in self._parameters if key[0] == rules and (name is None or key[1] == name)]:
                 del self._parameters[key]
-            return self._relower(lambda a: a.rules == rules and (name is None or a.parameters == name), at)
-
-    def _relower(self, chosen: Callable[[Account], bool], at: int) -> list[Crossing]:
-        return self._upsert([a for a in self._accounts if a is not None and chosen(a)], at)
-
-    def _number(self, account: str) -> int:
-        if account not in self._numbers:
-            if self._free:
-                self._numbers[account] = self._free.pop()
-            else:
-                self._numbers[account] = len(self._accounts)
-                self._accounts.append(None)
-                self._pools_of.append(())
-        return self._numbers[account]
+            wanted = [n for n, key in enumerate(self.rules) if key[0] == rules and (name is None or key[1] == name)]
+            numbers = self.identities.numbers()
+            numbers = numbers[np.isin(self.holders["rule"][numbers], wanted)]
+            return self._upsert([self.account_at(n) for n in numbers.tolist()], at)
 
     def _clear(self, number: int) -> None:
-        for p in self._pools_of[number]:
+        for p in self._pools(number):
             self.index.detach(p)
             self.store.remove_pool(p)
-        self._pools_of[number] = ()
+        self.holders[number]["first"] = -1
+        self.objects.pop(number, None)
 
-    def _write(self, account: Account, number: int, zones: Mapping[str, int] | None = None) -> None:
+    def _rule(self, key: RuleKey) -> int:
+        if key not in self.rules:
+            self.rules.append(key)
+        return self.rules.index(key)
+
+    def _funding_number(self, raw: int) -> int:
+        if raw not in self._funding_numbers:
+            self._funding_numbers[raw] = len(self.fundings)
+            self.fundings.append(raw)
+            self.funding_values = grown(self.funding_values, len(self.fundings))
+            self.funding_values[len(self.fundings) - 1] = index_float(raw) * 1e9
+        return self._funding_numbers[raw]
+
+    def _encode(self, account: Account, parameters: Any, lowered: tuple[PoolLegs, ...]) -> dict[str, PoolRow] | None:
+        if isinstance(parameters, Contracts):
+            return twins.contract_rows(account, parameters, self.market, self.names, self._funding_number)
+        if account.rules.startswith("aave/"):
+            return twins.lending_rows(account, parameters, lowered[0].pool, self.names)
+        return None
+
+    def _write(self, account: Account, zones: Mapping[str, int]) -> int:
+        """Write an account; its pools await lowering from columns, slots and certificates."""
         rules = rule_set(account.rules)
         parameters = self.parameters(account)
         self._accrual.setdefault(account.rules, accrual_of(account.rules, parameters))
-        lowered = rules.module.lower(account, self.market, parameters)
-        pools = []
-        for pool in lowered.pools:
-            borders = borders_number(self.store, pool, rules.borders)
-            wallet = wallet_of(account, pool.pool) if rules.family == "derivatives" else np.nan
-            p = self.store.add_pool(number, pool, borders, account.rules, self._current, wallet)
-            while len(self._pool_names) <= p:
-                self._pool_names.append("")
-                self._family.append(("", 0))
-            self._pool_names[p] = pool.pool
-            self.store.pools[p]["zone"] = (zones or {}).get(pool.pool, 0)
-            pools.append(p)
-        self._accounts[number] = account
-        self._pools_of[number] = tuple(pools)
+        lowered = rules.module.lower(account, self.market, parameters).pools
+        rows = self._encode(account, parameters, lowered)
+        kind = OBJECT if rows is None else CONTRACTS if isinstance(parameters, Contracts) else LENDING
+        number = self.identities.add(account.id)
+        self.holders = grown(self.holders, number + 1)
+        if number in self.objects or self.holders[number]["kind"]:
+            self._clear(number)
+        holder = self.holders[number]
+        holder["rule"] = self._rule((account.rules, account.parameters, account.network))
+        holder["kind"], holder["emode"], holder["first"] = kind, account.emode, -1
+        holder["mode"], holder["hedge"] = account.mode == "isolated", account.position_mode == "hedge"
+        if kind == OBJECT:
+            self.objects[number] = account
+        previous = -1
+        for pool in lowered:
+            row = None if rows is None else rows[pool.pool]
+            units: list[tuple[float, float]] = []
+            if kind == CONTRACTS:
+                pool = twins.without_funding(pool)
+            elif kind == LENDING and row is not None:
+                pool = replace(pool, opaque=False)
+                decimals = [parameters.assets[r.market].decimals for r in row.rows]
+                units = [twins.unit_and_blur(r.exact[-1], d) for r, d in zip(row.rows, decimals, strict=True)]
+            borders = self.store.border_set(borders_of_family("loop") if pool.family == "loop" else rules.borders)
+            p = self.store.add_pool(number, pool, borders, account.rules, self._current, row, units, kind == CONTRACTS)
+            record = self.store.pools[p]
+            record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
+            record["wallet"] = wallet_in(account, pool.pool) if rules.family == "derivatives" else np.nan
+            if kind == CONTRACTS:
+                self._fund(rules.venue, parameters.price_kind, row)
+            if kind == LENDING and parameters.version.truncated_threshold:
+                record["flags"] |= FLAG_TRUNCATES
+            if previous < 0:
+                holder["first"] = p
+            else:
+                self.store.places[previous]["next"] = p
+            previous = p
+        return number
+
+    def _fund(self, venue: str, kind: str, row: PoolRow | None) -> None:
+        """Let the price factors of a pool's markets carry cumulative funding, where an index is known."""
+        for held in row.rows if row else ():
+            key = (venue, held.market)
+            if key in self._contract_factors:
+                continue
+            factor = self.factors.intern((("quote", venue, held.market, kind),), "", self._current, True)
+            self._contract_factors[key] = factor
+            index = self._indices.get((*key, "funding"))
+            if index is not None:
+                self.factors.fund((*key, "funding", ""), factor, index_float(index.value_raw) * 1e9)
+
+    def _lower(self, chosen: Array) -> None:
+        s = self.store
+        twins.lower_columns(
+            chosen, s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table
+        )
+
+    def _lower_all(self) -> None:
+        s = self.store
+        twins.lower_all_columns(
+            s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table
+        )
 
     def _current(self, key: ValueKey) -> float:
         venue, name, kind, rules = key
@@ -332,8 +481,10 @@ class Book:
                 return index_float(index.value_raw)
             return index_float(self._accrual[rules](index, kind, self.at))
         quote = (venue, name, kind)
-        fresh = self._fresh.get(quote)
-        return float(fresh if fresh is not None else self.market.price(venue, name, kind))
+        price = self._fresh.get(quote)
+        if price is None:
+            price = self.market.price(venue, name, kind)
+        return oracle_price(price) if venue == "aave" else float(price)
 
     # ---- exact decisions
 
@@ -347,11 +498,10 @@ class Book:
 
     def exact_zone(self, pool: int, previous: Zone) -> Zone:
         """The zone of a pool after `previous` by the exact functions of its rule set."""
-        account = self._accounts[int(self.store.pools[pool]["account"])]
-        assert account is not None
+        account = self.account_at(int(self.store.pools[pool]["account"]))
         module = rule_set(account.rules).module
         parameters = self.parameters(account)
-        name = self._pool_names[pool]
+        name = self.pool_name(pool)
         risk = module.risk(account, self.market, parameters, self.at)[name]
         liquidatable = module.is_liquidatable(account, name, self.market, parameters, self.at)
         return next_zone(previous, risk, liquidatable, self.borders(pool))
@@ -368,13 +518,9 @@ class Book:
                 if zones[n] != before:
                     rows.append((p, before, int(zones[n])))
             self.index.confirm(chosen, zones)
-        names, pools = self._pool_names, self.store.pools
-        found = []
-        for p, a, b in sorted(rows):
-            account = self._accounts[int(pools[p]["account"])]
-            assert account is not None
-            found.append(Crossing(account.id, names[p], Zone(a), Zone(b)))
-        return found
+        pools, name = self.store.pools, self.identities.name
+        rows.sort()
+        return [Crossing(name(int(pools[p]["account"])), self.pool_name(p), Zone(a), Zone(b)) for p, a, b in rows]
 
 
 def accrual_of(rules: str, parameters: Any) -> Callable[[Index, str, int], int]:
@@ -387,7 +533,7 @@ def accrual_of(rules: str, parameters: Any) -> Callable[[Index, str, int], int]:
     return lambda index, kind, at: index.value_raw
 
 
-def wallet_of(account: Account, pool: str) -> float:
+def wallet_in(account: Account, pool: str) -> float:
     """Funds of a derivatives pool without unrealised profit [currency], for display."""
     kind, _, rest = pool.partition(":")
     if kind == "isolated":
@@ -397,3 +543,14 @@ def wallet_of(account: Account, pool: str) -> float:
                 return float(position.isolated_wallet or 0)
         return 0.0
     return float(account.wallet.get(rest, sum(account.wallet.values(), Decimal(0))))
+
+
+def oracle_price(price: Decimal) -> float:
+    """A price as Aave's oracle keeps it: further decimals are cut.
+
+    >>> oracle_price(Decimal("0.123456789"))
+    0.12345678
+    """
+    if -int(price.as_tuple().exponent) <= ORACLE_PLACES:
+        return float(price)
+    return float(to_raw_floor(price, ORACLE_PLACES) / 10**ORACLE_PLACES)

@@ -35,7 +35,7 @@ class Factors:
     """The factor table and the values behind it."""
 
     def __init__(self) -> None:
-        self.ids: dict[tuple[tuple[ValueKey, int], ...], int] = {}
+        self.ids: dict[tuple[tuple[tuple[ValueKey, int], ...], bool], int] = {}
         self.names: list[tuple[tuple[ValueKey, int], ...]] = []  # (value, power) per part
         self.value_ids: dict[ValueKey, int] = {}
         self.values: Array = np.ones(16)
@@ -59,10 +59,10 @@ class Factors:
             self._stale = True
         return self.value_ids[key]
 
-    def intern(self, factor: Factor, rules: str, current: Callable[[ValueKey], float]) -> int:
-        """Number of `factor` under `rules`, added with its `current` values when new."""
+    def intern(self, factor: Factor, rules: str, current: Callable[[ValueKey], float], funded: bool = False) -> int:
+        """Number of `factor` under `rules`, added with its `current` values when new; `funded`: it carries funding."""
         parts = parts_of(factor, rules)
-        known = self.ids.get(parts)
+        known = self.ids.get((parts, funded))
         if known is not None:
             return known
         number = len(self.names)
@@ -73,7 +73,7 @@ class Factors:
             if fresh:
                 self.values[i] = current(key)
             product = product * self.values[i] if power > 0 else product / self.values[i]
-        self.ids[parts] = number
+        self.ids[parts, funded] = number
         self.names.append(parts)
         self.table = grown(self.table, number + 1)
         self.table[number] = 0.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from marginbook.book.layout import FLAG_DEAD
+from marginbook.book.layout import BASIS_POINT, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE
 
 GUARD = 1e-12
 """Of gross: more than the rounding of any evaluation of up to 9,000 legs ((n + 4)·2^-53)."""
@@ -30,7 +30,7 @@ def leg_bracket(brackets: Any, table: int, count: int, notional: float) -> int:
 
 @njit(forceinline=True, nogil=True)
 def pool_sums(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any) -> tuple[float, ...]:
-    """The seven sums of `layout`, then gross, jumps and notional."""
+    """The seven sums of `layout`, then gross, extra allowance (jumps, token units) and notional."""
     k = classes[pool.klass]
     cash = pool.cash
     assets = k.assets * cash
@@ -41,7 +41,7 @@ def pool_sums(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any) -
     support = k.support * cash
     demand = k.demand * cash
     gross = k.gross * abs(cash)
-    jumps = 0.0
+    extra = 0.0
     notional = 0.0
     for i in range(pool.start, pool.start + pool.count):
         leg = legs[i]
@@ -63,31 +63,44 @@ def pool_sums(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any) -
             b = leg_bracket(brackets, k.table, k.brackets, x)
             owed += brackets[b].rate * x - brackets[b].cum
             if brackets[b].jump > 0.0 and x - brackets[b].floor <= GUARD * x:
-                jumps += brackets[b].jump
+                extra += brackets[b].jump
             if b + 1 < k.table + k.brackets and brackets[b + 1].jump > 0.0 and brackets[b + 1].floor - x <= GUARD * x:
-                jumps += brackets[b + 1].jump
+                extra += brackets[b + 1].jump
         demand += owed
         gross += k.gross * (abs(v) + x)
-    return assets, liabilities, margin_balance, support_initial, demand_initial, support, demand, gross, jumps, notional
+        extra += k.blur * f
+    return assets, liabilities, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional
 
 
 @njit(forceinline=True, nogil=True)
-def decide(zone: int, equity: float, support: float, demand: float, allowance: float, chain: Any) -> int:
-    """The zone after `zone`, or `UNDECIDED` where a border lies within the allowance."""
-    headroom = support - demand
-    if abs(headroom) <= 2.0 * allowance:
-        return UNDECIDED
-    if headroom < 0.0:
+def decide(pool: Any, sums: Any, allowance: float, chains: Any) -> int:
+    """The zone after the pool's present one, or `UNDECIDED` where a border lies within the allowance."""
+    chain = chains[pool.borders]
+    support = sums[5]
+    demand = sums[6]
+    low = support
+    high = support
+    if pool.flags & FLAG_AVERAGE:
+        counted = sums[2] + sums[1]
+        if counted > 0.0:
+            points = support / (counted * BASIS_POINT)
+            error = 2.1 * allowance / (counted * BASIS_POINT) + 1e-9
+            low = counted * BASIS_POINT * np.floor(points - error)
+            high = counted * BASIS_POINT * np.floor(points + error)
+    if demand - high > 2.0 * allowance:
+        equity = sums[0] - sums[1]
         if demand <= allowance or abs(equity) <= 2.0 * allowance:
             return UNDECIDED
         return 4 if equity < 0.0 else 3
-    o = 6 if zone >= 2 else 4
+    if not low - demand > 2.0 * allowance:
+        return UNDECIDED
+    o = 6 if pool.zone >= 2 else 4
     room = chain[o] * support - chain[o + 1] * demand
     if abs(room) <= (chain[o] + chain[o + 1]) * allowance:
         return UNDECIDED
     if room < 0.0:
         return 2
-    o = 2 if zone >= 1 else 0
+    o = 2 if pool.zone >= 1 else 0
     room = chain[o] * support - chain[o + 1] * demand
     if abs(room) <= (chain[o] + chain[o + 1]) * allowance:
         return UNDECIDED
@@ -95,19 +108,26 @@ def decide(zone: int, equity: float, support: float, demand: float, allowance: f
 
 
 @njit(forceinline=True, nogil=True)
+def allowance_of(pool: Any, sums: Any) -> float:
+    """Bound of |kernel − exact| for each sum of the pool."""
+    bound: float = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
+    return bound
+
+
+@njit(forceinline=True, nogil=True)
 def pool_zone(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any) -> int:
     """Zone of a pool after its present one, or `UNDECIDED`."""
+    if pool.flags & FLAG_OPAQUE:
+        return UNDECIDED
     sums = pool_sums(pool, legs, classes, brackets, factors)
-    allowance = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
-    return decide(pool.zone, sums[0] - sums[1], sums[5], sums[6], allowance, chain[pool.borders])
+    return decide(pool, sums, allowance_of(pool, sums), chain)
 
 
 @njit(forceinline=True, nogil=True)
 def _outputs_of(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, out: Any) -> None:
     sums = pool_sums(pool, legs, classes, brackets, factors)
-    allowance = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
     equity = sums[0] - sums[1]
-    zone = decide(pool.zone, equity, sums[5], sums[6], allowance, chain[pool.borders])
+    zone = UNDECIDED if pool.flags & FLAG_OPAQUE else decide(pool, sums, allowance_of(pool, sums), chain)
     out.equity = equity
     out.unrealized = equity - pool.wallet
     out.margin_balance = sums[2]

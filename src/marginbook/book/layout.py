@@ -35,7 +35,7 @@ POOL = np.dtype(
         ("zone", "i1"),
         ("borders", "u1"),
         ("flags", "u1"),
-        ("name", "u1"),  # low bits of the pool's name index, see columns
+        ("kind", "u1"),  # which columnar twin wrote it; 0: lowered by its rule set
     ],
     align=True,
 )
@@ -67,6 +67,8 @@ CLASS = np.dtype(
         ("asks", "f8"),
         ("notional", "f8"),  # of |amount|·f: size of a position, or a debt
         ("gross", "f8"),  # bound of every multiplier, brackets included
+        ("unit", "f8"),  # exact units per unit of amount, for legs in columns
+        ("blur", "f8"),  # allowance per unit of factor, whatever the amount: a token unit
         ("table", "i4"),  # first bracket
         ("brackets", "i4"),  # 0: no table
     ],
@@ -90,7 +92,11 @@ BRACKET = np.dtype(
 FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
 """Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
 
-FLAG_DEAD, FLAG_OPAQUE, FLAG_HOT = 1, 2, 4
+FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES = 1, 2, 4, 8
+"""`FLAG_TRUNCATES`: liquidation looks at collateral times the average threshold cut to whole basis points, which
+differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed."""
+
+BASIS_POINT = 1e-4
 ZONES = 5
 STAY = 3
 """Most conditions that keep a pool in its zone."""

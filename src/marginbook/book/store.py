@@ -1,11 +1,12 @@
 """Pools and legs in arrays: lowered accounts in, records out, room for new and vanished positions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf, nextafter
 from typing import Any
 
 import numpy as np
 
+from marginbook.book.columns import EXACT, PLACE, Names, PoolRow, limbs
 from marginbook.book.factors import Factors, ValueKey, grown
 from marginbook.book.layout import (
     BRACKET,
@@ -20,11 +21,12 @@ from marginbook.book.layout import (
     border_rows,
     bracket_rows,
 )
-from marginbook.book.zoning import borders_of_family
 from marginbook.domain.legs import IDENTITY_TABLE, BracketTable, Leg, PoolLegs, Sums
 from marginbook.domain.zones import Border
 
 SUMS = ("assets", "liabilities", "margin_balance", "support_initial", "demand_initial", "support", "demand")
+EQUITY = (1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0)
+"""Multipliers of money that counts fully."""
 
 
 def multiplier_of(slope: float, amount: float) -> float:
@@ -41,11 +43,14 @@ def multiplier_of(slope: float, amount: float) -> float:
 class Store:
     """The records that kernels read."""
 
-    def __init__(self, factors: Factors) -> None:
+    def __init__(self, factors: Factors, names: Names) -> None:
         self.factors = factors
+        self.names = names
         self.pools: Array = np.zeros(16, POOL)
+        self.places: Array = np.zeros(16, PLACE)
         self.pool_count = 0
         self.legs: Array = np.zeros(64, LEG)
+        self.exact: Array = np.zeros(64, EXACT)
         self.leg_count = 0
         self.classes: Array = np.zeros(64, CLASS)
         self.class_count = 0
@@ -54,12 +59,15 @@ class Store:
         self.border_sets: list[tuple[Border, ...]] = []
         self.chain: Array = np.zeros((1, 8))
         self.stay: Array = np.zeros((1, 5, 3, 3))
-        self._class_ids: dict[tuple[Any, ...], int] = {}
-        self._table_ids: dict[BracketTable, int] = {}
-        self._free_pools: list[int] = []
-        self._free_legs: dict[int, list[int]] = {}
-        self.live_pools: Array = self.pools[:0]
-        self.live_legs: Array = self.legs[:0]
+        self.class_ids: dict[tuple[Any, ...], int] = {}
+        self.table_ids: dict[BracketTable, int] = {}
+        self.free_pools: list[int] = []
+        self.free_legs: dict[int, list[int]] = {}
+
+    @property
+    def live_pools(self) -> Array:
+        """The pools in use, dead ones between them."""
+        return self.pools[: self.pool_count]
 
     def border_set(self, borders: tuple[Border, ...]) -> int:
         """Number of a set of borders."""
@@ -70,14 +78,14 @@ class Store:
 
     def table_id(self, table: BracketTable) -> int:
         """First row of a bracket table."""
-        if table not in self._table_ids:
+        if table not in self.table_ids:
             rows = bracket_rows(table)
             start = self.bracket_count
             self.brackets = grown(self.brackets, start + len(rows))
             self.brackets[start : start + len(rows)] = rows
             self.bracket_count = start + len(rows)
-            self._table_ids[table] = start
-        return self._table_ids[table]
+            self.table_ids[table] = start
+        return self.table_ids[table]
 
     def class_id(
         self,
@@ -85,26 +93,39 @@ class Store:
         size: float = 0.0,
         table: BracketTable | None = None,
         initial_rate: float = 0.0,
-        side: int = 0,
+        side: int = 1,
         bids: float = 0.0,
         asks: float = 0.0,
+        unit: float = 1.0,
+        blur: float = 0.0,
     ) -> int:
         """Number of a class with these multipliers."""
         if table == IDENTITY_TABLE:
             multipliers = (*multipliers[:6], multipliers[6] + size)
             table = None
-        key = (multipliers, size, table, initial_rate, side, bids, asks)
-        known = self._class_ids.get(key)
+        if not bids and not asks:
+            side = 1
+        key = (multipliers, size, table, initial_rate, side, bids, asks, unit, blur)
+        known = self.class_ids.get(key)
         if known is not None:
             return known
         number = self.class_count
         self.classes = grown(self.classes, number + 1)
         self.class_count = number + 1
+        self.write_class(number, key)
+        self.class_ids[key] = number
+        return number
+
+    def write_class(self, number: int, key: tuple[Any, ...]) -> None:
+        """Fill the row of a class from what tells it apart."""
+        multipliers, size, table, initial_rate, side, bids, asks, unit, blur = key
         row = self.classes[number]
         for name, value in zip(SUMS, multipliers, strict=True):
             row[name] = value
         row["size"], row["initial_rate"], row["side"], row["bids"], row["asks"] = size, initial_rate, side, bids, asks
+        row["unit"], row["blur"] = unit, blur
         row["notional"] = size if size else multipliers[1]
+        row["table"], row["brackets"] = 0, 0
         steepest = 0.0
         if table is not None:
             row["table"], row["brackets"] = self.table_id(table), len(table)
@@ -112,32 +133,30 @@ class Store:
         row["gross"] = max(
             abs(multipliers[0]) + abs(multipliers[1]), abs(multipliers[5]), abs(multipliers[6]) + steepest * size
         )
-        self._class_ids[key] = number
-        return number
 
     def constants(self, sums: Sums) -> tuple[float, int]:
         """(cash, class) of a pool's constants."""
         values = tuple(getattr(sums, name) for name in SUMS)
         cash = sums.assets or next((value for value in values if value), 0.0)
         if not cash:
-            return 0.0, self.class_id((1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0))
+            return 0.0, self.class_id(EQUITY)
         scaled = tuple(multiplier_of(value, cash) for value in values)
         if all(value in (0.0, 1.0) for value in scaled):
             return cash, self.class_id(scaled)
         return 1.0, self.class_id(values)
 
-    def leg_record(self, leg: Leg) -> tuple[float, int]:
+    def leg_record(self, leg: Leg, unit: float = 1.0, blur: float = 0.0) -> tuple[float, int]:
         """(amount, class) of a leg."""
         slopes = tuple(getattr(leg.slopes, name) for name in SUMS)
         amount = abs(leg.size) or next((abs(value) for value in slopes if value), 0.0)
         if not amount:
-            return 0.0, self.class_id((0.0,) * 7)
+            return 0.0, self.class_id((0.0,) * 7, unit=unit, blur=blur)
         first = next((value for value in slopes if value), 1.0)
         signed = amount if first > 0 else -amount
         multipliers = tuple(multiplier_of(value, signed) for value in slopes)
         size = multiplier_of(leg.size, amount)
-        extras = (leg.bids, leg.asks)
-        return signed, self.class_id(multipliers, size, leg.table, leg.initial_rate, leg.side, *extras)
+        number = self.class_id(multipliers, size, leg.table, leg.initial_rate, leg.side, leg.bids, leg.asks, unit, blur)
+        return signed, number
 
     def add_pool(
         self,
@@ -146,67 +165,76 @@ class Store:
         borders: int,
         rules: str,
         current: Callable[[ValueKey], float],
-        wallet: float,
+        exact: PoolRow | None,
+        units: Sequence[tuple[float, float]] = (),
+        funded: bool = False,
     ) -> int:
-        """Write a lowered pool; its slots are still to be assigned."""
+        """Write a lowered pool, with its exact rows if it has them; its slots are still to be assigned."""
         legs = list(lowered.legs)
         if lowered.opaque:
             legs += [Leg("", factor, Sums()) for factor in lowered.inputs]
         records = []
-        for leg in legs:
-            factor = self.factors.intern(leg.factor, rules, current)
-            amount, klass = self.leg_record(leg)
-            records.append((factor, amount, klass))
+        for i, leg in enumerate(legs):
+            factor = self.factors.intern(leg.factor, rules, current, funded)
+            unit, blur = units[i] if units else (1.0, 0.0)
+            amount, klass = self.leg_record(leg, unit, blur)
+            records.append((factor, amount, klass, exact.rows[i].exact if exact else None))
         records.sort(key=lambda record: record[0])
-        number = self._free_pools.pop() if self._free_pools else self.pool_count
-        if number == self.pool_count:
-            self.pool_count += 1
-            self.pools = grown(self.pools, self.pool_count)
+        number = self._pool_room()
         start, capacity = self._leg_room(len(records))
         cash, klass = self.constants(lowered.constants)
-        self.pools[number] = np.zeros((), POOL)
         row = self.pools[number]
-        row["cash"], row["klass"], row["wallet"] = cash, klass, wallet
+        row["cash"], row["klass"] = cash, klass
         row["absolute"] = nextafter(float(lowered.absolute), inf)
         row["relative"] = np.nextafter(np.float32(lowered.relative), np.float32(inf))
         row["start"], row["count"], row["capacity"] = start, len(records), capacity
         row["account"], row["borders"] = account, borders
         row["flags"] = FLAG_OPAQUE if lowered.opaque else 0
         previous = -1
-        for i, (factor, amount, leg_class) in enumerate(records, start):
+        for i, (factor, amount, leg_class, held) in enumerate(records, start):
             sigma = self.factors.table[factor, FACTOR_SIGMA]
             weight = (abs(amount) * abs(self.factors.table[factor, FACTOR_VALUE]) * sigma) ** 0.5
             self.legs[i] = (amount, factor, leg_class, -1 if factor == previous else -2, max(weight, 1e-30), inf, -inf)
+            if held is not None:
+                self.exact[i] = held
             previous = factor
-        self.trim()
+        place = self.places[number]
+        place["next"], place["currency"] = -1, -1
+        place["label"] = self.names.number(lowered.pool)
+        if exact is not None:
+            high, low = limbs(exact.wallet)
+            place["wallet_high"], place["wallet_low"] = high, low
+            if exact.currency is not None:
+                place["currency"] = self.names.number(exact.currency)
+        return number
+
+    def _pool_room(self) -> int:
+        number = self.free_pools.pop() if self.free_pools else self.pool_count
+        if number == self.pool_count:
+            self.pool_count += 1
+            self.pools = grown(self.pools, self.pool_count)
+            self.places = grown(self.places, self.pool_count)
+        self.pools[number] = np.zeros((), POOL)
+        self.places[number] = np.zeros((), PLACE)
         return number
 
     def _leg_room(self, count: int) -> tuple[int, int]:
         capacity = max(1, 1 << (count - 1).bit_length()) if count else 0
-        free = self._free_legs.get(capacity)
+        free = self.free_legs.get(capacity)
         if free:
             return free.pop(), capacity
         start = self.leg_count
         self.leg_count += capacity
         self.legs = grown(self.legs, self.leg_count)
+        self.exact = grown(self.exact, self.leg_count)
         return start, capacity
 
     def remove_pool(self, number: int) -> None:
         """Free a pool whose slots have been released."""
         row = self.pools[number]
         if row["capacity"]:
-            self._free_legs.setdefault(int(row["capacity"]), []).append(int(row["start"]))
+            self.free_legs.setdefault(int(row["capacity"]), []).append(int(row["start"]))
         self.pools[number] = np.zeros((), POOL)
         self.pools[number]["flags"] = FLAG_DEAD
         self.pools[number]["account"] = -1
-        self._free_pools.append(number)
-
-    def trim(self) -> None:
-        """Views of the records in use."""
-        self.live_pools = self.pools[: self.pool_count]
-        self.live_legs = self.legs
-
-
-def borders_number(store: Store, lowered: PoolLegs, borders: tuple[Border, ...]) -> int:
-    """Border set of a pool: its rule set's, or those of loops."""
-    return store.border_set(borders_of_family("loop") if lowered.family == "loop" else borders)
+        self.free_pools.append(number)

@@ -54,47 +54,52 @@ def _owners(book: "Book") -> tuple[Array, Array]:
     return live, owners[live]
 
 
-def _by_account(book: "Book") -> dict[str, Array]:
+def _by_account(book: "Book", names: Iterable[str]) -> dict[str, Array]:
+    """Figures of `names` by account number."""
     out = pool_outputs(book)
     live, owners = _owners(book)
-    size = len(book._accounts)
+    size = book.identities.size
     columns: dict[str, Array] = {}
-    for name in MONEY:
-        columns[name] = np.bincount(owners, weights=out[name][live], minlength=size)
-    ratio = np.zeros(size)
-    np.maximum.at(ratio, owners, out["ratio"][live])
-    zone = np.zeros(size, np.int8)
-    np.maximum.at(zone, owners, book.store.live_pools["zone"][live])
-    columns["ratio"], columns["zone"] = ratio, zone
+    for name in names:
+        if name == "ratio":
+            ratio = np.zeros(size)
+            np.maximum.at(ratio, owners, out["ratio"][live])
+            columns[name] = ratio
+        elif name == "zone":
+            columns[name] = account_zones(book)
+        else:
+            columns[name] = np.bincount(owners, weights=out[name][live], minlength=size)
     return columns
+
+
+def account_zones(book: "Book") -> Array:
+    """Zone of the worst pool by account number."""
+    live, owners = _owners(book)
+    zone = np.zeros(book.identities.size, np.int8)
+    np.maximum.at(zone, owners, book.store.live_pools["zone"][live])
+    return zone
 
 
 def account_columns(book: "Book") -> dict[str, Array]:
     """Figures per account in the order of `ids()`."""
-    order = np.fromiter(book._numbers.values(), np.int64, len(book._numbers))
-    return {name: values[order] for name, values in _by_account(book).items()}
+    order = book.identities.numbers()
+    return {name: values[order] for name, values in _by_account(book, (*MONEY, "ratio", "zone")).items()}
 
 
 def venues_of(book: "Book") -> tuple[list[str], Array]:
-    """(venue names, venue number of every account in the order of `ids()`)."""
-    names: dict[str, int] = {}
-    numbers = np.empty(len(book._numbers), np.int16)
-    for i, n in enumerate(book._numbers.values()):
-        account = book._accounts[n]
-        assert account is not None
-        numbers[i] = names.setdefault(account.venue, len(names))
-    return list(names), numbers
+    """(venue names, venue number by account number)."""
+    venues = [key[0].partition("/")[0] for key in book.rules]
+    names = list(dict.fromkeys(venues))
+    lookup = np.array([names.index(venue) for venue in venues] or [0], np.int16)
+    return names, lookup[book.holders["rule"][: book.identities.size]]
 
 
 def counts(book: "Book") -> dict[tuple[str, Zone], int]:
     """Accounts by (venue, zone)."""
-    zones = account_columns(book)["zone"]
+    order = book.identities.numbers()
     names, numbers = venues_of(book)
-    return {
-        (name, zone): int(np.count_nonzero((numbers == i) & (zones == zone)))
-        for i, name in enumerate(names)
-        for zone in list(Zone)[:5]
-    }
+    tally = np.bincount(numbers[order] * 5 + account_zones(book)[order], minlength=5 * len(names))
+    return {(name, zone): int(tally[5 * i + zone]) for i, name in enumerate(names) for zone in list(Zone)[:5]}
 
 
 def notional(book: "Book") -> dict[Zone, float]:
@@ -115,29 +120,30 @@ def page(
     venue: str | None,
 ) -> list[dict[str, Any]]:
     """Rows in `sort` order: a column name, or "account"."""
-    columns = account_columns(book)
-    ids = book.ids()
-    chosen = np.arange(len(ids))
+    chosen = book.identities.numbers()
     if zone is not None:
-        chosen = chosen[columns["zone"][chosen] == zone]
+        chosen = chosen[account_zones(book)[chosen] == zone]
     if venue is not None:
         names, numbers = venues_of(book)
         chosen = chosen[numbers[chosen] == (names.index(venue) if venue in names else -1)]
     if search:
-        wanted = search.lower()
-        chosen = np.array([i for i in chosen.tolist() if wanted in ids[i].lower()], np.int64)
+        chosen = book.identities.matching(search, chosen)
+    columns = _by_account(book, (*MONEY, "ratio", "zone"))
     if sort == "account":
-        order = sorted(chosen.tolist(), key=lambda i: ids[i], reverse=descending)[offset : offset + limit]
+        texts = book.identities.names[chosen].copy()
+        keys = texts.view(f"S{texts.shape[1]}").ravel()
+        order = np.argsort(keys, kind="stable")
+        ranked = chosen[order[::-1] if descending else order][offset : offset + limit]
     else:
-        keys = np.nan_to_num(columns[sort][chosen].astype(np.float64), nan=-np.inf, posinf=1e308)
-        keys = -keys if descending else keys
-        wanted_count = min(offset + limit, len(keys))
-        top = np.argpartition(keys, wanted_count - 1)[:wanted_count] if wanted_count else np.arange(0)
-        order = chosen[top[np.argsort(keys[top], kind="stable")]][offset:].tolist()
+        values = np.nan_to_num(columns[sort][chosen].astype(np.float64), nan=-np.inf, posinf=1e308)
+        values = -values if descending else values
+        wanted = min(offset + limit, len(values))
+        top = np.argpartition(values, wanted - 1)[:wanted] if wanted else np.arange(0)
+        ranked = chosen[top[np.lexsort((top, values[top]))]][offset:]
     rows = []
-    for i in order:
-        account = book.account(ids[i])
-        row: dict[str, Any] = {"account": ids[i], "venue": account.venue, "rules": account.rules}
+    for i in ranked.tolist():
+        rules = book.rules[int(book.holders[i]["rule"])][0]
+        row: dict[str, Any] = {"account": book.identities.name(i), "venue": rules.partition("/")[0], "rules": rules}
         row |= {name: float(columns[name][i]) for name in (*MONEY, "ratio")}
         row["zone"] = Zone(int(columns["zone"][i])).label
         rows.append(row)
@@ -153,9 +159,9 @@ def shocked(book: "Book", multipliers: Mapping[QuoteKey, float]) -> ShockSummary
     zones = out["zone"][live]
     before = book.store.live_pools["zone"][live]
     zones = np.where(zones < 0, before, zones)
-    by_account = np.zeros(len(book._accounts), np.int8)
+    by_account = np.zeros(book.identities.size, np.int8)
     np.maximum.at(by_account, owners, zones.astype(np.int8))
-    held = np.zeros(len(book._accounts), bool)
+    held = np.zeros(book.identities.size, bool)
     held[owners] = True
     sums = np.bincount(zones, weights=out["notional"][live], minlength=5)
     tally = np.bincount(by_account[held], minlength=5)
@@ -171,8 +177,6 @@ def shocked(book: "Book", multipliers: Mapping[QuoteKey, float]) -> ShockSummary
 def ladder(book: "Book", steps: Iterable[float]) -> list[LadderStep]:
     """One sweep per step over all quotes that are not of stable assets."""
     names, numbers = venues_of(book)
-    venue_of = np.zeros(len(book._accounts), np.int16)
-    venue_of[np.fromiter(book._numbers.values(), np.int64, len(book._numbers))] = numbers
     quotes = [
         n
         for key, n in book.factors.value_ids.items()
@@ -186,7 +190,7 @@ def ladder(book: "Book", steps: Iterable[float]) -> list[LadderStep]:
         zones = out["zone"][live]
         zones = np.where(zones < 0, before, zones)
         hit = zones >= Zone.LIQUIDATION
-        by_venue = np.bincount(venue_of[owners[hit]], weights=out["notional"][live][hit], minlength=len(names))
+        by_venue = np.bincount(numbers[owners[hit]], weights=out["notional"][live][hit], minlength=len(names))
         found.append(
             LadderStep(step, len(np.unique(owners[hit])), {name: float(by_venue[i]) for i, name in enumerate(names)})
         )

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from marginbook.book.kernel import GUARD, UNDECIDED, decide, leg_bracket, pool_sums
-from marginbook.book.layout import BLOCKS, FLAG_DEAD, FLAG_OPAQUE, SLOTS, STAY
+from marginbook.book.kernel import GUARD, UNDECIDED, allowance_of, decide, leg_bracket, pool_sums
+from marginbook.book.layout import BASIS_POINT, BLOCKS, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE, SLOTS, STAY
 
 INWARD = 2.0**-23
 """More than the rounding of a float32: stored edges lie inside the certified ones."""
@@ -75,12 +75,14 @@ def _band(
         least = 0.0
         most = 0.0
         blur = 0.0
+        units = 0.0
         for j in range(i, end):
             leg = legs[j]
             k = classes[leg.klass]
             value += leg.amount * (e * (k.assets - k.liabilities) + s * k.support + d * k.demand)
             size = abs(leg.amount) * k.size
             blur += k.gross * (abs(leg.amount) + size)
+            units += k.blur
             if k.brackets > 0:
                 row = brackets[leg_bracket(brackets, k.table, k.brackets, abs(leg.amount) * f * k.size)]
                 if d < 0.0:
@@ -89,7 +91,8 @@ def _band(
                 else:
                     least += d * size * row.up_least
                     most += d * size * row.down_most
-        blur *= (abs(e) + abs(s) + abs(d)) * relative
+        cut = BASIS_POINT * blur if pool.flags & FLAG_AVERAGE and s == 1.0 else 0.0
+        blur = (abs(e) + abs(s) + abs(d)) * (relative * blur + units) + cut
         budget = share * slacks[c]
         loss_up = blur - (value + least)
         loss_down = blur + (value + most)
@@ -155,6 +158,8 @@ def certify(
             continue
         value = conditions[c, 0] * equity + conditions[c, 1] * sums[5] + conditions[c, 2] * sums[6]
         slacks[c] = value - weight * allowance
+        if pool.flags & FLAG_AVERAGE and conditions[c, 1] == 1.0:
+            slacks[c] -= BASIS_POINT * max(0.0, sums[2] + sums[1])
         if not slacks[c] > 0.0:
             closed = True
     start = pool.start
@@ -207,10 +212,10 @@ def _settle(
     """Decide a pool and certify it in its zone; returns the zone, or `UNDECIDED` with all its bands closed."""
     pool = pools[p]
     sums = pool_sums(pool, legs, classes, brackets, factors)
-    allowance = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
+    allowance = allowance_of(pool, sums)
     zone = UNDECIDED
     if not pool.flags & FLAG_OPAQUE:
-        zone = decide(pool.zone, sums[0] - sums[1], sums[5], sums[6], allowance, chain[pool.borders])
+        zone = decide(pool, sums, allowance, chain)
     if zone >= 0:
         pools[p].zone = zone
     certify(
@@ -256,7 +261,7 @@ def confirm(
         pools[p].zone = zones[n]
         pool = pools[p]
         sums = pool_sums(pool, legs, classes, brackets, factors)
-        allowance = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
+        allowance = allowance_of(pool, sums)
         certify(
             p,
             sums,
