@@ -29,6 +29,7 @@ from marginbook.domain.events import (
 )
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
 from marginbook.engine.liquidations import Liquidations, Moment
+from marginbook.engine.numbers import check_numbers
 from marginbook.engine.outputs import LatePrices, NotEvaluated, Output, Reconciled, Rejected, Revised
 from marginbook.engine.ports import admit
 from marginbook.engine.reconcile import differences
@@ -82,6 +83,7 @@ class Fold:
             accrued = self.store.advance(self.market, self.clock)
             touched += self._follow(accrued, self._moment("interest"), outputs)
         try:
+            check_numbers(event)
             moves = self._apply(event, outputs)
         except BadInput as bad:
             moves = []
@@ -174,8 +176,9 @@ class Fold:
             )
         moved = _moved(self.market, market)
         self.market = market
-        moves = self._put(account, outputs)
-        return sorted(moves + self._indices(moved, market)) if moved else moves
+        # The indices first, under the account as it was: its own event then meets a book that stands at them.
+        moves = self._indices(moved, market) if moved else []
+        return moves + self._put(account, outputs)
 
     def _indices(self, changes: Mapping[IndexKey, Index], market: Market) -> list[Move]:
         self.market = market

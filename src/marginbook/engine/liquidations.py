@@ -86,7 +86,7 @@ class Liquidations:
         held = sorted(self.held)
         self.held.clear()
         outputs: list[Output] = [self._brake_output(moment, "released", len({a for a, _ in held}), None, by)]
-        outputs += (self._intent(key, 1, moment) for key in held if key not in self.undecided)
+        outputs += (self._intent(key, 1, moment) for key in held if self._is_due(key) and key not in self.undecided)
         return outputs
 
     def forget(self, account: str, moment: Moment) -> list[Output]:
