@@ -153,6 +153,13 @@ _DEFAULTS = Account(id="", rules="")
 
 def account_from_json(value: Any, place: str) -> Account:
     """The account that a parsed TOML or JSON table describes; BadInput names the first thing wrong in it."""
+    try:
+        return _account(value, "")
+    except BadInput:
+        return _account(value, place)
+
+
+def _account(value: Any, place: str) -> Account:
     account = Account(**ACCOUNT.read(value, place))
     check_account(account, place)
     return account

@@ -1,7 +1,8 @@
 """Tables with named keys, described as data: one description reads, writes and documents.
 
 `Shape` is the way of one value (how to read it, how to write it, its JSON Schema); `Key` is a named value of a table;
-`Table` reads a parsed table into keyword arguments, refusing unknown keys with a suggestion.
+`Table` reads a parsed table into keyword arguments, refusing unknown keys with a suggestion. An empty place means that
+the caller reads again, with the place, if this fails: composing places costs more than reading.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,21 +51,25 @@ class Table:
     name: str
     keys: Mapping[str, Key]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "required", tuple(name for name, key in self.keys.items() if key.required))
 
     def read(self, value: Any, place: str) -> dict[str, Any]:
         """Keyword arguments by attribute name; absent keys are left out."""
         if not isinstance(value, dict):
             raise BadInput("wrong_type", place, shown(value), f"a table describing {self.name}")
         keys = self.keys
-        for name in value:
-            if name not in keys:
-                raise self.unknown(name, place)
         arguments = {}
-        for name, key in keys.items():
-            if name in value:
-                arguments[key.attribute or name] = key.shape.read(value[name], join(place, name))
-            elif key.required:
-                raise BadInput("missing_key", join(place, name), "nothing", key.note)
+        for name, item in value.items():
+            key = keys.get(name)
+            if key is None:
+                raise self.unknown(name, place)
+            arguments[key.attribute or name] = key.shape.read(item, place and join(place, name))
+        for name in self.required:
+            if name not in value:
+                raise BadInput("missing_key", join(place, name), "nothing", keys[name].note)
         return arguments
 
     def unknown(self, name: str, place: str) -> BadInput:
@@ -88,7 +93,7 @@ class Table:
         return {
             "type": "object",
             "properties": {name: {**key.shape.schema, "description": key.note} for name, key in self.keys.items()},
-            "required": [name for name, key in self.keys.items() if key.required],
+            "required": list(self.required),
             "additionalProperties": False,
         }
 
@@ -112,10 +117,12 @@ def mapping_of(shape: Shape, what: str) -> Shape:
     def read(value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise BadInput("wrong_type", place, shown(value), f"a table of {what}")
-        return {
-            values.read_text(name, join(place, name)): shape.read(item, join(place, name))
-            for name, item in value.items()
-        }
+        read_item = shape.read
+        result = {}
+        for name, item in value.items():
+            here = place and join(place, name)
+            result[values.read_text(name, here)] = read_item(item, here)
+        return result
 
     def write(value: Mapping[str, Any]) -> dict[str, Any]:
         return {name: shape.write(item) for name, item in value.items()}
@@ -129,7 +136,7 @@ def list_of(table: Table, build: Callable[..., Any], defaults: Any) -> Shape:
     def read(value: Any, place: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise BadInput("wrong_type", place, shown(value), f"a list of tables, each describing {table.name}")
-        return tuple(build(**table.read(item, join(place, index))) for index, item in enumerate(value))
+        return tuple(build(**table.read(item, place and join(place, index))) for index, item in enumerate(value))
 
     def write(items: tuple[Any, ...]) -> list[Any]:
         return [table.write(item, defaults) for item in items]
