@@ -223,3 +223,31 @@ def test_positions_without_a_balance_are_refused() -> None:
 )
 def test_shapes(document: Any, shape: str | None) -> None:
     assert shape_of(document) == shape
+
+
+def test_premium_index_gives_marks_with_their_time() -> None:
+    rows = [
+        {
+            "symbol": "BTCUSDT",
+            "markPrice": "60000.1",
+            "indexPrice": "60001",
+            "time": 1790856000000,
+            "nextFundingTime": 0,
+        },
+        {"symbol": "ETHUSDT", "markPrice": "x", "indexPrice": "1", "time": 1790856000000},
+    ]
+    book = load(index=rows)
+    assert book.as_of == parse_time("2026-10-01T12:00:00Z")
+    assert book.quotes["binance", "BTCUSDT", "mark"].price == Decimal("60000.1")
+    assert book.quotes["binance", "BTCUSDT", "index"].time == book.as_of
+    assert [(p.code, p.place) for p in book.problems] == [("not_a_number", "index.json: [1].markPrice")]
+
+
+def test_premium_index_as_prices_file(tmp_path: Path) -> None:
+    path = tmp_path / "premium.json"
+    path.write_text(json.dumps({"symbol": "BTCUSDT", "markPrice": "59000", "time": 1790856060000}))
+    book = load_book([EXAMPLES / "two-accounts.toml"], [path])
+    assert book.problems == ()
+    assert book.quotes["binance", "BTCUSDT", "mark"].price == 59000
+    assert book.quotes["binance", "ETHUSDT", "mark"].price == 2600
+    assert book.as_of == parse_time("2026-10-01T12:01:00Z")

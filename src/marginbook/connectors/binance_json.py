@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.connectors.accounts import check_account
-from marginbook.connectors.values import join, read_decimal, read_positive, read_text, shown
+from marginbook.connectors.prices import Prices
+from marginbook.connectors.values import join, read_decimal, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Quote, QuoteKey
@@ -287,3 +288,27 @@ def _wallet(
             if (value := _number(row, name, place)) is not None:
                 reported[quantity if len(shown_currencies) == 1 else f"{quantity}:{asset}"] = value
     return wallet, reported
+
+
+def is_premium_index(document: Any) -> bool:
+    """Whether a parsed document is a premiumIndex answer: mark and index prices with their time."""
+    rows = document if isinstance(document, list) else [document]
+    return bool(rows) and all(isinstance(row, dict) and {"symbol", "markPrice", "time"} <= row.keys() for row in rows)
+
+
+def add_premium_index(prices: Prices, document: Any, source: str) -> None:
+    """The mark and index prices of a premiumIndex answer, each with the venue's time."""
+    place = f"{source}:"
+    rows = [(document, place)] if isinstance(document, dict) else _tables(document, place)
+    for row, here in rows:
+        prices.attempt(_add_premium_row, prices, row, here, source)
+
+
+def _add_premium_row(prices: Prices, row: dict[str, Any], place: str, source: str) -> None:
+    symbol = read_text(row["symbol"], join(place, "symbol"))
+    at = read_time(row["time"], join(place, "time"))
+    prices.see_time(at)
+    for name, kind in (("markPrice", "mark"), ("indexPrice", "index")):
+        if _number(row, name, place):
+            price = read_positive(row[name], join(place, name))
+            prices.set_quote(("binance", symbol, kind), Quote(price, at, None, source), join(place, name))

@@ -138,14 +138,20 @@ class BookBuilder:
             self._add_table(source)
             return
         document = parsed(source)
-        if source.suffix == ".json" and not _is_book(document):
-            from marginbook.connectors.venue_answers import VenueAnswers, shape_of
+        if source.suffix == ".toml" or _is_book(document) or not self._add_answer(document, source):
+            self.add_document(document, source)
 
-            if shape := shape_of(document):
-                self.answers = self.answers or VenueAnswers()
-                self.answers.add(shape, document, source)
-                return
-        self.add_document(document, source)
+    def _add_answer(self, document: Any, source: Source) -> bool:
+        """Whether the document is an answer of a venue or of ccxt, and has been taken in as one."""
+        from marginbook.connectors.venue_answers import VenueAnswers, shape_of
+
+        if self._add_premium_index(document, source):
+            return True
+        if shape := shape_of(document):
+            self.answers = self.answers or VenueAnswers()
+            self.answers.add(shape, document, source)
+            return True
+        return False
 
     def _add_table(self, source: Source) -> None:
         from marginbook.connectors.histories import add_last_prices, is_history
@@ -199,8 +205,16 @@ class BookBuilder:
         document = parsed(source)
         if isinstance(document, dict) and "prices" in document:
             self.add_document({k: v for k, v in document.items() if k in ("prices", "indices", "state")}, source)
-        else:
+        elif source.suffix == ".toml" or not self._add_premium_index(document, source):
             self.prices.read_prices(document, source.place, source.name)
+
+    def _add_premium_index(self, document: Any, source: Source) -> bool:
+        from marginbook.connectors.binance_json import add_premium_index, is_premium_index
+
+        found = is_premium_index(document)
+        if found:
+            add_premium_index(self.prices, document, source.name)
+        return found
 
     def _read_accounts(self, value: Any, place: str) -> None:
         if not isinstance(value, list):

@@ -69,7 +69,7 @@ def join(place: str, key: str | int) -> str:
     'book.toml: account[0].id'
     """
     if isinstance(key, int):
-        return f"{place}[{key}]"
+        return f"{place} [{key}]" if place.endswith(":") else f"{place}[{key}]"
     name = key if _PLAIN_KEY.match(key) else shown(key)
     return f"{place} {name}" if place.endswith(":") else f"{place}.{name}"
 
