@@ -120,7 +120,7 @@ def liquidate(
 ) -> tuple[Pool, Liquidation]:
     """The pool after a liquidation call, and what the call did. The liquidator receives the token itself."""
     require(not pool.version.position_close_factor or liquidator != name, "SelfLiquidation")
-    pool = touch(touch(pool, debt), collateral)
+    pool = _touch_pair(pool, collateral, debt)
     call = plan(pool, name, collateral, debt, cover)
     pool = _unflag_collateral(pool, name, collateral, call)
     if pool.version.position_close_factor:
@@ -129,11 +129,23 @@ def liquidate(
         isolated = isolated_collateral(pool, pool.user(name))
     pool = _repay_debt(pool, name, debt, call.debt, call.repaid, call.takes_everything)
     pool = reduce_isolation_debt(pool, isolated, debt, call.repaid)
-    pool = _pay_out(pool, name, collateral, call, pool.version.tracked_cash or collateral != debt, debt)
+    pool = _pay_out(pool, name, collateral, call, late=call.repaid if collateral == debt else 0)
     pool = _pay_fee(pool, name, collateral, call.protocol_fee)
     if call.takes_everything:
         pool = _write_off(pool, name)
     return pool, call
+
+
+def _touch_pair(pool: Pool, collateral: str, debt: str) -> Pool:
+    """Both reserves accrued. 3.6 reads both before it stores either, so that one asset on both sides pays the treasury
+    its share of the interest twice."""
+    before = pool.reserves[debt].accrued_to_treasury
+    pool = touch(touch(pool, debt), collateral)
+    if collateral == debt and pool.version.pair_accrues_twice:
+        reserve = pool.reserves[debt]
+        twice = 2 * reserve.accrued_to_treasury - before
+        return pool.with_reserve(debt, replace(reserve, accrued_to_treasury=twice))
+    return pool
 
 
 def _unflag_collateral(pool: Pool, name: str, collateral: str, call: Liquidation) -> Pool:
@@ -156,19 +168,23 @@ def _repay_debt(pool: Pool, name: str, asset: str, owed: int, repaid: int, write
     return move_cash(pool, asset, repaid, scaled_debt=reserve.scaled_debt - scaled, deficit=deficit)
 
 
-def _pay_out(pool: Pool, name: str, asset: str, call: Liquidation, cash_is_in: bool, debt: str) -> Pool:
-    """Burn the seized supply and pay it out. While cash is a token balance, the repayment arrives only afterwards."""
+def _pay_out(pool: Pool, name: str, asset: str, call: Liquidation, late: int) -> Pool:
+    """Burn the seized supply and pay it out.
+
+    `late`: what the liquidator pays in the same token arrives only after the payout, so that it cannot be paid from it.
+    Where cash is the token's balance (3.0) the rates do not see it either.
+    """
     version, reserve = pool.version, pool.reserves[asset]
     scaled = version.supply_burn(call.seized, reserve.liquidity_index)
     position = pool.user(name).position(asset)
     pool = pool.with_position(name, asset, replace(position, scaled_supply=position.scaled_supply - scaled))
-    late = 0 if cash_is_in else call.repaid
-    pool = move_cash(pool, asset, -call.seized - late, scaled_supply=reserve.scaled_supply - scaled)
+    unseen = 0 if version.tracked_cash else late
+    pool = move_cash(pool, asset, -call.seized - unseen, scaled_supply=reserve.scaled_supply - scaled)
     require(scaled != 0, "InvalidBurnAmount")
-    if late and reserve.cash is not None:
-        paid = pool.reserves[asset]
-        pool = pool.with_reserve(asset, replace(paid, cash=reserve.cash - call.seized))
-    return pool
+    if reserve.cash is None:
+        return pool
+    require(reserve.cash >= late + call.seized, "InsufficientLiquidity")
+    return pool.with_reserve(asset, replace(pool.reserves[asset], cash=reserve.cash - call.seized))
 
 
 def _pay_fee(pool: Pool, name: str, asset: str, fee: int) -> Pool:

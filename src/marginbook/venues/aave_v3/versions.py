@@ -69,6 +69,7 @@ class Version:
     scaled_checks: bool  # amounts are validated after scaling; flags follow scaled balances (3.5)
     liquid_emode: bool  # category bitmaps and zero-LTV bitmap instead of one category per asset with a price source
     tracked_cash: bool  # liquidity is bookkeeping, not the token balance
+    pair_accrues_twice: bool  # liquidating one asset against itself accrues the treasury's share twice (seen in 3.6)
     position_close_factor: bool  # close factor on the whole position, dust rule, deficit, no self-liquidation (3.3)
 
 
@@ -92,6 +93,7 @@ AAVE_3_0 = Version(
     scaled_checks=False,
     liquid_emode=False,
     tracked_cash=False,
+    pair_accrues_twice=False,
     position_close_factor=False,
 )
 
@@ -115,6 +117,7 @@ AAVE_3_6 = Version(
     scaled_checks=True,
     liquid_emode=True,
     tracked_cash=True,
+    pair_accrues_twice=True,
     position_close_factor=True,
 )
 

@@ -1,0 +1,1 @@
+"""Aave's own contracts in an in-process EVM, beside the model."""
