@@ -39,10 +39,9 @@ NAMES = {
     "position_value": "notional",
 }
 """Printed name -> ours, where they differ."""
-OF_POSITION = frozenset(
-    "notional position_value unrealized_pnl unRealizedProfit initial_margin initialMargin "
-    "maintenance_margin maintMargin".split()
-)
+OF_POSITION = {"notional", "position_value", "unrealized_pnl", "unRealizedProfit"} | {
+    *("initial_margin", "initialMargin", "maintenance_margin", "maintMargin")
+}
 """Printed per position: other positions of the wallet, given as fixed sums, are left out."""
 NEEDS_MARK = frozenset(
     ("notional", "unrealized_pnl", "margin_balance", "initial_margin", "maintenance_margin", "margin_ratio")

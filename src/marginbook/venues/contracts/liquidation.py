@@ -14,7 +14,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import Plan
 from marginbook.exact import ZERO, grid_ceil, grid_floor, in_exact_context, round_ceil
 from marginbook.venues.contracts.model import Contracts, Holding, Pool, price_reader
-from marginbook.venues.contracts.sums import bankruptcy_price, breached, figures, pool_named
+from marginbook.venues.contracts.sums import bankruptcy_price, figures, is_breached, pool_named
 
 HALF = Decimal("0.5")
 
@@ -24,7 +24,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
     """The next step for `pool`, or why there is none."""
     found = pool_named(account, pool, parameters)
     state = figures(found, market, parameters)
-    if not breached(state.balance, state.demand, parameters.at_equality):
+    if not is_breached(found, state, parameters):
         return Plan(pool=pool, market="", reason="support covers demand: nothing may be closed")
     price_of = price_reader(market, parameters)
 
@@ -40,8 +40,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
 
     def cures(quantity: Decimal) -> bool:
         after = _closed(found, largest, quantity, factor, fee_rate)
-        state = figures(after, market, parameters)
-        return not breached(state.balance, state.demand, parameters.at_equality)
+        return not is_breached(after, figures(after, market, parameters), parameters)
 
     whole = largest.position.quantity
     least = _least(whole, largest.terms.quantity_step, cures)

@@ -142,6 +142,11 @@ class Pool:
     fixed_support: Decimal = ZERO  # [currency]
     fixed_demand: Decimal = ZERO  # [currency]
 
+    @property
+    def has_inverse(self) -> bool:
+        """Whether any position is an inverse contract."""
+        return any(holding.terms.inverse for holding in self.holdings)
+
 
 def is_isolated(account: Account, position: Position) -> bool:
     """Whether the position owns its margin."""

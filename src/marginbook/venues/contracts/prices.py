@@ -57,7 +57,7 @@ def _prices_of(pool: Pool, name: str, market: Market, parameters: Contracts) -> 
     def liquidatable(price: Decimal) -> bool:
         factor = own[0].factor(price)
         required = sum((holding.maintenance(factor) for holding in own), demand)
-        return breached(support + slope * factor, required, parameters.at_equality)
+        return breached(support + slope * factor, required, parameters.at_equality, pool.has_inverse)
 
     done = set()
     for price in _roots(own, support - demand, slope):

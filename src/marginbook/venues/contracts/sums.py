@@ -7,7 +7,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import MarginRatio, Quantities, Risk
-from marginbook.exact import ZERO, divide, in_exact_context, round_ceil, round_floor, round_trunc
+from marginbook.exact import ZERO, divide, in_exact_context, round_ceil, round_floor, round_half_up, round_trunc
 from marginbook.venues.contracts.model import (
     Contracts,
     OpenOrders,
@@ -19,6 +19,7 @@ from marginbook.venues.contracts.model import (
 )
 
 INFINITY = Decimal("Infinity")
+INVERSE_PLACES = 80
 NO_ORDERS = OpenOrders()
 
 
@@ -99,17 +100,27 @@ def pool_named(account: Account, name: str, parameters: Contracts) -> Pool:
 @in_exact_context
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: Contracts, at: int) -> bool:
     """demand > 0 and support < demand, or ≤ where the rule says so."""
-    found = figures(pool_named(account, pool, parameters), market, parameters)
-    return breached(found.balance, found.demand, parameters.at_equality)
+    named = pool_named(account, pool, parameters)
+    return is_breached(named, figures(named, market, parameters), parameters)
 
 
-def breached(support: Decimal, demand: Decimal, at_equality: bool) -> bool:
-    """The rule's own operator, and demand > 0.
+def is_breached(pool: Pool, found: Figures, parameters: Contracts) -> bool:
+    """`breached` for a pool's figures."""
+    return breached(found.balance, found.demand, parameters.at_equality, pool.has_inverse)
+
+
+def breached(support: Decimal, demand: Decimal, at_equality: bool, inverse: bool = False) -> bool:
+    """The rule's own operator, and demand > 0. With inverse contracts the gap is compared at 80 decimals.
+
+    Their 1 / price has 128 digits, so that a gap of exactly zero comes out as one below 10^-80.
 
     >>> breached(Decimal(5), Decimal(5), True), breached(Decimal(5), Decimal(5), False), breached(ZERO, ZERO, True)
     (True, False, False)
     """
-    return demand > 0 and (support <= demand if at_equality else support < demand)
+    gap = support - demand
+    if inverse:
+        gap = round_half_up(gap, INVERSE_PLACES)
+    return demand > 0 and (gap <= 0 if at_equality else gap < 0)
 
 
 @in_exact_context
