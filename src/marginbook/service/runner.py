@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import numpy as np
+
 from marginbook.domain.errors import Problem
 from marginbook.engine.ports import Ledger
 from marginbook.service.core import Core
@@ -20,6 +22,8 @@ T = TypeVar("T")
 INTERVAL = 0.25  # [s] least time between two views
 SHARE = 0.1  # most of the thread's time that publishing may take
 IDLE = 0.2  # [s] between looks at the clock when nothing is due
+BEYOND = 1e9
+"""Sorts what has no support left behind every ratio, the largest last."""
 REPEAT_AFTER = 45.0  # [s] a finished demo stands still before it starts again
 
 
@@ -188,6 +192,8 @@ class Runner:
             if self._names is None:
                 self._names = Names(core.book)
         columns["headroom"] = columns["margin_balance"] - columns["maintenance_margin"]
+        ratio = columns["ratio"]
+        columns["danger"] = np.where(np.isfinite(ratio), ratio, BEYOND + columns["notional"])
         elapsed = max(wall - self._published, 1e-9)
         self.frames_per_second, self._frames = self._frames / elapsed, 0
         self.number += 1

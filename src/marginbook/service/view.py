@@ -20,7 +20,7 @@ from marginbook.service.provider import PageQuery
 
 Array = npt.NDArray[Any]
 COLUMN_OF = {
-    "danger": "ratio",
+    "danger": "danger",
     "notional": "notional",
     "margin_balance": "margin_balance",
     "maintenance_margin": "maintenance_margin",

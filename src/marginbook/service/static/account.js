@@ -49,7 +49,9 @@ export function accountView(root, id, state) {
     const row = answer.account;
     sequence = answer.sequence;
     put(place, `${row.venue} · ${row.rules} · parameters ${(row.parameters_as_of || "–").slice(0, 10)} · prices ${(row.prices_as_of || answer.as_of || "–").replace("T", " ").replace("Z", " UTC")}`);
-    if (!body.firstChild) body.append(gaugeBox, numbers, prices, remedies, trial.node, pools, tree.node);
+    if (!body.firstChild) {
+      body.append(h("div", { class: "stack" }, gaugeBox, remedies, trial.node), h("div", { class: "stack" }, numbers, prices), pools, tree.node);
+    }
     replace($("#account-zone"), row.zone ? zonePill(row.zone) : null);
     if (row.error) {
       replace(gaugeBox, h("p", { class: "empty" }, `${row.error.place}: got ${row.error.value}, expected ${row.error.expected} (${row.error.code})`));

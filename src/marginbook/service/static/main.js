@@ -105,12 +105,33 @@ async function openFile(file) {
   }
 }
 
+function loading(summary) {
+  const box = $("#loading");
+  if (!summary.loading) {
+    if (box) box.remove();
+    return false;
+  }
+  const { done, total } = summary.loading;
+  if (!box) {
+    view?.close?.();
+    view = null;
+    $("#main").replaceChildren(h("section", { class: "panel loading", id: "loading", "aria-live": "polite" }, h("h1", {}, "Preparing the book"),
+      h("progress", { max: 1, "aria-label": "Accounts read" }), h("p", { class: "muted" })));
+  }
+  const share = total ? done / total : 0;
+  const bar = $("#loading progress");
+  if (share < 0.98) bar.value = share;
+  else bar.removeAttribute("value");
+  put($("#loading p"), share < 0.98 ? `Reading ${count(done)} of ${count(total)} accounts` : `Computing margins of ${count(total)} accounts, exactly`);
+  return true;
+}
+
 function route() {
   const parts = location.hash.replace(/^#\/?/, "").split("/");
   view?.close?.();
   $("#main").replaceChildren();
   view = parts[0] === "account" && parts[1] ? accountView($("#main"), decodeURIComponent(parts.slice(1).join("/")), state) : overviewView($("#main"), state);
-  if (state.summary) view.update(state);
+  if (state.summary && !state.summary.loading) view.update(state);
   window.scrollTo(0, 0);
 }
 
@@ -136,8 +157,7 @@ function start() {
     event.preventDefault();
     if (event.dataTransfer.files[0]) openFile(event.dataTransfer.files[0]);
   });
-  window.addEventListener("hashchange", route);
-  route();
+  window.addEventListener("hashchange", () => view && route());
   openStream((summary, events) => {
     if (state.summary && state.summary.book !== summary.book) state.history = [];
     state.summary = summary;
@@ -145,6 +165,8 @@ function start() {
     state.history.push(summary.counts);
     if (state.history.length > 240) state.history.shift();
     header(summary);
+    if (loading(summary)) return;
+    if (!view) route();
     document.title = `${summary.counts.liquidation ? `(${summary.counts.liquidation}) ` : ""}marginbook · ${summary.title}`;
     view.update(state);
   }, (online) => {
