@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from marginbook.book import twins, views
+from marginbook.book import bulk, twins, views
 from marginbook.book.columns import (
     CONTRACTS,
     HOLDER,
@@ -86,7 +86,7 @@ class Book:
         self.fundings: list[int] = []
         self._funding_numbers: dict[int, int] = {}
         self.funding_values: Array = np.zeros(16)
-        self._contract_factors: dict[tuple[str, str], int] = {}
+        self.contract_factors: dict[tuple[str, str], int] = {}
         self._changed: Array = np.empty(1024, np.int32)
         self._values: Array = np.empty(1024, np.float64)
 
@@ -102,6 +102,21 @@ class Book:
                 book._write(account, {})
             except BadInput as error:
                 book.problems[account.id] = error.problem
+        book._lower_all()
+        book._rebuild()
+        return book
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: "list[bulk.ContractColumns | bulk.LendingColumns]",
+        market: Market,
+        parameters_of: ParametersOf,
+        at: int,
+    ) -> "Book":
+        """A book of accounts in columns; zones start from safe, without crossings."""
+        book = cls(market, parameters_of, at)
+        bulk.fill(book, columns)
         book._lower_all()
         book._rebuild()
         return book
@@ -151,7 +166,7 @@ class Book:
     def _lending_account(self, number: int, common: dict[str, Any]) -> Account:
         emode = int(self.holders[number]["emode"])
         key = self.rules[int(self.holders[number]["rule"])]
-        assets = self._parameters_for(key).assets
+        assets = self.parameters_for(key).assets
         rows = sorted((row for p in self._pools(number) for row in self._exact(p)), key=lambda row: int(row["order"]))
         held = [lending_of(row, self.names, assets[self.names.texts[int(row["market"])]].decimals) for row in rows]
         return Account(
@@ -201,7 +216,8 @@ class Book:
             self._parameters[key] = self._parameters_of(account)
         return self._parameters[key]
 
-    def _parameters_for(self, key: RuleKey) -> Any:
+    def parameters_for(self, key: RuleKey) -> Any:
+        """The parameters that a rule key stands for."""
         return self.parameters(Account(id="", rules=key[0], parameters=key[1], network=key[2]))
 
     def zone(self, account: str) -> Zone:
@@ -286,8 +302,8 @@ class Book:
             self._market = None
             crossings: list[Crossing] = []
             if unknown:
-                for venue, market in unknown & self._contract_factors.keys():
-                    self.factors.fund((venue, market, "funding", ""), self._contract_factors[venue, market], 0.0)
+                for venue, market in unknown & self.contract_factors.keys():
+                    self.factors.fund((venue, market, "funding", ""), self.contract_factors[venue, market], 0.0)
                 holders = [a for a in self.objects.values() if any((a.venue, p.market) in unknown for p in a.positions)]
                 crossings = self._upsert(holders, at)
             n = 0
@@ -314,7 +330,7 @@ class Book:
         for key, number in self.factors.value_ids.items():
             if key[2] in ("supply", "borrow") and (later or key[:3] in stored):
                 self._changed[n] = number
-                self._values[n] = self._current(key)
+                self._values[n] = self.current(key)
                 n += 1
         return n
 
@@ -383,7 +399,8 @@ class Book:
         self.holders[number]["first"] = -1
         self.objects.pop(number, None)
 
-    def _rule(self, key: RuleKey) -> int:
+    def rule_number(self, key: RuleKey) -> int:
+        """Number of a rule key."""
         if key not in self.rules:
             self.rules.append(key)
         return self.rules.index(key)
@@ -407,7 +424,7 @@ class Book:
         """Write an account; its pools await lowering from columns, slots and certificates."""
         rules = rule_set(account.rules)
         parameters = self.parameters(account)
-        self._accrual.setdefault(account.rules, accrual_of(account.rules, parameters))
+        self.learn_accrual(account.rules, parameters)
         lowered = rules.module.lower(account, self.market, parameters).pools
         rows = self._encode(account, parameters, lowered)
         kind = OBJECT if rows is None else CONTRACTS if isinstance(parameters, Contracts) else LENDING
@@ -416,7 +433,7 @@ class Book:
         if number in self.objects or self.holders[number]["kind"]:
             self._clear(number)
         holder = self.holders[number]
-        holder["rule"] = self._rule((account.rules, account.parameters, account.network))
+        holder["rule"] = self.rule_number((account.rules, account.parameters, account.network))
         holder["kind"], holder["emode"], holder["first"] = kind, account.emode, -1
         holder["mode"], holder["hedge"] = account.mode == "isolated", account.position_mode == "hedge"
         if kind == OBJECT:
@@ -432,12 +449,13 @@ class Book:
                 decimals = [parameters.assets[r.market].decimals for r in row.rows]
                 units = [twins.unit_and_blur(r.exact[-1], d) for r, d in zip(row.rows, decimals, strict=True)]
             borders = self.store.border_set(borders_of_family("loop") if pool.family == "loop" else rules.borders)
-            p = self.store.add_pool(number, pool, borders, account.rules, self._current, row, units, kind == CONTRACTS)
+            p = self.store.add_pool(number, pool, borders, account.rules, self.current, row, units, kind == CONTRACTS)
             record = self.store.pools[p]
             record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
             record["wallet"] = wallet_in(account, pool.pool) if rules.family == "derivatives" else np.nan
             if kind == CONTRACTS:
-                self._fund(rules.venue, parameters.price_kind, row)
+                for held in row.rows if row else ():
+                    self.fund(rules.venue, parameters.price_kind, held.market)
             if kind == LENDING and parameters.version.truncated_threshold:
                 record["flags"] |= FLAG_TRUNCATES
             if previous < 0:
@@ -447,17 +465,16 @@ class Book:
             previous = p
         return number
 
-    def _fund(self, venue: str, kind: str, row: PoolRow | None) -> None:
-        """Let the price factors of a pool's markets carry cumulative funding, where an index is known."""
-        for held in row.rows if row else ():
-            key = (venue, held.market)
-            if key in self._contract_factors:
-                continue
-            factor = self.factors.intern((("quote", venue, held.market, kind),), "", self._current, True)
-            self._contract_factors[key] = factor
-            index = self._indices.get((*key, "funding"))
-            if index is not None:
-                self.factors.fund((*key, "funding", ""), factor, index_float(index.value_raw) * 1e9)
+    def fund(self, venue: str, kind: str, market: str) -> None:
+        """Let the price factor of a market carry its cumulative funding, where an index is known."""
+        key = (venue, market)
+        if key in self.contract_factors:
+            return
+        factor = self.factors.intern((("quote", venue, market, kind),), "", self.current, True)
+        self.contract_factors[key] = factor
+        index = self._indices.get((*key, "funding"))
+        if index is not None:
+            self.factors.fund((*key, "funding", ""), factor, index_float(index.value_raw) * 1e9)
 
     def _lower(self, chosen: Array) -> None:
         s = self.store
@@ -471,7 +488,13 @@ class Book:
             s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table
         )
 
-    def _current(self, key: ValueKey) -> float:
+    def learn_accrual(self, rules: str, parameters: Any) -> None:
+        """Remember how interest accrues under `rules`."""
+        if rules not in self._accrual:
+            self._accrual[rules] = accrual_of(rules, parameters)
+
+    def current(self, key: ValueKey) -> float:
+        """A quote or index as a number, at the book's time."""
         venue, name, kind, rules = key
         if rules or kind == "funding":
             index = self._indices.get((venue, name, kind))

@@ -220,9 +220,10 @@ class Store:
 
     def _leg_room(self, count: int) -> tuple[int, int]:
         capacity = max(1, 1 << (count - 1).bit_length()) if count else 0
-        free = self.free_legs.get(capacity)
-        if free:
-            return free.pop(), capacity
+        for size in (count, capacity):
+            free = self.free_legs.get(size)
+            if free:
+                return free.pop(), size
         start = self.leg_count
         self.leg_count += capacity
         self.legs = grown(self.legs, self.leg_count)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from numba import njit, prange
 
 from marginbook.book.columns import (
@@ -23,7 +24,7 @@ from marginbook.book.columns import (
     position_row,
     wallets_fit,
 )
-from marginbook.book.layout import FLAG_AVERAGE, FLAG_OPAQUE, FLAG_TRUNCATES
+from marginbook.book.layout import FLAG_AVERAGE, FLAG_OPAQUE, FLAG_TRUNCATES, Array
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.legs import Leg, PoolLegs
 from marginbook.domain.market import Market
@@ -114,6 +115,38 @@ def lower_all_columns(
             _lower_contracts(p, pools, places, legs, exact, fundings, factors)
         elif pools[p].kind == 2:
             _lower_lending(p, pools, legs, exact, classes, factors)
+
+
+@njit(cache=True, nogil=True)
+def _limbs(money: Any, high: Any, low: Any) -> None:
+    """money · 10^16 as signed 128-bit limbs, by 32-bit halves."""
+    for n in range(len(money)):
+        negative = money[n] < 0
+        value = np.uint64(-money[n]) if negative else np.uint64(money[n])
+        a = value & np.uint64(0xFFFFFFFF)
+        b = value >> np.uint64(32)
+        c = np.uint64(10**16) & np.uint64(0xFFFFFFFF)
+        d = np.uint64(10**16) >> np.uint64(32)
+        ac = a * c
+        middle = (ac >> np.uint64(32)) + ((a * d) & np.uint64(0xFFFFFFFF)) + ((b * c) & np.uint64(0xFFFFFFFF))
+        below = (middle << np.uint64(32)) | (ac & np.uint64(0xFFFFFFFF))
+        above = b * d + ((a * d) >> np.uint64(32)) + ((b * c) >> np.uint64(32)) + (middle >> np.uint64(32))
+        if negative:
+            below = ~below + np.uint64(1)
+            above = ~above + np.uint64(1 if below == 0 else 0)
+        high[n] = np.int64(above)
+        low[n] = below
+
+
+def scaled_limbs(money: Array) -> tuple[Array, Array]:
+    """(high, low) limbs of amounts in 10^-8 units, as 10^-24 units.
+
+    >>> [(int(h) << 64) + int(l) for h, l in zip(*scaled_limbs(np.array([-3, 10**18])))]
+    [-30000000000000000, 10000000000000000000000000000000000]
+    """
+    high, low = np.empty(len(money), np.int64), np.empty(len(money), np.uint64)
+    _limbs(money, high, low)
+    return high, low
 
 
 def contract_rows(
