@@ -7,8 +7,7 @@ from typing import Any
 from eth_abi import decode, encode
 
 from aave_bench.chain import ADMIN, Chain, Reverted, calldata, selector
-from marginbook.venues.aave_v3.liquidation import Liquidation
-from marginbook.venues.aave_v3.state import TREASURY, Pool
+from marginbook.venues.aave_v3.state import Pool
 from marginbook.venues.aave_v3.steps import Action
 
 TREASURY_ADDRESS = "0x00000000000000000000000000000000000000fE"
@@ -179,7 +178,7 @@ class Market:
         return views
 
     def numbers(self) -> list[int]:
-        """Every number that the chain shows, in the order of `labels`."""
+        """Every number that the chain shows, in the order of `figures.model_numbers`."""
         found: list[int] = []
         for _, to, data, indices in self._views:
             words = self.chain.words(to, data)
@@ -347,42 +346,3 @@ def _finish(
     )
     market.find_tokens()
     return market
-
-
-def model_numbers(pool: Pool, users: tuple[str, ...]) -> list[int]:
-    """The model's side of `Market.numbers`."""
-    from marginbook.venues.aave_v3.account_data import account_data, owed, supplied
-    from marginbook.venues.aave_v3.reserve import normalized_debt, normalized_income
-
-    found: list[int] = []
-    for name, r in pool.reserves.items():
-        found += [r.liquidity_index, r.liquidity_rate, r.borrow_index, r.borrow_rate, r.updated_at]
-        found += [r.accrued_to_treasury, r.isolation_debt]
-        found += [normalized_income(r, pool.time), normalized_debt(pool.version, r, pool.time)]
-        found += [r.scaled_supply, r.scaled_debt, r.cash or 0]
-        if pool.version.tracked_cash:
-            found.append(r.deficit)
-        found.append(pool.user(TREASURY).position(name).scaled_supply)
-    for user in users:
-        data, state = account_data(pool, user), pool.user(user)
-        found += [data.collateral, data.debt, data.available_borrows, data.average_threshold, data.average_ltv]
-        found += [data.health_factor, state.emode]
-        flags = 0
-        for i, name in enumerate(pool.configs):
-            position = state.position(name)
-            flags |= (position.borrowing << (2 * i)) | (position.collateral << (2 * i + 1))
-        found.append(flags)
-        for name in pool.configs:
-            position = state.position(name)
-            found += [position.scaled_supply, supplied(pool, user, name)]
-            found += [position.scaled_debt, owed(pool, user, name)]
-    return found
-
-
-def model_call(action: Action, call: Liquidation | None) -> tuple[int, int] | None:
-    """The model's side of what a liquidator's balances show."""
-    if call is None:
-        return None
-    if action.asset == action.collateral:
-        return call.seized - call.repaid, call.seized - call.repaid
-    return call.repaid, call.seized

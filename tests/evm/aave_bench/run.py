@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from aave_bench.market import Market, deploy_3_0, deploy_3_6, model_call, model_numbers
+from aave_bench.figures import model_call, model_numbers
+from aave_bench.market import Market, deploy_3_0, deploy_3_6
 from aave_bench.scene import SOURCE, USERS, scene
 from aave_bench.walk import opening, walk
 from marginbook.venues.aave_v3.state import Pool
