@@ -111,6 +111,35 @@ def test_a_loop_is_judged_by_the_fall_of_collateral_against_debt(rules) -> None:
     assert zone_of_account(rules, loop("10.8"), market, parameters, AT) == Zone.SAFE
 
 
+def test_an_emode_may_price_its_members_by_another_asset() -> None:
+    rules = RULES[0]
+    source = {**TERMS, "emode:1": {**TERMS["emode:1"], "price_source": "ETH/USD"}}
+    parameters = rules.module.parameters(rules.version, AT, source)
+    account = Account(
+        id="a",
+        rules=rules.name,
+        emode=1,
+        collateral=(Collateral(asset="WETH", amount=D(10)),),
+        debt=(Debt(asset="USDC", amount=D(15_000)),),
+    )
+    market = market_of(**{"WETH": "1", "ETH/USD": "3000", "USDC": "1"})
+    assert distances(rules, account, "main", market, parameters, AT).down == D("0.47368421")  # 1 − 15 / 28.5
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_a_debt_is_repaid_with_the_interest_since_its_index_was_stored(rules) -> None:
+    account = Account(
+        id="a",
+        rules=rules.name,
+        collateral=(Collateral(asset="WETH", amount=D("0.001")),),
+        debt=(Debt(asset="USDC", scaled_raw=10**12),),
+    )
+    market = market_of(True, WETH="3000", USDC="1")
+    found = remedies(rules, account, market, parameters_of(rules), AT, "maintenance", actions=["repay"])
+    stored = D(10**6) * (13 + 1) / 13
+    assert [remedy.amount > stored for remedy in found] == [True]
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     rules=st.sampled_from(RULES),

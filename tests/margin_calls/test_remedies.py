@@ -140,6 +140,19 @@ def test_each_isolated_position_is_its_own_case() -> None:
     assert {r.action for r in found} == {"deposit", "close"}  # a reduction frees its share of the margin: no cure
 
 
+def test_a_reduction_is_in_steps_of_the_market() -> None:
+    account = Account(
+        id="a",
+        rules="binance/usdm",
+        wallet={"USDT": D(1560)},
+        positions=(Position(market="BTCUSDT", side="long", quantity=D("0.55"), entry=D(62_000), leverage=D(20)),),
+    )
+    parameters = BINANCE.module.parameters("usdm", AT, {"BTCUSDT": {"quantity_step": "0.01"}})
+    found = by_action(remedies(BINANCE, account, binance_market(BTCUSDT="59400"), parameters, AT))
+    # margin balance 130 · 0.88 covers 0.4 % of 28,600: 0.4814… may stay, so 0.07 must go
+    assert (found["reduce"].amount, found["reduce"].unit) == (D("0.07"), D("0.01"))
+
+
 def test_what_is_owed_beyond_all_collateral_cannot_be_cured_from_it() -> None:
     account = Account(
         id="a",

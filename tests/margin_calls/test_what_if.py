@@ -1,5 +1,6 @@
 """What-if: equal to doing it and looking, refused where initial margin lacks, and the largest that passes."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -94,6 +95,32 @@ def test_a_trade_that_closes_is_never_refused_for_margin() -> None:
     assert what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("sell", "0.5")).allowed
     assert not what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("sell", "1.1")).allowed
     assert not what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("buy", "0.001")).allowed
+
+
+def test_margin_that_just_suffices_is_enough() -> None:
+    parameters = parameters_of(BINANCE)
+    assert largest_order(BINANCE, trader("9000"), MARKET, parameters, AT, "BTCUSDT", "buy", leverage=D(20)) == 3
+
+
+def test_in_hedge_mode_the_leg_tells_what_closes() -> None:
+    poor = Account(id="t", rules="binance/usdm", position_mode="hedge", wallet={"USDT": D(1300)}, positions=(LONG,))
+    for side, leg, allowed in (("sell", "long", True), ("sell", "short", False), ("buy", "long", False)):
+        action = replace(fill(side, "0.3"), position_side=leg)
+        assert what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, action).allowed is allowed
+
+
+def test_an_isolated_position_is_judged_by_the_wallet_that_it_is_paid_from() -> None:
+    parameters = parameters_of(BINANCE)
+    action = replace(fill("buy", "1"), mode="isolated", price=D(60_500))
+    assert what_if(BINANCE, trader("3025"), MARKET, parameters, AT, action).allowed
+    assert not what_if(BINANCE, trader("3024.99"), MARKET, parameters, AT, action).allowed
+
+
+def test_orders_come_in_steps_of_the_market() -> None:
+    parameters = BINANCE.module.parameters("usdm", AT, {"BTCUSDT": {"quantity_step": "0.001"}})
+    assert largest_order(BINANCE, trader("9999"), MARKET, parameters, AT, "BTCUSDT", "buy", leverage=D(20)) == D(
+        "3.333"
+    )
 
 
 def test_a_resting_order_takes_initial_margin() -> None:

@@ -94,6 +94,48 @@ def test_one_bad_account_does_not_stop_a_book() -> None:
     assert sum(answer["after"]["counts"].values()) == 1
 
 
+def test_an_account_counts_once_in_the_zone_of_its_worst_pool() -> None:
+    def isolated(market: str, wallet: str, quantity: str, entry: str) -> Position:
+        return Position(
+            market=market,
+            side="long",
+            quantity=D(quantity),
+            entry=D(entry),
+            leverage=D(10),
+            isolated_wallet=D(wallet),
+        )
+
+    account = Account(
+        id="two",
+        rules="binance/usdm",
+        mode="isolated",
+        wallet={"USDT": D(0)},
+        positions=(isolated("BTCUSDT", "300", "0.1", "60000"), isolated("ETHUSDT", "6000", "1", "3000")),
+    )
+    answer = stress([account], MARKET, parameters_of, ["all=-10%"], AT)
+    assert answer["after"]["counts"]["bankrupt"] == 1
+    assert answer["after"]["notional"]["safe"] == "2700"
+    assert answer["after"]["notional"]["bankrupt"] == "5400"
+    assert answer["after"]["bad_debt"] == "300"
+
+
+def test_bad_debt_of_a_protocol_in_its_own_integers() -> None:
+    market = Market(quotes={("aave", "WETH", "oracle"): Quote(D(3000)), ("aave", "USDC", "oracle"): Quote(D(1))})
+    account = Account(
+        id="a",
+        rules="aave/3.6",
+        collateral=(Collateral(asset="WETH", amount=D(1)),),
+        debt=(Debt(asset="USDC", amount=D(2000)),),
+    )
+    answer = stress([account], market, parameters_of_aave, ["ETH=-50%"], AT)
+    assert (answer["after"]["bad_debt"], answer["after"]["notional"]["bankrupt"]) == ("500", "1500")
+
+
+def parameters_of_aave(account: Account) -> Any:
+    rules = rule_set(account.rules)
+    return rules.module.parameters(rules.version, AT, {"WETH": {"ltv": "0.8", "liquidation_threshold": "0.83"}})
+
+
 def test_only_moves_what_is_named() -> None:
     book = [loan("l", "23500"), perp("p", "700")]
     moved = {row["market"] for row in stress(book, MARKET, parameters_of, ["ETHUSDT=-5%"], AT, only=True)["moved"]}
