@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from marginbook.book.zoning import borders_of_family
 from marginbook.connectors import accounts as account_tables
 from marginbook.connectors.accounts import account_from_json, account_to_json
 from marginbook.connectors.books import load_book, load_book_bytes, market_of
@@ -148,6 +150,43 @@ def test_indices_state_and_zones() -> None:
         Border(Zone.WARNING, 700_000, million, 650_000, million),
         Border(Zone.CALL, 850_000, million, 800_000, million),
     )
+
+
+def test_default_zones_written_out_are_the_defaults() -> None:
+    text = """
+    zones.derivatives = { warning = 0.80, call = 0.90, rearm = 0.02 }
+    zones.lending = { warning = 1.5, call = 1.1, rearm = 0.05 }
+    zones.loop = { warning = 0.05, call = 0.02, rearm = 0.005 }
+    """
+    book = load_book_bytes([("b.toml", text.encode())])
+    assert book.problems == ()
+    for family in ("derivatives", "lending", "loop"):
+        for ours, default in zip(book.zones[family], borders_of_family(family), strict=True):
+            assert ours.zone == default.zone
+            assert ours.support_factor * default.demand_factor == default.support_factor * ours.demand_factor
+            assert (
+                ours.rearm_support_factor * default.rearm_demand_factor
+                == default.rearm_support_factor * ours.rearm_demand_factor
+            )
+
+
+READ = ["two-accounts.toml", "mine.toml", "two-accounts.csv", "binance-answers.json", "ccxt.json"]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_example_is_read_without_a_problem(name: str) -> None:
+    book = load_book([EXAMPLES / name, EXAMPLES / "mine.toml"] if name.endswith(".csv") else [EXAMPLES / name])
+    assert (book.problems, book.rejected, book.warnings) == ((), (), ())
+
+
+def test_every_book_in_the_page_on_files_is_read_without_a_problem() -> None:
+    page = (EXAMPLES.parent / "docs" / "files.md").read_text()
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        book = load_book_bytes([("files.toml", block.encode())])
+        assert (book.problems, book.rejected) == ((), ())
+        assert book.accounts
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from marginbook.connectors.accounts import account_from_json
 from marginbook.connectors.prices import Prices
 from marginbook.connectors.sources import Source, parse_json, parse_toml, read_text, source_of_bytes, source_of_path
-from marginbook.connectors.values import join, read_plain, shown, suggestion
+from marginbook.connectors.values import join, named, read_plain, shown, suggestion
 from marginbook.connectors.values import read_text as read_name
 from marginbook.connectors.zone_settings import Zones, read_zones
 from marginbook.domain.account import Account
@@ -285,7 +285,7 @@ class BookBuilder:
         for account in [a for a in accounts.values() if a.parameters is not None and a.parameters not in self.overlays]:
             assert account.parameters is not None
             place = join(self.places[account.id], "parameters")
-            known = ", ".join(f"[parameters.{name}]" for name in self.overlays) or "a table of that name in the book"
+            known = named(f"[parameters.{name}]" for name in self.overlays) or "a table of that name in the book"
             expected = known + suggestion(account.parameters, self.overlays)
             problem = Problem("unknown_parameters", place, shown(account.parameters), expected)
             self.rejected.append(RejectedAccount(account.id, account.rules, problem))

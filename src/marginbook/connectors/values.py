@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 
 from marginbook.domain.errors import BadInput
@@ -22,6 +23,10 @@ TEXT_MAX = 200
 """Longest identifier [characters]."""
 SHOWN_MAX = 60
 """Longest piece of input repeated in an error [characters]."""
+NAMED_MAX = 20
+"""Most names listed in an error."""
+COMPARED_MAX = 200
+"""Most names that a misspelled one is compared with."""
 DEPTH_MAX = 8
 """Deepest nesting of a parameter overlay."""
 TIME_MAX = 253_402_300_799_999_999
@@ -74,11 +79,17 @@ def join(place: str, key: str | int) -> str:
     return f"{place} {name}" if place.endswith(":") else f"{place}.{name}"
 
 
+def named(words: Iterable[str]) -> str:
+    """The first few of some names, for a message."""
+    first = list(islice(words, NAMED_MAX + 1))
+    return ", ".join(first[:NAMED_MAX]) + (", …" if len(first) > NAMED_MAX else "")
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` where something known is close, else nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word[:TEXT_MAX], list(known), 1)
+    close = get_close_matches(word[:TEXT_MAX], list(islice(known, COMPARED_MAX)), 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

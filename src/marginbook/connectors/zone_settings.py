@@ -13,7 +13,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.zones import Border, DistanceBorder, Zone
 from marginbook.exact import CONTEXT, to_raw_exact
 
-Zones = Mapping[str, tuple[Border, ...] | tuple[DistanceBorder, ...]]
+Zones = Mapping[str, tuple[Border, ...]]
 FAMILIES = ("derivatives", "lending", "loop")
 THRESHOLD_DECIMALS = 6
 """Most decimals of a threshold."""
@@ -37,18 +37,21 @@ def read_zones(value: Any, place: str) -> Zones:
     """
     if not isinstance(value, dict):
         raise BadInput("wrong_type", place, shown(value), "a table of thresholds by family")
-    zones: dict[str, tuple[Border, ...] | tuple[DistanceBorder, ...]] = {}
+    zones: dict[str, tuple[Border, ...]] = {}
     for family, table in value.items():
         here = join(place, family)
         if family not in FAMILIES:
             raise BadInput("unknown_key", here, shown(family), ", ".join(FAMILIES) + suggestion(family, FAMILIES))
         given = THRESHOLDS.read(table, here)
         warning, call, rearm = given["warning"], given["call"], given["rearm"]
-        ordered = warning < call < 1 if family == "derivatives" else warning > call and (family == "loop" or call >= 1)
+        if family == "derivatives":
+            ordered = warning < call < 1
+        else:
+            ordered = warning > call and (warning < 1 if family == "loop" else call >= 1)
         if not ordered or rearm >= min(warning, call):
             raise BadInput("inconsistent", here, f"warning {warning}, call {call}, rearm {rearm}", _ORDER[family])
         build = {"derivatives": _demand_border, "lending": _health_border, "loop": _distance_border}[family]
-        zones[family] = (  # type: ignore[assignment]
+        zones[family] = (
             build(Zone.WARNING, warning, rearm, here),
             build(Zone.CALL, call, rearm, here),
         )
@@ -58,7 +61,7 @@ def read_zones(value: Any, place: str) -> Zones:
 _ORDER = {
     "derivatives": "rearm < warning < call < 1, as demand / support",
     "lending": "warning > call >= 1 > rearm, as health",
-    "loop": "warning > call > rearm, as distance down",
+    "loop": "1 > warning > call > rearm, as distance down",
 }
 
 
@@ -81,5 +84,10 @@ def _health_border(zone: Zone, threshold: Decimal, rearm: Decimal, place: str) -
     return Border(zone, one, _scaled(threshold, place), one, _scaled(inner, place))
 
 
-def _distance_border(zone: Zone, threshold: Decimal, rearm: Decimal, place: str) -> DistanceBorder:
-    return DistanceBorder(zone, threshold, CONTEXT.add(threshold, rearm))
+def _distance_border(zone: Zone, threshold: Decimal, rearm: Decimal, place: str) -> Border:
+    from marginbook.book.zoning import ratio_border
+
+    inner = CONTEXT.add(threshold, rearm)
+    _scaled(threshold, place)
+    _scaled(inner, place)
+    return ratio_border(DistanceBorder(zone, threshold, inner))
