@@ -173,4 +173,4 @@ def _numbers(pipe: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(kill_often(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))))
+    sys.stdout.write(json.dumps(asdict(kill_often(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))))
