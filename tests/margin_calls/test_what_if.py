@@ -93,6 +93,11 @@ def test_one_that_lacks_margin_is_refused_with_the_amount() -> None:
 def test_a_trade_that_closes_is_never_refused_for_margin() -> None:
     poor = trader("1300", LONG)
     assert what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("sell", "0.5")).allowed
+    dear = replace(fill("sell", "0.5"), price=D(56_000))  # far below the mark: less is free after it than before
+    assert what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, dear).allowed
+    hedged = replace(poor, position_mode="hedge")
+    leg = replace(dear, position_side="long")
+    assert what_if(BINANCE, hedged, MARKET, parameters_of(BINANCE), AT, leg).allowed
     assert not what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("sell", "1.1")).allowed
     assert not what_if(BINANCE, poor, MARKET, parameters_of(BINANCE), AT, fill("buy", "0.001")).allowed
 
