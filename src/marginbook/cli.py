@@ -155,13 +155,21 @@ def replay(
     json_: Json = False,
 ) -> None:
     """Run a book through a price history: every zone change at its tick, and where everybody ends."""
+    from marginbook.connectors.books import market_of
+    from marginbook.connectors.events import read_events
+    from marginbook.connectors.histories import read_price_frames
+    from marginbook.engine.answers import problem_json
     from marginbook.engine.replay import replay as run
 
-    _exists(prices)
-    if events:
-        _exists(events)
+    for path in [prices, *([events] if events else [])]:
+        _exists(path)
     loaded = _load([book], None)
-    answer = run(loaded, prices, events, progress=_ticker("frames") if not json_ else None)
+    happened = read_events(events) if events else ()
+    answer = run(
+        loaded.accounts, market_of(loaded), loaded.overlays, read_price_frames(prices), happened, _ticker("events")
+    )
+    refused = [*loaded.problems, *(rejected.problem for rejected in loaded.rejected)]
+    answer["problems"] = [problem_json(problem) for problem in refused] + answer["problems"]
     if json_:
         _print_json(answer)
     else:

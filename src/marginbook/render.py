@@ -25,6 +25,7 @@ COLOURS = {
 }
 CARDS_MOST = 12
 REMEDIES_MOST = 4
+CHANGES_MOST = 200
 
 
 def zone_text(label: str | None) -> str:
@@ -158,24 +159,17 @@ def conform_table(answer: dict[str, Any]) -> None:
 
 def replay_table(answer: dict[str, Any]) -> None:
     """The zone changes of a replay, then the final counts."""
-    table = Table(header_style="bold")
-    for name in ("time", "account", "pool", "from", "to", "cause"):
-        table.add_column(name)
-    for event in answer["events"][-200:]:
-        table.add_row(
-            event["time"],
-            event["account"],
-            event["pool"],
-            zone_text(event["from"]),
-            zone_text(event["to"]),
-            event["cause"],
-        )
     console = Console()
-    if len(answer["events"]) > 200:
-        console.print(f"… {len(answer['events']) - 200} earlier changes; --json prints all")
-    console.print(table)
+    shown = answer["events"][-CHANGES_MOST:]
+    if len(answer["events"]) > len(shown):
+        console.print(f"… {len(answer['events']) - len(shown)} earlier changes; --json prints all")
+    for event in shown:
+        change = f"{zone_text(event['from'])} → {zone_text(event['to'])}"
+        console.print(
+            f"{event['time']}  {event['account']} {event['pool']}  {change}  ({event['cause']})", highlight=False
+        )
     counts = answer["final"]["counts"]
-    console.print("  ".join(f"{zone_text(zone)} {count}" for zone, count in counts.items()))
+    console.print("at the end: " + "  ".join(f"{zone_text(zone)} {count}" for zone, count in counts.items()))
     _notes(console, [], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["problems"]])
 
 

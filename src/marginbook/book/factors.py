@@ -65,13 +65,13 @@ class Factors:
         known = self.ids.get((parts, funded))
         if known is not None:
             return known
+        fresh = {key: current(key) for key, _ in parts if key not in self.value_ids}  # a missing one leaves no trace
         number = len(self.names)
         product = 1.0
         for key, power in parts:
-            fresh = key not in self.value_ids
             i = self.value_id(key)
-            if fresh:
-                self.values[i] = current(key)
+            if key in fresh:
+                self.values[i] = fresh[key]
             product = product * self.values[i] if power > 0 else product / self.values[i]
         self.ids[parts, funded] = number
         self.names.append(parts)
