@@ -250,6 +250,16 @@ def test_without_a_leverage_initial_margin_is_left_out_and_maintenance_is_not() 
     assert found.maintenance_margin == 240
 
 
+def test_leverage_and_notional_beyond_the_brackets_are_warnings() -> None:
+    held = account(position("BTCUSDT", "long", 20, 60000, 125), usdt=10**5)
+    [warning] = MODULE.warnings(held, PRICES, parameters(), AT)  # type: ignore[attr-defined]
+    assert "125 is above 75" in warning
+    assert MODULE.warnings(TRADER, PRICES, parameters(), AT) == []  # type: ignore[attr-defined]
+    whale = account(position("BTCUSDT", "long", 40_000, 60000, 1), usdt=10**10)
+    [warning] = MODULE.warnings(whale, PRICES, parameters(), AT)  # type: ignore[attr-defined]
+    assert "above the last bracket" in warning
+
+
 def test_unrealised_profit_cannot_be_withdrawn() -> None:
     held = account(position("BTCUSDT", "long", 1, 50000), usdt=10_000)
     found = MODULE.quantities(held, PRICES, parameters(), AT)["cross:USDT"]

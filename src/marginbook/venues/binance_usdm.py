@@ -36,7 +36,7 @@ from marginbook.venues.contracts.lowering import lower
 from marginbook.venues.contracts.model import Contracts, Terms
 from marginbook.venues.contracts.overlay import with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
-from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk
+from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
 from marginbook.venues.rules import RuleSet
 
 SETTLEMENT = ("USDT", "USDC", "BUSD")
@@ -103,8 +103,8 @@ def parameters(
         shipped = _shipped(as_of)
     if not overlay:
         return shipped
-    terms, default, warnings = with_overlay(shipped.terms, overlay)
-    return _contracts(terms, f"the book's own parameters on: {shipped.source}", shipped.as_of, default, warnings)
+    terms, default, odd = with_overlay(shipped.terms, overlay)
+    return _contracts(terms, f"the book's own parameters on: {shipped.source}", shipped.as_of, default, odd)
 
 
 def overlay_from_leverage_bracket(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -167,6 +167,7 @@ class Module:
     plan_liquidation = staticmethod(plan_liquidation)
     explain = staticmethod(explain)
     lower = staticmethod(lower)
+    warnings = staticmethod(warnings)
 
 
 RULE_SETS = (

@@ -189,6 +189,26 @@ def _ratio(balance: Decimal, demand: Decimal) -> Decimal:
     return _up(divide(demand, balance)) if balance > 0 else INFINITY
 
 
+@in_exact_context
+def warnings(account: Account, market: Market, parameters: Contracts, at: int) -> list[str]:
+    """What the venue would not allow to be opened now, but keeps: a leverage or a notional beyond the brackets."""
+    price_of = price_reader(market, parameters)
+    found = []
+    for pool in pools(account, parameters).values():
+        for holding in pool.holdings:
+            position, table = holding.position, holding.terms.table
+            notional = holding.size * holding.factor(price_of(position.market))
+            row = table.bracket_of(notional)
+            name = f"{position.market} {position.side}"
+            if position.leverage is not None and row.max_leverage is not None and position.leverage > row.max_leverage:
+                found.append(
+                    f"{name}: leverage {position.leverage} is above {row.max_leverage}, the most at this notional"
+                )
+            if row.cap is not None and notional > row.cap:
+                found.append(f"{name}: the notional is above the last bracket's cap of {row.cap}; its rate goes on")
+    return found
+
+
 def bankruptcy_price(pool: Pool) -> Decimal | None:
     """Price at which nothing is left, at 8 decimals toward danger; None unless the pool holds one position.
 

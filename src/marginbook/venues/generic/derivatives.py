@@ -28,7 +28,7 @@ from marginbook.venues.contracts.lowering import lower
 from marginbook.venues.contracts.model import Contracts
 from marginbook.venues.contracts.overlay import with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
-from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk
+from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
 
 
 def parameters(
@@ -37,7 +37,7 @@ def parameters(
     """The book's own parameters. BadInput `no_parameters` without any."""
     if not overlay:
         raise BadInput("no_parameters", "parameters", "nothing", "a table [parameters.<name>.<market>]")
-    terms, default, warnings = with_overlay({}, overlay)
+    terms, default, odd = with_overlay({}, overlay)
     return Contracts(
         rules="generic/derivatives",
         venue="generic",
@@ -49,7 +49,7 @@ def parameters(
         currency_of=lambda market: None,
         source="the book's own parameters",
         default=default,
-        warnings=tuple(warnings),
+        warnings=tuple(odd),
     )
 
 
@@ -77,3 +77,4 @@ class Module:
     plan_liquidation = staticmethod(plan_liquidation)
     explain = staticmethod(explain)
     lower = staticmethod(lower)
+    warnings = staticmethod(warnings)
