@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from marginbook.connectors.books import BookFile, load_book, load_book_bytes
+from marginbook.connectors.books import BookFile, load_book, load_book_bytes, market_of
 from marginbook.connectors.venue_answers import shape_of
 from marginbook.domain.account import Position
+from marginbook.engine.evaluate import evaluate, parameters_source
 from marginbook.units import parse_time
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -251,3 +252,60 @@ def test_premium_index_as_prices_file(tmp_path: Path) -> None:
     assert book.quotes["binance", "BTCUSDT", "mark"].price == 59000
     assert book.quotes["binance", "ETHUSDT", "mark"].price == 2600
     assert book.as_of == parse_time("2026-10-01T12:01:00Z")
+
+
+LIVE_POSITION = {
+    "symbol": "BTCUSDT",
+    "positionSide": "BOTH",
+    "positionAmt": "0.009",
+    "entryPrice": "67445.9",
+    "isolatedMargin": "0",
+    "marginAsset": "USDT",
+    "isolatedWallet": "0",
+    "openOrderInitialMargin": "0",
+    "updateTime": "1722161166529",
+}
+LIVE_ASSETS = [
+    {"asset": "FDUSD", "crossWalletBalance": "0.00000000", "availableBalance": "18.46663722"},
+    {"asset": "USDT", "crossWalletBalance": "3.72964781", "availableBalance": "18.65856952"},
+    {"asset": "USDC", "crossWalletBalance": "22.00000000", "availableBalance": "18.65830123"},
+]
+"""Printed by the venue for a live account, 2024-07-28 (positionRisk v3 and account v3; test data of ccxt, MIT)."""
+
+
+@pytest.mark.parametrize(
+    ("mark", "notional", "margin"),
+    [("67502.68519858", "607.52416678", "7.59405208"), ("67582.20000000", "608.23980000", "7.60299749")],
+)
+def test_leverage_of_a_live_position_risk_v3_is_the_account_s_own(mark: str, notional: str, margin: str) -> None:
+    row = {**LIVE_POSITION, "markPrice": mark, "notional": notional, "positionInitialMargin": margin}
+    (account,) = load(balance=LIVE_ASSETS[1:], positions=[row]).accounts
+    (position,) = account.positions
+    assert (position.leverage, position.mode) == (80, "cross")
+
+
+def test_multi_assets_mode_shows_in_what_an_empty_asset_has_available() -> None:
+    row = {**LIVE_POSITION, "markPrice": "67502.68519858", "leverage": "80"}
+    (rejected,) = load(balance=LIVE_ASSETS, positions=[row]).rejected
+    assert (rejected.problem.code, rejected.problem.value) == ("unsupported", "multi-assets mode")
+
+
+def test_coin_margined_and_portfolio_margin_answers_are_refused_by_name() -> None:
+    inverse = {**LIVE_POSITION, "symbol": "BTCUSD_PERP", "markPrice": "68234.2", "marginType": "cross"}
+    del inverse["marginAsset"]
+    empty = {**inverse, "symbol": "BCHUSD_241227", "positionAmt": "0"}
+    (rejected,) = load(balance=LIVE_ASSETS[1:], positions=[empty, inverse]).rejected
+    assert (rejected.problem.code, rejected.problem.place) == ("unsupported", "positions.json: [1].symbol")
+    portfolio = {"info": [{"asset": "USDT", "umWalletBalance": "105.43"}], "total": {"USDT": 136.03}, "free": {}}
+    (rejected,) = load(balance=portfolio).rejected
+    assert rejected.problem.code == "unsupported"
+
+
+def test_what_the_venue_printed_is_reconciled_to_the_last_digit() -> None:
+    for name in ("binance-answers.json", "ccxt.json"):
+        book = load_book([EXAMPLES / name])
+        assert book.as_of is not None
+        parameters_of = parameters_source(book.overlays, book.as_of)
+        report = evaluate(book.accounts[0], market_of(book), parameters_of, book.as_of)
+        assert len(report.reconciliation) >= 5
+        assert {line.difference for line in report.reconciliation} == {0}

@@ -96,7 +96,7 @@ def build_account(answers: Answers) -> VenueAccount:
     """The account that the answers describe; BadInput where they do not suffice or are of another product."""
     warnings: list[str] = []
     quotes: dict[QuoteKey, Quote] = {}
-    if answers.multi_assets:
+    if answers.multi_assets or any(_is_lent_by_others(row, place) for row, place in answers.assets):
         raise BadInput("unsupported", answers.source, "multi-assets mode", "an account in single-asset mode")
     merged = _merge(answers.positions)
     hedge = any(row.get("positionSide") in ("LONG", "SHORT") for row, _ in merged)
@@ -127,6 +127,12 @@ def build_account(answers: Answers) -> VenueAccount:
     )
     check_account(account, f"{answers.source}:")
     return VenueAccount(account, quotes, answers.as_of, tuple(warnings))
+
+
+def _is_lent_by_others(row: dict[str, Any], place: str) -> bool:
+    """Something available in an asset that holds nothing: multi-assets mode, which account v3 does not print."""
+    held = any(_number(row, name, place) for name in ("crossWalletBalance", "walletBalance", "unrealizedProfit"))
+    return bool(not held and _number(row, "availableBalance", place))
 
 
 def _merge(rows: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any], str]]:
@@ -262,6 +268,8 @@ def _wallet(
     rows: dict[str, tuple[dict[str, Any], str]] = {}
     for row, place in answers.assets:
         asset = read_text(row.get("asset"), join(place, "asset"))
+        if "umWalletBalance" in row:
+            raise BadInput("unsupported", place, "a portfolio margin balance", "a USDⓈ-M account or balance answer")
         cross = _number(row, "crossWalletBalance", place)
         if cross is None:
             expected = "the cross wallet balance"
