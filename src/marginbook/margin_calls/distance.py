@@ -26,7 +26,6 @@ FALL_MOST = UNITS - 1  # [1e-8] prices stay above zero
 RISE_MOST = 10**6 * UNITS  # [1e-8] a millionfold: beyond it, no move at all
 PROBE = 10**6  # [1e-8] first step of the search
 LEAST_PRICE_FACTOR = from_raw(1, PLACES)
-BELOW_GRID = Decimal("1E-20")
 PRICE_KINDS: tuple[str, ...] = get_args(PriceKind)
 
 
@@ -61,12 +60,10 @@ def distances(
     if not start.demand:
         return Distances(None, None, None)
     path = _Path(rule_set, account, pool, market, parameters, at, stable, Decimal(start.demand - start.support))
-    falls = dict.fromkeys(path.quotes, -1)
-    rises = dict.fromkeys(path.quotes, 1)
-    down = path.first(falls, FALL_MOST)
-    up = path.first(rises, RISE_MOST)
-    signs, worst = path.worst([(n, s) for n, s in ((down, falls), (up, rises)) if n is not None])
-    return Distances(path.report(falls, down), path.report(rises, up), path.report(signs, worst))
+    falls = path.ray(dict.fromkeys(path.quotes, -1))
+    rises = path.ray(dict.fromkeys(path.quotes, 1))
+    down, up = falls.first(FALL_MOST), rises.first(RISE_MOST)
+    return Distances(falls.distance(down), rises.distance(up), path.worst(falls, down, rises, up))
 
 
 @in_exact_context
@@ -95,7 +92,7 @@ Signs = Mapping[str, int]
 
 
 class _Path:
-    """One pool along rays of prices; moves are whole numbers of 1e-8."""
+    """One pool and the prices that move it."""
 
     def __init__(
         self,
@@ -111,6 +108,7 @@ class _Path:
         self.module, self.account, self.pool, self.market = rule_set.module, account, pool, market
         self.parameters, self.at, self.slack_start = parameters, at, slack_start
         self.quotes: dict[str, list[tuple[QuoteKey, Quote]]] = {}
+        self.rays: dict[tuple[int, ...], _Ray] = {}
         for name in self._names(rule_set):
             keys = [(rule_set.venue, name, kind) for kind in PRICE_KINDS]
             found = [(key, market.quotes[key]) for key in keys if key in market.quotes]
@@ -125,70 +123,85 @@ class _Path:
         factors = [leg.factor for legs in lowered if legs.pool == self.pool for leg in legs.legs]
         return list(dict.fromkeys(part[2] for factor in factors for part in factor if part[0] in ("quote", "inverse")))
 
-    def moved(self, signs: Signs, move: Decimal) -> Market:
-        """The market with every price · (1 + sign·move), never at or below zero."""
-        changed: dict[QuoteKey, Quote] = {}
-        for name, sign in signs.items():
-            factor = max(ONE + sign * move, LEAST_PRICE_FACTOR)
-            for key, q in self.quotes[name]:
-                changed[key] = Quote(q.price * factor, q.time, q.sequence, q.source, q.max_age, q.substituted)
-        return replace(self.market, quotes=ChainMap(changed, self.market.quotes))  # type: ignore[arg-type]
+    def ray(self, signs: Signs) -> "_Ray":
+        """The moves in these directions, each asked once."""
+        return self.rays.setdefault(tuple(signs.values()), _Ray(self, signs))
 
-    def slack(self, signs: Signs, n: int) -> Decimal:
-        """demand − support after a move of n."""
-        risk = self.module.risk(self.account, self.moved(signs, from_raw(n, PLACES)), self.parameters, self.at)
-        return Decimal(risk[self.pool].demand - risk[self.pool].support)
+    def worst(self, falls: "_Ray", down: int | None, rises: "_Ray", up: int | None) -> Decimal | None:
+        """The distance with every price against the account.
 
-    def liquidatable(self, signs: Signs, move: Decimal) -> bool:
-        """The rule set's decision after a move."""
-        return self.module.is_liquidatable(self.account, self.pool, self.moved(signs, move), self.parameters, self.at)
-
-    def first(self, signs: Signs, most: int) -> int | None:
-        """Least n ≤ most at which the pool is liquidatable."""
-        if not signs:
-            return None
-
-        def holds(n: int) -> bool:
-            return self.liquidatable(signs, from_raw(n, PLACES))
-
-        guess = None
-        if self.slack_start < ZERO:
-            guess = guess_crossing(lambda n: self.slack(signs, n), self.slack_start, PROBE, most)
-        if guess is None:
-            return least_true(holds, 0, most, most) if holds(most) else None
-        return least_true(holds, 0, most, guess)
-
-    def worst(self, known: list[tuple[int, Signs]]) -> tuple[Signs, int | None]:
-        """Least n with every price against the account, and the direction of each.
-
-        For directions s the slack along s crosses at n(s); taking at n(s) the worse direction of each price gives
-        directions that cross no later. The descent ends at the crossing of the pointwise worst, which is concave too.
+        Along directions s the slack crosses at n(s); taking at n(s) the worse direction of each price gives directions
+        that cross no later. The descent ends at the crossing of the pointwise worst, which is concave too.
         """
-        n, signs = min(known, key=lambda pair: pair[0], default=(FALL_MOST, None))
+        known = [(n, ray) for n, ray in ((down, falls), (up, rises)) if n is not None]
+        n, ray = min(known, key=lambda pair: pair[0], default=(FALL_MOST, falls))
+        crosses = bool(known)
         while len(self.quotes) > 1:
-            worse = self._worse_directions(n, signs or {})
-            if worse == signs:
+            worse = ray.worse(n)
+            most = n if crosses else (RISE_MOST if 1 in worse.signs.values() else FALL_MOST)
+            found = worse.first(most) if worse is not ray else None
+            if found is None or (crosses and found == n):
                 break
-            most = n if signs else (RISE_MOST if 1 in worse.values() else FALL_MOST)
-            found = self.first(worse, most)
-            if found is None or found == n:
-                return (signs, n) if signs else (worse, found)
-            n, signs = found, worse
-        return (signs, n) if signs else ({}, None)
+            n, ray, crosses = found, worse, True
+        return ray.distance(n) if crosses else None
 
-    def _worse_directions(self, n: int, otherwise: Signs) -> Signs:
-        signs = {}
-        for name in self.quotes:
-            fall, rise = self.slack({name: -1}, n), self.slack({name: 1}, n)
-            signs[name] = otherwise.get(name, -1) if fall == rise else (-1 if fall > rise else 1)
-        return signs
 
-    def report(self, signs: Signs, n: int | None) -> Decimal | None:
-        """The distance behind the first liquidatable move n: n itself if the border lies on it, else n − 1."""
+class _Ray:
+    """Moves of prices in given directions; a move is a whole number of 1e-8."""
+
+    def __init__(self, path: _Path, signs: Signs) -> None:
+        self.path, self.signs = path, signs
+        self.slacks: dict[int, Decimal] = {0: path.slack_start}
+
+    def market(self, n: int) -> Market:
+        """The market with every price · (1 + sign·n·1e-8), never at or below zero."""
+        move, quotes = from_raw(n, PLACES), self.path.market.quotes
+        changed: dict[QuoteKey, Quote] = {}
+        for name, sign in self.signs.items():
+            factor = max(ONE + sign * move, LEAST_PRICE_FACTOR)
+            for key, q in self.path.quotes[name]:
+                changed[key] = Quote(q.price * factor, q.time, q.sequence, q.source, q.max_age, q.substituted)
+        if len(changed) == len(quotes):
+            return replace(self.path.market, quotes=changed)
+        return replace(self.path.market, quotes=ChainMap(changed, quotes))  # type: ignore[arg-type]
+
+    def slack(self, n: int) -> Decimal:
+        """demand − support after a move of n."""
+        if n not in self.slacks:
+            path = self.path
+            risk = path.module.risk(path.account, self.market(n), path.parameters, path.at)[path.pool]
+            self.slacks[n] = Decimal(risk.demand - risk.support)
+        return self.slacks[n]
+
+    def liquidatable(self, n: int) -> bool:
+        """The rule set's decision after a move of n."""
+        path = self.path
+        return path.module.is_liquidatable(path.account, path.pool, self.market(n), path.parameters, path.at)
+
+    def first(self, most: int) -> int | None:
+        """Least n ≤ most at which the pool is liquidatable."""
+        if not self.signs:
+            return None
+        guess = None
+        if self.slack(0) < ZERO:
+            guess = guess_crossing(self.slack, self.slack(0), PROBE, most)
+        if guess is None:
+            return least_true(self.liquidatable, 0, most, most) if self.liquidatable(most) else None
+        return least_true(self.liquidatable, 0, most, guess)
+
+    def worse(self, n: int) -> "_Ray":
+        """The ray with each price turned whose other direction is worse at n, all else as it is."""
+        turned = {}
+        for name, sign in self.signs.items():
+            other = self.path.ray({**self.signs, name: -sign})
+            turned[name] = -sign if other.slack(n) > self.slack(n) else sign
+        return self.path.ray(turned)
+
+    def distance(self, n: int | None) -> Decimal | None:
+        """The distance behind the first liquidatable n: n itself where the border lies on it, else n − 1."""
         if n is None:
             return None
-        move = from_raw(n, PLACES)
-        return from_raw(n - 1, PLACES) if self.liquidatable(signs, move - BELOW_GRID) else move
+        return from_raw(n if self.slack(n) == ZERO else n - 1, PLACES)
 
 
 def names_of_pool(account: Account, pool: str) -> list[str]:

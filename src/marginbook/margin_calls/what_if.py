@@ -48,10 +48,14 @@ class WhatIf:
     account: Account | None = None  # after
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """An action carried out on paper: what is left, the sums of every pool before and after, and any objection."""
+
     account: Account
     market: Market
+    before: Mapping[str, Risk[Any]]
+    after: Mapping[str, Risk[Any]]
     why_not: str | None
 
 
@@ -69,7 +73,7 @@ def what_if(
     """The account before and after `action`: an order, fill, deposit, withdrawal, borrow, repayment or setting."""
     before = _figures(rule_set, account, market, parameters, at, borders)
     try:
-        trial = _try(rule_set, account, market, parameters, at, action)
+        trial = judge(rule_set, account, market, parameters, at, action)
     except BadInput as bad:
         return WhatIf(before=before, after=None, allowed=False, why_not=str(bad.problem))
     after = _figures(rule_set, trial.account, trial.market, parameters, at, borders)
@@ -79,14 +83,30 @@ def what_if(
 
 
 @in_exact_context
+def judge(rule_set: RuleSet, account: Account, market: Market, parameters: Any, at: int, action: Event) -> Judgement:
+    """`what_if` without the printed figures: exact sums and the decision only, for a check before every order.
+
+    BadInput where the rule set cannot carry the action out at all.
+    """
+    before = rule_set.module.risk(account, market, parameters, at)
+    changed, then = rule_set.module.apply(account, market, action, parameters, at)
+    after = rule_set.module.risk(changed, then, parameters, at)
+    why_not = None
+    if rule_set.family != "lending":
+        why_not = _withdraws_too_much(rule_set, account, market, parameters, at, action)
+        if why_not is None and _opens(account, action):
+            why_not = _lacks_initial(before, after)
+    return Judgement(account=changed, market=then, before=before, after=after, why_not=why_not)
+
+
 def carried_out(
     rule_set: RuleSet, account: Account, market: Market, parameters: Any, at: int, action: Event
 ) -> tuple[Account, Market]:
     """The account and market after `action`; BadInput `refused` or the rule set's own where it may not be done."""
-    trial = _try(rule_set, account, market, parameters, at, action)
-    if trial.why_not is not None:
-        raise BadInput("refused", f"account {account.id}.{type(action).__name__.lower()}", "margin", trial.why_not)
-    return trial.account, trial.market
+    found = judge(rule_set, account, market, parameters, at, action)
+    if found.why_not is not None:
+        raise BadInput("refused", f"account {account.id}.{type(action).__name__.lower()}", "margin", found.why_not)
+    return found.account, found.market
 
 
 @in_exact_context
@@ -186,23 +206,12 @@ def _largest(
 
     def refused(n: int) -> bool:
         try:
-            return _try(rule_set, account, market, parameters, at, event(n)).why_not is not None
+            return judge(rule_set, account, market, parameters, at, event(n)).why_not is not None
         except BadInput:
             return True
 
     first = least_true(refused, 0, most, guess)
     return most if first is None else first - 1
-
-
-def _try(rule_set: RuleSet, account: Account, market: Market, parameters: Any, at: int, action: Event) -> _Trial:
-    changed, then = rule_set.module.apply(account, market, action, parameters, at)
-    why_not = None
-    if rule_set.family != "lending":
-        why_not = _withdraws_too_much(rule_set, account, market, parameters, at, action)
-        if why_not is None and _opens(account, action):
-            before = rule_set.module.risk(account, market, parameters, at)
-            why_not = _lacks_initial(before, rule_set.module.risk(changed, then, parameters, at))
-    return _Trial(changed, then, why_not)
 
 
 def _lacks_initial(before: Mapping[str, Risk[Any]], after: Mapping[str, Risk[Any]]) -> str | None:
