@@ -24,13 +24,13 @@ from marginbook.book.columns import (
     position_of,
     wallet_of,
 )
-from marginbook.book.factors import Factors, ValueKey, grown, index_float
+from marginbook.book.factors import Factors, ValueKey, apply_values, grown, index_float
 from marginbook.book.identities import Identities
 from marginbook.book.index import Index as BandIndex
 from marginbook.book.index import Outcome
 from marginbook.book.layout import FLAG_TRUNCATES, Array
 from marginbook.book.store import Store
-from marginbook.book.watch import FUNDING_CHARGE, apply_values
+from marginbook.book.watch import FUNDING_CHARGE
 from marginbook.book.zoning import borders_of_family, next_zone
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput, Problem

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marginbook.book import watch
-from marginbook.book.layout import BLOCKS, SLOTS, Array
+from marginbook.book.layout import BLOCKS, SLOTS, Array, Slots
 from marginbook.book.store import Store
 
 _SUPER = SLOTS * BLOCKS
@@ -40,9 +40,10 @@ class Index:
         self.found: Array = np.zeros((0, 3), np.int32)
         self.moved: Array = np.zeros(0, np.int32)
 
-    def _records(self) -> tuple[Array, ...]:
-        s = self.store
-        return s.live_pools, s.legs, s.classes, s.brackets, s.factors.table
+    @property
+    def slots(self) -> Slots:
+        """The arrays of the index."""
+        return Slots(self.edges, self.owners, self.blocks, self.supers, self.tops, self.ranges)
 
     def rebuild(self) -> Outcome:
         """Lay out all slots anew, decide every pool and certify it."""
@@ -77,15 +78,12 @@ class Index:
 
     def sweep(self, everything: bool = False) -> Outcome:
         """Decide every pool by a full sweep; certify those that left their bands, or `everything`."""
-        pools, legs, classes, brackets, factors = self._records()
-        before = np.empty(len(pools), np.int8)
-        after = np.empty(len(pools), np.int8)
-        watch.sweep_certify_parallel(
-            everything, before, after, pools, legs, classes, brackets, factors, self.store.chain, self.store.stay,
-            self.edges, self.blocks, self.supers, self.tops,
-        )  # fmt: skip
-        watch.rebuild_extremes_parallel(self.edges, self.blocks, self.supers)
-        watch.rebuild_tops(self.supers, self.tops, self.ranges)
+        records, slots = self.store.records, self.slots
+        before = np.empty(len(records.pools), np.int8)
+        after = np.empty(len(records.pools), np.int8)
+        watch.sweep_certify_parallel(everything, before, after, records, slots)
+        watch.rebuild_extremes_parallel(slots)
+        watch.rebuild_tops(slots)
         changed = np.flatnonzero(before != after)
         undecided = changed[after[changed] < 0]
         changed = changed[after[changed] >= 0]
@@ -96,12 +94,10 @@ class Index:
         """Decide what `count` moved factors in `moved` have touched, by bands or by a sweep if that is cheaper."""
         if not count:
             return Outcome(self.found[:0], self.candidates[:0])
-        pools, legs, classes, brackets, factors = self._records()
         self.stamp += 1
         found = watch.move(
-            self.moved, count, self.stamp, self.counts, self.candidates, self.found, pools, legs, classes, brackets,
-            factors, self.store.chain, self.store.stay, self.edges, self.owners, self.blocks, self.supers, self.tops,
-            self.ranges, self.stamps,
+            self.moved, count, self.stamp, self.counts, self.candidates, self.found, self.stamps, self.store.records,
+            self.slots,
         )  # fmt: skip
         if found < 0:
             return self.sweep()
@@ -110,23 +106,15 @@ class Index:
 
     def settle(self, chosen: Array) -> Outcome:
         """Decide and certify pools whose legs are new or have changed."""
-        pools, legs, classes, brackets, factors = self._records()
-        before = pools["zone"][chosen]
+        before = self.store.pools["zone"][chosen]
         result = np.empty(len(chosen), np.int64)
-        watch.settle(
-            chosen, result, pools, legs, classes, brackets, factors, self.store.chain, self.store.stay, self.edges,
-            self.blocks, self.supers, self.tops,
-        )  # fmt: skip
+        watch.settle(chosen, result, self.store.records, self.slots)
         changed = (result >= 0) & (result != before)
         return Outcome(np.stack([chosen, before, result], axis=1)[changed], chosen[result < 0])
 
     def confirm(self, chosen: Array, zones: Array) -> None:
         """Set exactly decided zones and certify what slack there is."""
-        pools, legs, classes, brackets, factors = self._records()
-        watch.confirm(
-            chosen, zones, pools, legs, classes, brackets, factors, self.store.stay, self.edges, self.blocks,
-            self.supers, self.tops,
-        )  # fmt: skip
+        watch.confirm(chosen, zones, self.store.records, self.slots)
 
     def attach(self, pool: int) -> bool:
         """Give a new pool its slots; False if the index must be rebuilt to make room."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from marginbook.book.layout import BASIS_POINT, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE
+from marginbook.book.layout import BASIS_POINT, CLASS_JUMPS, CLASS_PLAIN, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE
 
 GUARD = 1e-12
 """Of gross: more than the rounding of any evaluation of up to 9,000 legs ((n + 4)·2^-53)."""
@@ -29,12 +29,14 @@ def leg_bracket(brackets: Any, table: int, count: int, notional: float) -> int:
 
 
 @njit(forceinline=True, nogil=True)
-def pool_sums(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any) -> tuple[float, ...]:
-    """The seven sums of `layout`, then gross, extra allowance (jumps, token units) and notional."""
-    k = classes[pool.klass]
+def pool_sums(pool: Any, r: Any) -> tuple[float, ...]:
+    """(equity, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional).
+
+    `extra` is allowance for jumps close by and for token units. A plain class skips multiplications by 1 and 0 only.
+    """
+    k = r.classes[pool.klass]
     cash = pool.cash
-    assets = k.assets * cash
-    liabilities = k.liabilities * cash
+    equity = k.equity * cash
     margin_balance = k.margin_balance * cash
     support_initial = k.support_initial * cash
     demand_initial = k.demand_initial * cash
@@ -44,56 +46,79 @@ def pool_sums(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any) -
     extra = 0.0
     notional = 0.0
     for i in range(pool.start, pool.start + pool.count):
-        leg = legs[i]
-        k = classes[leg.klass]
-        f = factors[leg.factor, 0]
-        v = leg.amount * (f + factors[leg.factor, 1])
+        leg = r.legs[i]
+        k = r.classes[leg.klass]
+        f = r.factors[leg.factor, 0]
+        v = leg.amount * (f + r.factors[leg.factor, 1])
         worth = abs(leg.amount) * f
         x = worth * k.size
-        notional += worth * k.notional
-        net = k.side * x
-        assets += k.assets * v
-        liabilities += k.liabilities * v
-        margin_balance += k.margin_balance * v
-        support_initial += k.support_initial * v
-        demand_initial += k.demand_initial * v + k.initial_rate * max(abs(net + k.bids), abs(net - k.asks))
-        support += k.support * v
         owed = k.demand * v
+        if k.flags & CLASS_PLAIN:
+            equity += v
+            margin_balance += v
+            support_initial += v
+            demand_initial += k.initial_rate * x
+            support += v
+            notional += x
+        else:
+            equity += k.equity * v
+            margin_balance += k.margin_balance * v
+            support_initial += k.support_initial * v
+            net = k.side * x
+            demand_initial += k.demand_initial * v + k.initial_rate * max(abs(net + k.bids), abs(net - k.asks))
+            support += k.support * v
+            notional += worth * k.notional
         if k.brackets > 0:
-            b = leg_bracket(brackets, k.table, k.brackets, x)
-            owed += brackets[b].rate * x - brackets[b].cum
-            if brackets[b].jump > 0.0 and x - brackets[b].floor <= GUARD * x:
-                extra += brackets[b].jump
-            if b + 1 < k.table + k.brackets and brackets[b + 1].jump > 0.0 and brackets[b + 1].floor - x <= GUARD * x:
-                extra += brackets[b + 1].jump
+            b = leg_bracket(r.brackets, k.table, k.brackets, x)
+            owed += r.brackets[b].rate * x - r.brackets[b].cum
+            if k.flags & CLASS_JUMPS:
+                extra += near_jump(r.brackets, b, k.table + k.brackets, x)
         demand += owed
         gross += k.gross * (abs(v) + x)
         extra += k.blur * f
-    return assets, liabilities, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional
+    return equity, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional
+
+
+@njit(nogil=True)
+def near_jump(brackets: Any, b: int, end: int, notional: float) -> float:
+    """Discontinuities so close to `notional` that float64 may be on the wrong side of them."""
+    found = 0.0
+    if notional - brackets[b].floor <= GUARD * notional:
+        found += brackets[b].jump
+    if b + 1 < end and brackets[b + 1].floor - notional <= GUARD * notional:
+        found += brackets[b + 1].jump
+    return found
+
+
+@njit(nogil=True)
+def counted_collateral(pool: Any, r: Any) -> float:
+    """Value of the collateral that counts [currency]."""
+    total = 0.0
+    for i in range(pool.start, pool.start + pool.count):
+        leg = r.legs[i]
+        total += r.classes[leg.klass].counted * leg.amount * r.factors[leg.factor, 0]
+    return total
 
 
 @njit(forceinline=True, nogil=True)
-def decide(pool: Any, sums: Any, allowance: float, chains: Any) -> int:
+def decide(pool: Any, sums: Any, counted: float, allowance: float, r: Any) -> int:
     """The zone after the pool's present one, or `UNDECIDED` where a border lies within the allowance."""
-    chain = chains[pool.borders]
-    support = sums[5]
-    demand = sums[6]
+    chain = r.chain[pool.borders]
+    support = sums[4]
+    demand = sums[5]
     low = support
     high = support
-    if pool.flags & FLAG_AVERAGE:
-        counted = sums[2] + sums[1]
-        if counted > 0.0:
-            points = support / (counted * BASIS_POINT)
-            error = 2.1 * allowance / (counted * BASIS_POINT) + 1e-9
-            low = counted * BASIS_POINT * np.floor(points - error)
-            high = counted * BASIS_POINT * np.floor(points + error)
+    if counted > 0.0:
+        points = support / (counted * BASIS_POINT)
+        error = 2.1 * allowance / (counted * BASIS_POINT) + 1e-9
+        low = counted * BASIS_POINT * np.floor(points - error)
+        high = counted * BASIS_POINT * np.floor(points + error)
     if demand - high > 2.0 * allowance:
-        equity = sums[0] - sums[1]
-        if demand <= allowance or abs(equity) <= 2.0 * allowance:
+        if demand <= allowance or abs(sums[0]) <= 2.0 * allowance:
             return UNDECIDED
-        return 4 if equity < 0.0 else 3
+        return 4 if sums[0] < 0.0 else 3
     if not low - demand > 2.0 * allowance:
-        return UNDECIDED
+        return 0 if allowance == 0.0 and support == 0.0 and demand == 0.0 else UNDECIDED
     o = 6 if pool.zone >= 2 else 4
     room = chain[o] * support - chain[o + 1] * demand
     if abs(room) <= (chain[o] + chain[o + 1]) * allowance:
@@ -110,67 +135,66 @@ def decide(pool: Any, sums: Any, allowance: float, chains: Any) -> int:
 @njit(forceinline=True, nogil=True)
 def allowance_of(pool: Any, sums: Any) -> float:
     """Bound of |kernel − exact| for each sum of the pool."""
-    bound: float = pool.absolute + (pool.relative + GUARD) * sums[7] + sums[8]
+    bound: float = pool.absolute + (pool.relative + GUARD) * sums[6] + sums[7]
     return bound
 
 
 @njit(forceinline=True, nogil=True)
-def pool_zone(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any) -> int:
-    """Zone of a pool after its present one, or `UNDECIDED`."""
-    if pool.flags & FLAG_OPAQUE:
-        return UNDECIDED
-    sums = pool_sums(pool, legs, classes, brackets, factors)
-    return decide(pool, sums, allowance_of(pool, sums), chain)
+def counted_in(pool: Any, r: Any) -> float:
+    """Collateral whose average threshold is cut; 0 where the rule has no such cut."""
+    return counted_collateral(pool, r) if pool.flags & FLAG_AVERAGE else 0.0
 
 
 @njit(forceinline=True, nogil=True)
-def _outputs_of(pool: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, out: Any) -> None:
-    sums = pool_sums(pool, legs, classes, brackets, factors)
-    equity = sums[0] - sums[1]
-    zone = UNDECIDED if pool.flags & FLAG_OPAQUE else decide(pool, sums, allowance_of(pool, sums), chain)
-    out.equity = equity
-    out.unrealized = equity - pool.wallet
-    out.margin_balance = sums[2]
-    out.initial_margin = sums[2] - (sums[3] - sums[4])
-    out.maintenance_margin = sums[2] - (sums[5] - sums[6])
-    out.ratio = sums[6] / sums[5] if sums[5] > 0.0 else (np.inf if sums[6] > 0.0 else 0.0)
-    out.notional = sums[9]
+def pool_zone(pool: Any, r: Any) -> int:
+    """Zone of a pool after its present one, or `UNDECIDED`."""
+    if pool.flags & FLAG_OPAQUE:
+        return UNDECIDED
+    sums = pool_sums(pool, r)
+    return decide(pool, sums, counted_in(pool, r), allowance_of(pool, sums), r)
+
+
+@njit(forceinline=True, nogil=True)
+def _outputs_of(pool: Any, r: Any, out: Any) -> None:
+    sums = pool_sums(pool, r)
+    zone = UNDECIDED
+    if not pool.flags & FLAG_OPAQUE:
+        zone = decide(pool, sums, counted_in(pool, r), allowance_of(pool, sums), r)
+    out.equity = sums[0]
+    out.unrealized = sums[0] - pool.wallet
+    out.margin_balance = sums[1]
+    out.initial_margin = sums[1] - (sums[2] - sums[3])
+    out.maintenance_margin = sums[1] - (sums[4] - sums[5])
+    out.ratio = sums[5] / sums[4] if sums[4] > 0.0 else (np.inf if sums[5] > 0.0 else 0.0)
+    out.notional = sums[8]
     out.zone = zone
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sweep_outputs_serial(
-    pools: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, out: Any
-) -> None:
+def sweep_outputs_serial(r: Any, out: Any) -> None:
     """All outputs of every pool."""
-    for p in range(len(pools)):
-        _outputs_of(pools[p], legs, classes, brackets, factors, chain, out[p])
+    for p in range(len(r.pools)):
+        _outputs_of(r.pools[p], r, out[p])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-def sweep_outputs_parallel(
-    pools: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, out: Any
-) -> None:
+def sweep_outputs_parallel(r: Any, out: Any) -> None:
     """Twin of `sweep_outputs_serial` on all cores."""
-    for p in prange(len(pools)):
-        _outputs_of(pools[p], legs, classes, brackets, factors, chain, out[p])
+    for p in prange(len(r.pools)):
+        _outputs_of(r.pools[p], r, out[p])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sweep_zones_serial(
-    pools: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, zones: Any
-) -> None:
+def sweep_zones_serial(r: Any, zones: Any) -> None:
     """Zone of every pool, −1 where undecided."""
-    for p in range(len(pools)):
-        pool = pools[p]
-        zones[p] = pool.zone if pool.flags & FLAG_DEAD else pool_zone(pool, legs, classes, brackets, factors, chain)
+    for p in range(len(r.pools)):
+        pool = r.pools[p]
+        zones[p] = pool.zone if pool.flags & FLAG_DEAD else pool_zone(pool, r)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-def sweep_zones_parallel(
-    pools: Any, legs: Any, classes: Any, brackets: Any, factors: Any, chain: Any, zones: Any
-) -> None:
+def sweep_zones_parallel(r: Any, zones: Any) -> None:
     """Twin of `sweep_zones_serial` on all cores."""
-    for p in prange(len(pools)):
-        pool = pools[p]
-        zones[p] = pool.zone if pool.flags & FLAG_DEAD else pool_zone(pool, legs, classes, brackets, factors, chain)
+    for p in prange(len(r.pools)):
+        pool = r.pools[p]
+        zones[p] = pool.zone if pool.flags & FLAG_DEAD else pool_zone(pool, r)

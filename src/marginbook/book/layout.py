@@ -12,7 +12,7 @@ rows and touch no holder.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,34 +52,39 @@ LEG = np.dtype(
     align=True,
 )
 CLASS = np.dtype(
-    [
-        ("assets", "f8"),
-        ("liabilities", "f8"),
-        ("margin_balance", "f8"),
-        ("support_initial", "f8"),
-        ("demand_initial", "f8"),
+    [  # first cache line: what zones need, and what plain contracts need besides
+        ("equity", "f8"),  # assets − liabilities
         ("support", "f8"),
         ("demand", "f8"),
         ("size", "f8"),
         ("initial_rate", "f8"),
+        ("gross", "f8"),  # bound of every multiplier, brackets included
+        ("blur", "f8"),  # allowance per unit of factor, whatever the amount: a token unit
+        ("table", "i4"),  # first bracket
+        ("brackets", "u2"),  # 0: no table
+        ("flags", "u2"),
+        # second cache line
+        ("margin_balance", "f8"),
+        ("support_initial", "f8"),
+        ("demand_initial", "f8"),
         ("side", "f8"),
         ("bids", "f8"),
         ("asks", "f8"),
         ("notional", "f8"),  # of |amount|·f: size of a position, or a debt
-        ("gross", "f8"),  # bound of every multiplier, brackets included
+        ("counted", "f8"),  # margin_balance + liabilities: collateral that counts
+        # rarely
+        ("assets", "f8"),
+        ("liabilities", "f8"),
         ("unit", "f8"),  # exact units per unit of amount, for legs in columns
-        ("blur", "f8"),  # allowance per unit of factor, whatever the amount: a token unit
-        ("table", "i4"),  # first bracket
-        ("brackets", "i4"),  # 0: no table
+        ("_", "f8", (5,)),
     ],
     align=True,
 )
-BRACKET = np.dtype(
+BRACKET = np.dtype([("floor", "f8"), ("rate", "f8"), ("cum", "f8"), ("jump", "f8")], align=True)
+"""`jump`: |discontinuity| at the floor."""
+
+REACH = np.dtype(
     [
-        ("floor", "f8"),
-        ("rate", "f8"),
-        ("cum", "f8"),
-        ("jump", "f8"),  # |discontinuity| at the floor
         ("up_cap", "f8"),  # notional up to which a band may reach, with least and most rate on the way
         ("up_least", "f8"),
         ("up_most", "f8"),
@@ -89,6 +94,11 @@ BRACKET = np.dtype(
     ],
     align=True,
 )
+"""Of each bracket, how far bands may go from it."""
+
+CLASS_PLAIN, CLASS_JUMPS = 1, 2
+"""`CLASS_PLAIN`: worth counts fully everywhere and no order rests; `CLASS_JUMPS`: its table is not continuous."""
+
 FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
 """Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
 
@@ -97,7 +107,32 @@ FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES = 1, 2, 4, 8
 differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed."""
 
 BASIS_POINT = 1e-4
-ZONES = 5
+
+
+class Records(NamedTuple):
+    """What a pool is decided from."""
+
+    pools: Array
+    legs: Array
+    classes: Array
+    brackets: Array
+    reach: Array
+    factors: Array  # [factor, FACTOR_*]
+    chain: Array  # [border set, 8]
+    stay: Array  # [border set, zone, condition, 3]
+
+
+class Slots(NamedTuple):
+    """The live index: bands of every group of legs by factor, and their extremes by block, superblock and factor."""
+
+    edges: Array  # [slot, (low, high)] float32
+    owners: Array  # [slot] pool, or −1
+    blocks: Array  # [block, (greatest low, least high)] float32
+    supers: Array
+    tops: Array
+    ranges: Array  # [factor, (first slot, end, used)]
+
+
 STAY = 3
 """Most conditions that keep a pool in its zone."""
 
@@ -169,19 +204,19 @@ def border_rows(sets: Iterable[tuple[Border, ...]]) -> tuple[Array, Array]:
     return np.array(chain_rows), np.array(stay_rows)
 
 
-def bracket_rows(table: Iterable[tuple[float, float, float]]) -> Array:
-    """A bracket table with its discontinuities and the reach of bands from each bracket.
+def bracket_rows(table: Iterable[tuple[float, float, float]]) -> tuple[Array, Array]:
+    """(brackets, reach) of a table of (floor, rate, cum).
 
     A band may reach through the next bracket, unless the requirement jumps at the border between them.
 
-    >>> rows = bracket_rows(((0.0, 0.01, 0.0), (100.0, 0.02, 1.0), (200.0, 0.05, 7.0)))
-    >>> float(rows[0]["up_cap"]), float(rows[0]["up_most"]), float(rows[2]["down_cap"])
+    >>> _, reach = bracket_rows(((0.0, 0.01, 0.0), (100.0, 0.02, 1.0), (200.0, 0.05, 7.0)))
+    >>> float(reach[0]["up_cap"]), float(reach[0]["up_most"]), float(reach[2]["down_cap"])
     (200.0, 0.02, 100.0)
     """
     rows = list(table)
     n = len(rows)
-    out = np.zeros(n, BRACKET)
-    floors = [row[0] for row in rows] + [np.inf]
+    out, reach = np.zeros(n, BRACKET), np.zeros(n, REACH)
+    floors = [0.0, *(row[0] for row in rows[1:]), np.inf]
     for i, (floor, rate, cum) in enumerate(rows):
         jump = 0.0
         if i:
@@ -189,19 +224,13 @@ def bracket_rows(table: Iterable[tuple[float, float, float]]) -> Array:
             jump = abs(rate * floor - cum - before)
             if jump <= 1e-12 * max(abs(before), rate * floor, abs(cum)):
                 jump = 0.0
-        out[i]["floor"], out[i]["rate"], out[i]["cum"], out[i]["jump"] = floor, rate, cum, jump
+        out[i] = (floor, rate, cum, jump)
     for i in range(n):
         up_open = i + 1 < n and out[i + 1]["jump"] == 0.0
         down_open = i > 0 and out[i]["jump"] == 0.0
         up = [rows[i][1]] + ([rows[i + 1][1]] if up_open else [])
         down = [rows[i][1]] + ([rows[i - 1][1]] if down_open else [])
-        out[i]["up_cap"] = floors[i + 2] if up_open else floors[i + 1]
-        out[i]["up_least"], out[i]["up_most"] = min(up), max(up)
-        out[i]["down_cap"] = rows[i - 1][0] if down_open else floor_of(rows, i)
-        out[i]["down_least"], out[i]["down_most"] = min(down), max(down)
-    return out
-
-
-def floor_of(rows: list[tuple[float, float, float]], i: int) -> float:
-    """Where bracket `i` begins; the first one begins at zero."""
-    return rows[i][0] if i else 0.0
+        up_cap = floors[i + 2] if up_open else floors[i + 1]
+        down_cap = floors[i - 1] if down_open else floors[i]
+        reach[i] = (up_cap, min(up), max(up), down_cap, min(down), max(down))
+    return out, reach

@@ -11,13 +11,17 @@ from marginbook.book.factors import Factors, ValueKey, grown
 from marginbook.book.layout import (
     BRACKET,
     CLASS,
+    CLASS_JUMPS,
+    CLASS_PLAIN,
     FACTOR_SIGMA,
     FACTOR_VALUE,
     FLAG_DEAD,
     FLAG_OPAQUE,
     LEG,
     POOL,
+    REACH,
     Array,
+    Records,
     border_rows,
     bracket_rows,
 )
@@ -55,6 +59,7 @@ class Store:
         self.classes: Array = np.zeros(64, CLASS)
         self.class_count = 0
         self.brackets: Array = np.zeros(16, BRACKET)
+        self.reach: Array = np.zeros(16, REACH)
         self.bracket_count = 0
         self.border_sets: list[tuple[Border, ...]] = []
         self.chain: Array = np.zeros((1, 8))
@@ -69,6 +74,14 @@ class Store:
         """The pools in use, dead ones between them."""
         return self.pools[: self.pool_count]
 
+    @property
+    def records(self) -> Records:
+        """What kernels read."""
+        return Records(
+            self.live_pools, self.legs, self.classes, self.brackets, self.reach, self.factors.table, self.chain,
+            self.stay,
+        )  # fmt: skip
+
     def border_set(self, borders: tuple[Border, ...]) -> int:
         """Number of a set of borders."""
         if borders not in self.border_sets:
@@ -79,10 +92,12 @@ class Store:
     def table_id(self, table: BracketTable) -> int:
         """First row of a bracket table."""
         if table not in self.table_ids:
-            rows = bracket_rows(table)
+            rows, reach = bracket_rows(table)
             start = self.bracket_count
             self.brackets = grown(self.brackets, start + len(rows))
+            self.reach = grown(self.reach, start + len(rows))
             self.brackets[start : start + len(rows)] = rows
+            self.reach[start : start + len(rows)] = reach
             self.bracket_count = start + len(rows)
             self.table_ids[table] = start
         return self.table_ids[table]
@@ -122,6 +137,8 @@ class Store:
         row = self.classes[number]
         for name, value in zip(SUMS, multipliers, strict=True):
             row[name] = value
+        row["equity"], row["counted"] = multipliers[0] - multipliers[1], multipliers[2] + multipliers[1]
+        row["flags"] = CLASS_PLAIN if multipliers == EQUITY and not bids and not asks else 0
         row["size"], row["initial_rate"], row["side"], row["bids"], row["asks"] = size, initial_rate, side, bids, asks
         row["unit"], row["blur"] = unit, blur
         row["notional"] = size if size else multipliers[1]
@@ -129,6 +146,8 @@ class Store:
         steepest = 0.0
         if table is not None:
             row["table"], row["brackets"] = self.table_id(table), len(table)
+            if self.brackets["jump"][row["table"] : row["table"] + row["brackets"]].any():
+                row["flags"] |= CLASS_JUMPS
             steepest = max(rate + (abs(cum) / floor if floor else abs(cum)) for floor, rate, cum in table)
         row["gross"] = max(
             abs(multipliers[0]) + abs(multipliers[1]), abs(multipliers[5]), abs(multipliers[6]) + steepest * size

@@ -39,11 +39,11 @@ class LadderStep:
 
 def pool_outputs(book: "Book", factors: Array | None = None) -> Array:
     """Kernel outputs of every pool, at the book's factors or others."""
-    store = book.store
-    pools = store.live_pools
-    out = np.empty(len(pools), OUTPUT)
-    table = book.factors.table if factors is None else factors
-    kernel.sweep_outputs_parallel(pools, store.legs, store.classes, store.brackets, table, store.chain, out)
+    records = book.store.records
+    if factors is not None:
+        records = records._replace(factors=factors)
+    out = np.empty(len(records.pools), OUTPUT)
+    kernel.sweep_outputs_parallel(records, out)
     return out
 
 
