@@ -64,7 +64,11 @@ def test_separate_files_of_one_folder_are_one_account() -> None:
 
 
 def test_ccxt_prefers_the_venue_strings() -> None:
-    raw, bot = load(raw=RAW).accounts[0], load(bot=CCXT).accounts[0]
+    document = copy.deepcopy(CCXT)
+    for position in document["positions"]:
+        position.update(entryPrice=1.1, markPrice=1.1, contracts=1.1, leverage=3, initialMargin=1.1)
+    raw, bot = load(raw=RAW).accounts[0], load(bot=document).accounts[0]
+    assert load(bot=document).quotes["binance", "ETHUSDT", "mark"].price == 2600
     assert bot.id == "bot"
     assert bot.wallet == raw.wallet
     assert [stripped(p) for p in bot.positions] == [stripped(p) for p in raw.positions]
@@ -121,6 +125,14 @@ def test_hedge_mode_isolated_and_zero_sizes() -> None:
     assert (long.side, long.quantity, long.mode, long.isolated_wallet) == ("long", 2, "isolated", 25)
     assert (short.side, short.quantity, short.mode, short.isolated_wallet) == ("short", 1, "cross", None)
     assert "liquidation_price" not in long.reported
+
+
+def test_the_wallet_is_the_cross_wallet() -> None:
+    document = copy.deepcopy(RAW)
+    document["account"]["assets"][0]["crossWalletBalance"] = "9975"
+    (account,) = load(raw=document).accounts
+    assert account.wallet == {"USDT": 9975}
+    assert account.reported["wallet_balance"] == 10000
 
 
 def test_isolated_wallet_from_isolated_margin() -> None:
