@@ -32,9 +32,9 @@ class Bracket:
     cum: Decimal  # [currency] maintenance amount
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BracketTable:
-    """Brackets by rising notional; the first floor is 0."""
+    """Brackets by rising notional; the first floor is 0. Compared and hashed by identity, as a key of caches."""
 
     rows: tuple[Bracket, ...]
     floors: tuple[Decimal, ...] = field(init=False)

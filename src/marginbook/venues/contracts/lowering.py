@@ -6,8 +6,8 @@ the gross, so (n + 8)·2u·gross covers support and demand; constants add (n + 8
 printed maintenance amounts jump adds its largest jump per leg, for a notional that float64 puts in the next bracket.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from marginbook.domain.account import Account
@@ -110,11 +110,9 @@ def _rate(holding: Holding) -> Decimal:
     return divide(ONE, most) if most is not None else ONE
 
 
+@lru_cache(maxsize=4096)
 def _lower_table(table: BracketTable, fee: Decimal) -> LegTable:
-    rows: Iterable[tuple[float, float, float]] = (
-        (float(row.floor), float(row.rate + fee), float(row.cum)) for row in table.rows
-    )
-    return tuple(rows)
+    return tuple((float(row.floor), float(row.rate + fee), float(row.cum)) for row in table.rows)
 
 
 def _lower_funding(holding: Holding, parameters: Contracts) -> Leg:

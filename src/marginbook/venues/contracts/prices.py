@@ -23,6 +23,7 @@ UNIT = Decimal("0.00000001")
 When = Literal["at_or_below", "at_or_above"]
 DIRECTIONS: tuple[When, When] = ("at_or_below", "at_or_above")
 EDGE_SLACK = Decimal("1e-120")
+HALF = Decimal("0.5")
 
 
 @in_exact_context
@@ -92,33 +93,33 @@ def _constants(pool: Pool, name: str, market: Market, parameters: Contracts) -> 
 def _roots(own: list[Holding], constant: Decimal, slope: Decimal) -> Iterator[Decimal]:
     """Prices at which support − demand is zero on a linear piece, and edges at which it jumps.
 
-    On a piece every position has one bracket: g(f) = constant + Σ cum + f · (slope − Σ size · (rate + fee)).
+    On a piece every position has one bracket: g(f) = constant + Σ cum + f · (slope − Σ size · (rate + fee)). Pieces are
+    walked in y = f · first size, the first position's notional, so that its own edges are exact.
     """
-    marked = [holding for holding in own if holding.terms.basis == "mark"]
-    for holding in own:
-        slope -= holding.size * holding.terms.fee_to_close
-        if holding.terms.basis == "entry":
-            constant -= holding.terms.table.maintenance(holding.size * holding.entry_factor)
-    jumping = {
-        divide(floor, holding.size)
-        for holding in marked
-        if holding.terms.table.jump_most
-        for floor in holding.terms.table.floors[1:]
-    }
-    edges = sorted({ZERO} | {divide(floor, holding.size) for holding in marked for floor in holding.terms.table.floors})
-    inverse = own[0].terms.inverse
-    for low, high in pairwise([*edges, None]):
+    terms = own[0].terms  # both legs of a hedge are of one market
+    table, inverse = terms.table, terms.inverse
+    sizes = [holding.size for holding in own]
+    scale = sizes[0]
+    slope -= terms.fee_to_close * sum(sizes, ZERO)
+    edges = {ZERO}
+    if terms.basis == "entry":
+        constant -= sum((table.maintenance(holding.size * holding.entry_factor) for holding in own), ZERO)
+        sizes = []
+    else:
+        for size in sizes:
+            edges |= {floor if size == scale else divide(floor * scale, size) for floor in table.floors}
+    for low, high in pairwise([*sorted(edges), None]):
         assert low is not None
-        inside = low + ONE if high is None else divide(low + high, Decimal(2))
+        inside = low + low + ONE if high is None else (low + high) * HALF
         level, rise = constant, slope
-        for holding in marked:
-            row = holding.terms.table.bracket_of(holding.size * inside)
+        for size in sizes:
+            row = table.bracket_of(inside if size == scale else divide(inside * size, scale))
             level += row.cum
-            rise -= holding.size * row.rate
-        if low in jumping:
-            yield divide(ONE, low) if inverse else low
-        # A root −level / rise in [low, high], compared without dividing.
-        if rise and (level < 0) == (rise > 0) and level and _within(-level, rise, low, high):
+            rise -= size * row.rate
+        if low and table.jump_most:
+            yield divide(scale, low) if inverse else divide(low, scale)
+        # A root f = −level / rise above 0, in [low, high] / scale, compared without dividing.
+        if level and rise and (level < 0) == (rise > 0) and _within(-level * scale, rise, low, high):
             yield divide(rise, -level) if inverse else divide(-level, rise)
 
 
