@@ -13,6 +13,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
 from marginbook.domain.zones import Zone
 from marginbook.exact import in_exact_context
+from marginbook.margin_calls.distance import distances
 from marginbook.margin_calls.remedies import Remedy, remedies
 from marginbook.margin_calls.ways import Situation, ways
 from marginbook.margin_calls.zones import zone_of_pool
@@ -102,6 +103,20 @@ def test_a_safe_account_needs_nothing_and_a_target_already_met_neither() -> None
     assert remedies(LENDING, account, market, parameters, AT, D("9"))
 
 
+def test_a_pool_held_in_its_zone_by_the_inner_border_still_has_a_remedy() -> None:
+    account = Account(
+        id="a",
+        rules="generic/lending",
+        collateral=(Collateral(asset="COL", amount=D(1900)),),
+        debt=(Debt(asset="USD", amount=D(1000)),),
+    )
+    market, parameters = lending_market(COL="1", USD="1"), terms(COL="0.8")
+    assert remedies(LENDING, account, market, parameters, AT) == []  # health 1.52: above 1.5, not yet 1.55
+    held = by_action(remedies(LENDING, account, market, parameters, AT, previous={"main": Zone.WARNING}))
+    assert held["deposit"].amount == D("37.5")
+    assert held["deposit"].result["zone"] == "safe"
+
+
 def test_what_is_too_small_is_left_out() -> None:
     account = Account(
         id="a",
@@ -151,6 +166,27 @@ def test_a_reduction_is_in_steps_of_the_market() -> None:
     found = by_action(remedies(BINANCE, account, binance_market(BTCUSDT="59400"), parameters, AT))
     # margin balance 130 · 0.88 covers 0.4 % of 28,600: 0.4814… may stay, so 0.07 must go
     assert (found["reduce"].amount, found["reduce"].unit) == (D("0.07"), D("0.01"))
+
+
+def test_isolated_positions_in_markets_with_colons_in_their_names() -> None:
+    name = "BTC/USDT:USDT"
+    rules = rule_set("generic/derivatives")
+    parameters = rules.module.parameters("x", AT, {name: {"maintenance_rate": "0.05"}})
+    account = Account(
+        id="a",
+        rules=rules.name,
+        mode="isolated",
+        wallet={"USDT": D(1)},
+        positions=(
+            Position(market=name, side="short", quantity=D(1), entry=D(100), leverage=D(5), isolated_wallet=D(20)),
+        ),
+    )
+    market = Market(quotes={("generic", name, "mark"): Quote(D(113)), ("generic", "ETH", "mark"): Quote(D(1))})
+    pool = f"isolated:{name}:short"
+    assert distances(rules, account, pool, market, parameters, AT).up == D("0.01137800")  # 120 / 1.05 / 113 − 1
+    deposit = by_action(remedies(rules, account, market, parameters, AT))["deposit"]
+    # warning: 7 + x ≥ 5.65 / 0.78
+    assert (deposit.pool, deposit.asset, deposit.amount) == (pool, "USDT", D("0.24358975"))
 
 
 def test_what_is_owed_beyond_all_collateral_cannot_be_cured_from_it() -> None:

@@ -17,12 +17,14 @@ FOLLOWERS = {
     "S": "WS STS",
     "LINK": "LINK.E",
     "AAVE": "AAVE.E",
-    "USDC": "USDC.E USDBC AUSDC SUSDC",
-    "USDT": "USDT.E USDT0 USD₮0 USD₮ AUSDT",
+    "USDC": "USDC.E USDBC AUSDC SUSDC SYRUPUSDC",
+    "USDT": "USDT.E USDT0 USD₮0 USD₮ AUSDT SYRUPUSDT",
     "DAI": "DAI.E SDAI XDAI WXDAI",
     "USDE": "SUSDE",
     "USDS": "SUSDS",
-    "USD": "MAI MUSD",
+    "USD": "MAI MUSD USDG USD1",
+    "CRVUSD": "SCRVUSD",
+    "GHO": "SGHO STKGHO",
     "EURC": "EURE EURS",
 }
 """Asset -> what follows its price: wrapped, staked, bridged and interest-bearing forms, by symbol in capitals."""
@@ -48,10 +50,11 @@ def symbol(name: str) -> str:
     capital = base.upper()
     if capital in FOLLOWS or capital in STABLE_ASSETS:
         return capital
-    for quote in QUOTE_ASSETS:
-        if capital.endswith(quote) and capital != quote:
-            base, capital = base[: -len(quote)], capital[: -len(quote)]
-            break
+    stems = [base[: -len(quote)] for quote in QUOTE_ASSETS if capital.endswith(quote) and capital != quote]
+    if stems:
+        known = [stem for stem in stems if stem.upper() in FOLLOWS or stem.upper() in FOLLOWERS]
+        base = (known or stems)[0]
+        capital = base.upper()
     for multiplier in MULTIPLIERS:
         if base.startswith(multiplier) and base != multiplier:
             return capital[len(multiplier) :]

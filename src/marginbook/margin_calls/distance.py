@@ -207,7 +207,7 @@ class _Ray:
 def names_of_pool(account: Account, pool: str) -> list[str]:
     """Markets and assets whose price the pool depends on, each once."""
     if pool.startswith("isolated:"):
-        market = pool.split(":")[1]
+        market = pool.removeprefix("isolated:").rpartition(":")[0]
         if any(position.market == market for position in account.positions):
             return [market]
     names = [p.market for p in account.positions if (p.mode or account.mode) == "cross"]

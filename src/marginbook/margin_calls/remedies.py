@@ -64,11 +64,13 @@ def remedies(
     *,
     actions: Collection[str] = ACTIONS,
     borders: Borders | None = None,
+    previous: Mapping[str, Zone] | None = None,
 ) -> list[Remedy]:
     """Single actions that bring each pool to `target`; a pool that is there needs none, one that cannot is left out.
 
     Without a target: out of the call zone for a pool in call or worse, else out of the warning zone, each past the
-    inner border at which the zone is left.
+    inner border at which the zone is left. `previous` are the zones that pools were in before, where they are followed:
+    a pool held in the warning zone by its inner border alone then gets its remedies too.
 
     Collateral 13,750 at a threshold of 80 % against 10,000 of debt, to a health factor of 1.5: deposit
     (1.5·10,000 − 11,000) / 0.8 = 5,000; or repay 10,000 − 11,000 / 1.5 = 2,666.67; or sell
@@ -79,9 +81,9 @@ def remedies(
         situation = Situation(
             rule_set=rule_set, account=account, pool=pool, market=market, parameters=parameters, at=at
         )
-        case = _Case(situation, risk, borders)
+        case = _Case(situation, risk, borders, (previous or {}).get(pool, Zone.SAFE))
         goal = case.goal(target)
-        if goal is None or case.judge(goal, account, market)[1]:
+        if goal is None or case.judge(goal, account, market, risk).reached:
             continue
         for way in ways(situation, case.lacking(goal), actions):
             remedy = _least(case, goal, way)
@@ -90,17 +92,28 @@ def remedies(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The pool after an action, judged by a goal."""
+
+    slack: Decimal
+    reached: bool
+    account: Account
+    market: Market
+    risk: Risk[Any] | None
+
+
 class _Case:
     """A pool that needs a remedy."""
 
-    def __init__(self, situation: Situation, risk: Risk[Any], borders: Borders | None) -> None:
+    def __init__(self, situation: Situation, risk: Risk[Any], borders: Borders | None, previous: Zone) -> None:
         self.situation, self.risk, self.borders = situation, risk, borders
         self.module = situation.rule_set.module
         here = (situation.account, situation.pool, situation.market, situation.parameters)
         family = family_of_pool(situation.rule_set, *here)
         self.pool_borders = borders_of(situation.rule_set, family, borders)
         liquidatable = self.module.is_liquidatable(*here, situation.at)
-        self.zone = next_zone(Zone.SAFE, risk, liquidatable, self.pool_borders)
+        self.zone = next_zone(previous, risk, liquidatable, self.pool_borders)
 
     def goal(self, target: Target | None) -> Goal | None:
         """The goal behind `target`; None for a safe pool without one."""
@@ -123,49 +136,53 @@ class _Case:
             account, market = self.module.apply(account, market, event, s.parameters, s.at)
         return account, market
 
-    def judge(self, goal: Goal, account: Account, market: Market) -> tuple[Decimal, bool]:
-        """The goal's slack, and whether it is reached; a pool that is gone reaches every goal."""
+    def outcome(self, goal: Goal, account: Account, market: Market) -> _Outcome:
+        """`account` judged by `goal`."""
         s = self.situation
         risk = self.module.risk(account, market, s.parameters, s.at).get(s.pool)
+        return self.judge(goal, account, market, risk)
+
+    def judge(self, goal: Goal, account: Account, market: Market, risk: Risk[Any] | None) -> _Outcome:
+        """The goal's slack, and whether it is reached; a pool that is gone reaches every goal."""
+        s = self.situation
         if risk is None:
-            return ONE, True
+            return _Outcome(ONE, True, account, market, None)
         slack = goal.slack(risk)
         reached = slack >= ZERO or goal.decided_by_rule
         if reached and goal.asks_the_rule:
             reached = not self.module.is_liquidatable(account, s.pool, market, s.parameters, s.at)
-        return slack, reached
+        return _Outcome(slack, reached, account, market, risk)
 
-    def result(self, account: Account, market: Market) -> dict[str, Decimal | str]:
+    def told(self, found: _Outcome) -> dict[str, Decimal | str]:
         """What a remedy tells about the pool after it."""
         s = self.situation
-        quantities = self.module.quantities(account, market, s.parameters, s.at).get(s.pool)
-        if quantities is None:
+        if found.risk is None:
             return {"zone": Zone.SAFE.label}
-        zone = zone_of_pool(
-            s.rule_set, account, s.pool, market, s.parameters, s.at, borders=self.borders, previous=self.zone
-        )
-        told = {name: getattr(quantities, name) for name in SHOWN}
-        return {"zone": zone.label} | {name: value for name, value in told.items() if value is not None}
+        here = (found.account, s.pool, found.market, s.parameters, s.at)
+        zone = zone_of_pool(s.rule_set, *here, risk=found.risk, borders=self.borders, previous=self.zone)
+        quantities = self.module.quantities(found.account, found.market, s.parameters, s.at)[s.pool]
+        shown = {name: getattr(quantities, name) for name in SHOWN}
+        return {"zone": zone.label} | {name: value for name, value in shown.items() if value is not None}
 
 
 def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
     """The least amount of `way` that reaches `goal`, or None."""
     most = UNITS_MOST if way.most is None else way.most
-    seen: dict[int, tuple[Decimal, bool]] = {}
+    seen: dict[int, _Outcome] = {}
 
-    def outcome(n: int) -> tuple[Decimal, bool]:
+    def outcome(n: int) -> _Outcome:
         if n not in seen:
-            seen[n] = case.judge(goal, *case.after(way.events(way.amount(n))))
+            seen[n] = case.outcome(goal, *case.after(way.events(way.amount(n))))
         return seen[n]
 
     def holds(n: int) -> bool:
         try:
-            return outcome(n)[1]
+            return outcome(n).reached
         except BadInput:
             return False
 
     def slack(n: int) -> Decimal:
-        return case.judge(goal, *way.unchecked(way.amount(n)))[0] if way.unchecked else outcome(n)[0]
+        return (case.outcome(goal, *way.unchecked(way.amount(n))) if way.unchecked else outcome(n)).slack
 
     if most < 1 or (way.most is not None and not holds(most)):
         return None
@@ -182,7 +199,6 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
     if n is None:
         return None
     amount = way.amount(n)
-    account, market = case.after(way.events(amount))
     return Remedy(
         pool=case.situation.pool,
         action=way.action,
@@ -191,7 +207,7 @@ def _least(case: _Case, goal: Goal, way: Way) -> Remedy | None:
         unit=way.unit,
         debt=way.debt,
         repaid=way.repaid(amount) if way.repaid else None,
-        result=case.result(account, market),
+        result=case.told(outcome(n)),
     )
 
 
