@@ -33,7 +33,7 @@ def test_an_account_near_its_border_is_undecided_once_its_price_is_stale():
     assert outputs == ()
     state, outputs = apply(state, clock(11))
     (told,) = outputs
-    assert (told.zone, told.stale, told.resolved) == ("safe", ("generic:BTC:mark",), False)
+    assert (told.zone, told.prices, told.resolved) == ("safe", ("generic:BTC:mark",), False)
     state, outputs = apply(state, clock(12))
     assert outputs == ()
     state, outputs = apply(state, Source().prices(13, BTC="60000"))
@@ -96,7 +96,7 @@ def test_a_price_that_was_always_stale_is_found_at_the_opening():
     quotes = stale_only(BTC)
     old = {**quotes.quotes, BTC: Quote(D(60000), time=-20 * SECOND, max_age=AGE)}
     _, outputs = start(trader(wallet="5000"), policy=AUTHORITY, quotes=replace(quotes, quotes=old))
-    assert [o.stale for o in of_type(outputs, Undecided)] == [("generic:BTC:mark",)]
+    assert [o.prices for o in of_type(outputs, Undecided)] == [("generic:BTC:mark",)]
 
 
 def test_the_band_is_data_per_market():

@@ -7,13 +7,20 @@ import numpy as np
 
 from marginbook.book.book import Book, Crossing
 from marginbook.book.layout import FLAG_DEAD, FLAG_OPAQUE
+from marginbook.book.views import pool_outputs
 from marginbook.domain.account import Account
 from marginbook.domain.market import Index, IndexKey, Market, QuoteKey
 from marginbook.domain.zones import Zone
 from marginbook.engine.state import Blind
 from marginbook.engine.store import Move, ParametersOf, moves_between
+from marginbook.oracle.staleness import Bounds
 from marginbook.units import MICROSECONDS
 from marginbook.venues.registry import rule_set
+
+NEAR = 1e-3
+"""Share of a pool's size by which the kernel's headroom is mistrusted when candidates are chosen."""
+SMALL = 2_000
+"""Pools that are all judged without asking the kernel."""
 
 
 class BookStore:
@@ -83,22 +90,40 @@ class BookStore:
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         return _moves(self.book.parameters_changed(rules, name, at))
 
-    def holders(self, quotes: Iterable[QuoteKey]) -> Iterable[str]:
-        values = self.book.factors
-        values.link()
-        numbers = (values.value_ids.get((*quote, "")) for quote in quotes)
-        fans = [values.fan_factor[values.fan_start[n] : values.fan_start[n + 1]] for n in numbers if n is not None]
-        factors = np.concatenate(fans) if fans else np.zeros(0, np.int32)
-        store = self.book.store
+    def near(self, bounds: Bounds) -> Iterable[str]:
+        """Headroom with every doubtful quote at its worse end, by two sweeps per quote: it is concave in each of them.
+
+        The kernel is mistrusted far above its allowance, and not asked about a small book: whoever is chosen is judged
+        properly afterwards.
+        """
+        factors, store = self.book.factors, self.book.store
+        factors.link()
+        numbers = {key: factors.value_ids.get((*key, "")) for key in bounds}
         pools = store.live_pools
-        held = np.isin(store.legs["factor"], factors)
-        before = np.concatenate(([0], np.cumsum(held)))
+        small = len(pools) <= SMALL
+        worst = np.full(len(pools), -np.inf)
+        if not small:
+            now = pool_outputs(self.book)
+            headroom = now["margin_balance"] - now["maintenance_margin"]
+            worst = headroom - NEAR * (now["notional"] + np.abs(now["margin_balance"]))
+        moving = np.zeros(len(factors), bool)
+        for key, number in numbers.items():
+            if number is None:
+                continue
+            moving[factors.fan_factor[factors.fan_start[number] : factors.fan_start[number + 1]]] = True
+            if small:
+                continue
+            losses = []
+            for end in bounds[key]:
+                out = pool_outputs(self.book, factors.with_values([(number, end / float(factors.values[number]))]))
+                losses.append(out["margin_balance"] - out["maintenance_margin"] - headroom)
+            worst += np.minimum(0.0, np.minimum(*losses))
+        held = np.concatenate(([0], np.cumsum(moving[store.legs["factor"]])))
         start = pools["start"].astype(np.int64)
-        touched = before[start + pools["count"]] > before[start]
-        flags = pools["flags"]
-        chosen = (touched | (flags & FLAG_OPAQUE != 0)) & (flags & FLAG_DEAD == 0) & (pools["account"] >= 0)
-        numbers = np.unique(pools["account"][chosen])
-        return [self.book.identities.name(number) for number in numbers.tolist()]
+        opaque = pools["flags"] & FLAG_OPAQUE != 0
+        touched = (held[start + pools["count"]] > held[start]) & (worst < 0.0) | opaque
+        chosen = touched & (pools["flags"] & FLAG_DEAD == 0) & (pools["account"] >= 0)
+        return [self.book.identities.name(number) for number in np.unique(pools["account"][chosen]).tolist()]
 
 
 def _moves(crossings: Iterable[Crossing]) -> list[Move]:

@@ -28,12 +28,12 @@ from marginbook.domain.events import (
     ZoneChange,
 )
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
+from marginbook.engine.doubts import Doubts
 from marginbook.engine.liquidations import Liquidations, Moment
 from marginbook.engine.numbers import check_numbers
 from marginbook.engine.outputs import LatePrices, NotEvaluated, Output, Reconciled, Rejected, Revised
 from marginbook.engine.ports import admit
 from marginbook.engine.reconcile import differences
-from marginbook.engine.stale import StaleWatch
 from marginbook.engine.state import Blind, PoolKey, State
 from marginbook.engine.store import Move, Store, moves_between
 from marginbook.engine.tables import Tables
@@ -65,8 +65,8 @@ class Fold:
         self.calls = dict(state.calls)
         self.granted = {key for key, call in self.calls.items() if call.deadline is not None}
         self._seen: list[str] = []
-        self.stale = StaleWatch(state.policy, state.market)
-        self.liquidations = Liquidations(state, store, self.calls, tables.of, self.stale)
+        self.doubts = Doubts(state)
+        self.liquidations = Liquidations(state, store, self.calls, tables.of, self.doubts)
 
     @in_exact_context
     def step(self, event: Event) -> list[Output]:
@@ -76,6 +76,7 @@ class Fold:
             return []
         self.marks |= admission.marks
         self.sequence += 1
+        before = self.clock
         self.clock = self.tables.clock = max(self.clock, event.stamp.time)
         outputs: list[Output] = []
         touched: list[PoolKey] = []
@@ -92,9 +93,14 @@ class Fold:
         touched += self._follow(moves, moment, outputs)
         touched += self._expire(moment, outputs)
         touched += self._seen_again()
-        self.stale.advance(self.market, self.clock)
-        filled = event if isinstance(event, Fill | LendingAction) and event.kind in LIQUIDATIONS else None
-        outputs += self.liquidations.settle(moment, dict.fromkeys(touched), filled)
+        self.doubts.advance(self.market, self.clock)
+        outputs += self.liquidations.settle(
+            moment,
+            dict.fromkeys(touched),
+            event if isinstance(event, Fill | LendingAction) and event.kind in LIQUIDATIONS else None,
+            own=_account_of(event),
+            everything=self.doubts.due(before, self.clock) or isinstance(event, IndexUpdate | ParameterChange),
+        )
         return outputs
 
     @in_exact_context
@@ -110,8 +116,7 @@ class Fold:
         moment = self._moment("opening")
         touched = self._follow(sorted(moves), moment, outputs)
         self._seen_again()
-        self.stale.advance(self.market, self.clock)
-        return outputs + self.liquidations.settle(moment, dict.fromkeys(touched), None)
+        return outputs + self.liquidations.settle(moment, dict.fromkeys(touched), None, own=None, everything=True)
 
     def frozen(self, state: State) -> State:
         """The state now, but for accounts and zones, which the store has."""
@@ -127,6 +132,7 @@ class Fold:
             intents=dict(self.liquidations.intents),
             held=dict(self.liquidations.held),
             undecided=dict(self.liquidations.undecided),
+            suspect=dict(self.doubts.suspect),
         )
 
     def account(self, name: str) -> Account:
@@ -157,7 +163,7 @@ class Fold:
                 return self._indices({key: index}, replace(self.market, indices={**self.market.indices, key: index}))
             case ParameterChange():
                 self.tables.change(event, self.clock)
-                self.stale.changed()
+                self.doubts.forget()
                 moves = self.store.parameters_changed(event.rules, event.name, self.market, self.clock)
                 return moves + self._retry(outputs)
             case OperatorAction():
@@ -182,7 +188,7 @@ class Fold:
 
     def _indices(self, changes: Mapping[IndexKey, Index], market: Market) -> list[Move]:
         self.market = market
-        self.stale.changed()
+        self.doubts.forget()
         return self.store.refresh(changes, market, self.clock)
 
     def _prices(self, event: PriceFrame, outputs: list[Output]) -> list[Move]:
@@ -202,11 +208,13 @@ class Fold:
             outputs.append(
                 LatePrices(time=self.clock, sequence=self.sequence, account="", pool="", since=time, markets=markets)
             )
-        new = changes.keys() - self.market.quotes.keys()
-        self.market = with_frame(self.market, changes, event, self.sequence)
-        self.stale.arrived((key, self.market.quotes[key]) for key in changes)
+        before = self.market
+        self.market = with_frame(before, changes, event, self.sequence)
+        self.doubts.arrived(changes, before, self.market)
         moves = self.store.prices(changes, self.market, self.clock)
-        return sorted(moves + self._retry(outputs)) if new and self.blind else moves
+        if self.blind and not changes.keys() <= before.quotes.keys():
+            moves = sorted(moves + self._retry(outputs))
+        return moves
 
     def _snapshot(self, event: AccountSnapshot, outputs: list[Output]) -> list[Move]:
         parameters = self.tables.of(event.account)
@@ -227,7 +235,7 @@ class Fold:
         blind = self.blind.pop(account.id, None)
         if blind is not None:
             return list(moves_between(account.id, blind.zones, {}))
-        self.stale.changed(account.id)
+        self.doubts.forget(account.id)
         return self.store.remove(account.id)
 
     def _operate(self, event: OperatorAction, outputs: list[Output]) -> None:
@@ -245,7 +253,7 @@ class Fold:
 
     def _put(self, account: Account, outputs: list[Output]) -> list[Move]:
         """Into the store; an account that cannot be evaluated is kept aside, known and visibly blind."""
-        self.stale.changed(account.id)
+        self.doubts.forget(account.id)
         known = self.blind.get(account.id)
         try:
             moves = self.store.put(account, self.market, self.clock)
@@ -328,11 +336,10 @@ class Fold:
         return self.policy.calls.get(account.rules, NO_VENUE_CALLS) if account is not None else NO_VENUE_CALLS
 
     def _rejected(self, event: Event, problem: Problem) -> Rejected:
-        account = getattr(event, "account", "") or ""
         return Rejected(
             time=self.clock,
             sequence=self.sequence,
-            account=account.id if isinstance(account, Account) else account,
+            account=_account_of(event) or "",
             pool="",
             source=event.stamp.source,
             source_sequence=event.stamp.source_sequence,
@@ -376,6 +383,12 @@ def _moved(before: Market, after: Market) -> dict[IndexKey, Index]:
     if before.indices is after.indices:
         return {}
     return {key: index for key, index in after.indices.items() if before.indices.get(key) != index}
+
+
+def _account_of(event: Event) -> str | None:
+    """The account that an event is about, if it is about one."""
+    account = getattr(event, "account", None)
+    return account.id if isinstance(account, Account) else account
 
 
 def _cause(event: Event) -> str:

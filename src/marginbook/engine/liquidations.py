@@ -1,4 +1,4 @@
-"""From a pool that is liquidatable to an intent: what a stale price or the brake may put in between.
+"""From a pool that is liquidatable to an intent: what a price in doubt or the brake may put in between.
 
 due        the pool's call stands at liquidation (zone reached, grace over)
 undecided  a stale price leaves it open whether the pool is liquidatable: escalated, not acted on
@@ -6,7 +6,7 @@ held       too many at once: kept until released, or until the price takes them 
 intent     one step of the venue's plan, with a key; a fill answers it, then the pool is checked again
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,8 +16,8 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, LendingAction
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
+from marginbook.engine.doubts import Doubts
 from marginbook.engine.outputs import Brake, IntentEnded, LiquidationIntent, Output, Undecided
-from marginbook.engine.stale import StaleWatch
 from marginbook.engine.state import Intent, Policy, PoolKey, State
 from marginbook.engine.store import Store
 from marginbook.exact import ZERO
@@ -44,7 +44,7 @@ class Liquidations:
         store: Store,
         calls: Mapping[PoolKey, Call],
         parameters_of: Callable[[Account], Any],
-        stale: StaleWatch,
+        doubts: Doubts,
     ) -> None:
         self.policy: Policy = state.policy
         self.intents = dict(state.intents)
@@ -53,10 +53,22 @@ class Liquidations:
         self._store = store
         self._calls = calls
         self._parameters_of = parameters_of
-        self._stale = stale
+        self._doubts = doubts
 
-    def settle(self, moment: Moment, touched: Iterable[PoolKey], filled: Fill | LendingAction | None) -> list[Output]:
-        """Everything that follows for the pools in `touched`, and for those that stale prices concern."""
+    def settle(
+        self,
+        moment: Moment,
+        touched: Collection[PoolKey],
+        filled: Fill | LendingAction | None,
+        *,
+        own: str | None,
+        everything: bool,
+    ) -> list[Output]:
+        """Everything that follows for the pools in `touched` and of the account whose `own` event this is.
+
+        `everything`: time has moved on, or more than one account's holdings have; then all are judged that prices in
+        doubt concern.
+        """
         outputs: list[Output] = []
         candidates: dict[PoolKey, int] = {}  # -> step
         was_held = bool(self.held)
@@ -68,7 +80,8 @@ class Liquidations:
                 candidates[key] = 1
         if filled is not None:
             candidates |= self._answered(filled, moment, outputs)
-        candidates |= self._judge(moment, outputs)
+        names = {name for name, _ in touched} | ({own} if own is not None else set())
+        candidates |= self._judge(moment, names, everything or self._doubts.moved, outputs)
         acting = {key: step for key, step in sorted(candidates.items()) if key not in self.undecided}
         fresh = [key for key, step in acting.items() if step == 1]
         if fresh and self._brakes(fresh, moment, outputs):
@@ -122,18 +135,27 @@ class Liquidations:
                     again[key] = intent.step + 1
         return again
 
-    def _judge(self, moment: Moment, outputs: list[Output]) -> dict[PoolKey, int]:
+    def _judge(self, moment: Moment, names: set[str], everything: bool, outputs: list[Output]) -> dict[PoolKey, int]:
         """Bring the undecided pools up to date; returns those that are now decided and due."""
-        found = self._stale.undecided(self._store, moment.market, moment.at, self._parameters_of)
+        self._doubts.moved = False
+        doubtful = self._doubts.doubtful()
+        if not doubtful and not self.undecided:
+            return {}
+        known = {key for key in self.undecided if everything or key[0] in names}
+        chosen: Iterable[str] = sorted(names)
+        if everything:
+            chosen = sorted({*self._store.near(self._doubts.bounds(moment.market)), *names}) if doubtful else ()
+        found = self._doubts.undecided(chosen, self._store, moment.market, self._parameters_of)
         decided: dict[PoolKey, int] = {}
-        for key in sorted(found.keys() | self.undecided.keys()):
-            stale, known = found.get(key), self.undecided.get(key)
-            if (stale is None) != (known is None):
-                outputs.append(self._undecided_output(key, stale or known or (), stale is None, moment))
-            if stale is not None:
-                self.undecided[key] = stale
+        for key in sorted(found.keys() | known):
+            prices = found.get(key)
+            if (prices is None) != (key not in self.undecided):
+                told = prices or self.undecided[key]
+                outputs.append(self._undecided_output(key, told, prices is None, moment))
+            if prices is not None:
+                self.undecided[key] = prices
                 continue
-            self.undecided.pop(key, None)
+            del self.undecided[key]
             if self._is_due(key) and key not in self.intents and key not in self.held:
                 decided[key] = 1
         return decided
@@ -197,7 +219,7 @@ class Liquidations:
             reason=reason,
         )
 
-    def _undecided_output(self, key: PoolKey, stale: tuple[str, ...], resolved: bool, moment: Moment) -> Undecided:
+    def _undecided_output(self, key: PoolKey, prices: tuple[str, ...], resolved: bool, moment: Moment) -> Undecided:
         zone = self._store.zones(key[0]).get(key[1], Zone.SAFE).label
         return Undecided(
             time=moment.at,
@@ -205,7 +227,7 @@ class Liquidations:
             account=key[0],
             pool=key[1],
             zone=zone,
-            stale=stale,
+            prices=prices,
             resolved=resolved,
         )
 

@@ -67,7 +67,7 @@ class View:
     intents: int = 0
     held: int = 0
     undecided: int = 0
-    stale: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()  # stale or suspect prices
     events: int = 0
     rejected: int = 0
     duplicates: int = 0
@@ -213,7 +213,7 @@ class Engine:
                 intents=len(liquidations.intents),
                 held=len(liquidations.held),
                 undecided=len(liquidations.undecided),
-                stale=tuple(sorted(":".join(key) for key in fold.stale.stale)),
+                doubtful=tuple(sorted(":".join(key) for key in fold.doubts.doubtful())),
                 waiting=self._queue.qsize(),
                 tail=tuple(self._tail),
                 **self._totals,

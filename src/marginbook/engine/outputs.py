@@ -97,14 +97,14 @@ class NotEvaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """A stale price leaves the decision open: nobody acts, somebody must look. `resolved` ends it."""
+    """A price in doubt leaves the decision open: nobody acts, somebody must look. `resolved` ends it."""
 
     time: int  # [µs UTC]
     sequence: int
     account: str
     pool: str
     zone: str  # the venue's decision on the prices that it would use
-    stale: tuple[str, ...]
+    prices: tuple[str, ...]  # the stale or suspect ones
     resolved: bool = False
 
 

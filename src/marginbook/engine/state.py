@@ -36,6 +36,7 @@ class Policy:
     stale_band: Decimal = Decimal("0.1")  # [fraction] a stale price may be off by this much either way
     stale_bands: Mapping[QuoteKey, Decimal] = field(default_factory=dict)
     max_age: int | None = None  # [µs] of a quote that declares none itself; None: it never gets stale
+    jump_most: Decimal | None = Decimal("0.5")  # [fraction] a larger move in one frame is not believed at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +82,5 @@ class State:
     calls: Mapping[PoolKey, Call] = field(default_factory=dict)
     intents: Mapping[PoolKey, Intent] = field(default_factory=dict)
     held: Mapping[PoolKey, int] = field(default_factory=dict)  # by the brake: since which sequence
-    undecided: Mapping[PoolKey, tuple[str, ...]] = field(default_factory=dict)  # the stale markets
+    undecided: Mapping[PoolKey, tuple[str, ...]] = field(default_factory=dict)  # the prices in doubt
+    suspect: Mapping[QuoteKey, Decimal] = field(default_factory=dict)  # jumped: the price before

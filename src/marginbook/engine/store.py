@@ -12,6 +12,7 @@ from marginbook.domain.market import Index, IndexKey, Market, QuoteKey
 from marginbook.domain.zones import Zone
 from marginbook.engine.state import PoolKey
 from marginbook.margin_calls.zones import Borders, zone_of_pool
+from marginbook.oracle.staleness import Bounds
 from marginbook.units import MICROSECONDS
 from marginbook.venues.registry import rule_set
 
@@ -64,8 +65,8 @@ class Store(Protocol):
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         """After `parameters_of` began to give other tables for these accounts."""
 
-    def holders(self, quotes: Iterable[QuoteKey]) -> Iterable[str]:
-        """At least the accounts whose margin depends on one of these quotes."""
+    def near(self, bounds: Bounds) -> Iterable[str]:
+        """At least the accounts that depend on one of these quotes and may be liquidatable within their bounds."""
 
 
 def pool_zones(
@@ -154,8 +155,8 @@ class PlainStore:
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         return self._all(market, at)
 
-    def holders(self, quotes: Iterable[QuoteKey]) -> Iterable[str]:
-        venues = {venue for venue, _, _ in quotes}
+    def near(self, bounds: Bounds) -> Iterable[str]:
+        venues = {venue for venue, _, _ in bounds}
         return [account.id for account in self.accounts.values() if account.venue in venues]
 
     def _all(self, market: Market, at: int) -> list[Move]:
