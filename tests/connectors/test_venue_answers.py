@@ -230,7 +230,7 @@ def test_positions_without_a_balance_are_refused() -> None:
         (RAW, "combined"),
         ({"account": []}, None),
         ([1], None),
-        ([], None),
+        ([], "binance_positions"),
         (None, None),
     ],
 )
@@ -321,3 +321,20 @@ def test_what_the_venue_printed_is_reconciled_to_the_last_digit() -> None:
         report = evaluate(book.accounts[0], market_of(book), parameters_of, book.as_of)
         assert len(report.reconciliation) >= 5
         assert {line.difference for line in report.reconciliation} == {0}
+
+
+def test_an_account_without_positions() -> None:
+    balance = {**CCXT["balance"], "info": {**RAW["account"], "positions": []}}
+    for files in ({"bot": {"positions": [], "balance": balance}}, {"positions": [], "balance": balance}):
+        (account,) = load(**files).accounts
+        assert account.wallet == {"USDT": 10000}
+        assert account.positions == ()
+    (rejected,) = load(positions=[]).rejected
+    assert rejected.problem.code == "missing_key"
+
+
+def test_isolated_positions_alone_need_no_balance() -> None:
+    row = isolated("BOTH", "2", "25", marginType="isolated", leverage="8")
+    (account,) = load(positions=[row]).accounts
+    assert account.wallet == {}
+    assert account.positions[0].isolated_wallet == 25

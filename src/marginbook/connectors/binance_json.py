@@ -112,7 +112,7 @@ def build_account(answers: Answers) -> VenueAccount:
         positions.append(_position(row, place, amount, warnings))
         _add_mark(quotes, row, place, amount, answers, warnings)
     wallet, reported = _wallet(answers, tuple(currencies), warnings)
-    if not wallet and any(position.mode != "isolated" for position in positions):
+    if not answers.assets and (not positions or any(position.mode != "isolated" for position in positions)):
         expected = "the account or balance answer beside the positions"
         raise BadInput("missing_key", answers.source, "no balance", expected)
     if answers.as_of is None and quotes:

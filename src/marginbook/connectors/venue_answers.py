@@ -28,10 +28,12 @@ _COMBINED_KEYS = (*sorted(_COMBINED), "id", "as_of")
 
 
 def shape_of(document: Any) -> str | None:
-    """The kind of answer that a parsed JSON document is; None if it is none (a book, say)."""
+    """The kind of answer that a parsed JSON document is; None if it is none (a book, say). `[]` is no positions."""
     if isinstance(document, dict):
         return _shape_of_table(document)
-    if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
+    if document == []:
+        return "binance_positions"
+    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
         first = document[0]
         if "positionAmt" in first and "symbol" in first:
             return "binance_positions"
@@ -45,9 +47,9 @@ def shape_of(document: Any) -> str | None:
 def _shape_of_table(document: dict[str, Any]) -> str | None:
     if isinstance(document.get("assets"), list) and ("positions" in document or "totalWalletBalance" in document):
         return "binance_account"
-    if isinstance(document.get("positions") or document.get("positionRisk"), list) and (
-        isinstance(document.get("balance"), dict | list) or isinstance(document.get("account"), dict)
-    ):
+    positions = isinstance(document.get("positions", document.get("positionRisk")), list)
+    balance = isinstance(document.get("balance"), dict | list) or isinstance(document.get("account"), dict)
+    if positions and balance:
         return "combined"
     if isinstance(document.get("total"), dict) and ("free" in document or "info" in document):
         return "ccxt_balance"
@@ -99,7 +101,7 @@ def _combined(document: dict[str, Any], name: str, stem: str) -> _Group:
     as_of = read_time(document["as_of"], join(place, "as_of")) if "as_of" in document else None
     group = _Group(id, name, as_of)
     for key in ("account", "balance", "positions", "positionRisk"):
-        if key in document and document[key] != []:
+        if document.get(key):
             here = join(place, key)
             shape = shape_of(document[key])
             if shape is None or shape == "combined" or shape in group.documents:
