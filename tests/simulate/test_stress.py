@@ -146,13 +146,14 @@ def test_only_moves_what_is_named() -> None:
 @given(
     debts=st.lists(st.decimals(100, 40_000, places=2), min_size=1, max_size=5),
     wallets=st.lists(st.decimals(100, 9_000, places=2), max_size=4),
+    target=st.sampled_from(["all", "ETH", "BTC", "generic:ETH"]),
     move=st.decimals("-0.8", "0.8", places=3),
 )
-def test_counts_are_those_of_the_exact_functions(debts, wallets, move) -> None:
+def test_counts_are_those_of_the_exact_functions(debts, wallets, target, move) -> None:
     book = [loan(f"l{n}", str(debt)) for n, debt in enumerate(debts)]
     book += [perp(f"p{n}", str(w), "short" if n % 2 else "long") for n, w in enumerate(wallets)]
-    answer = stress(book, MARKET, parameters_of, [f"all={move:+}"], AT)
-    market = shocked(MARKET, [f"all={move:+}"])[0]
+    answer = stress(book, MARKET, parameters_of, [f"{target}={move:+}"], AT)
+    market = shocked(MARKET, [f"{target}={move:+}"])[0]
     found = {}
     for side, prices in (("before", MARKET), ("after", market)):
         zones = found[side] = [zone_of_account(rule_set(a.rules), a, prices, parameters_of(a), AT) for a in book]

@@ -87,7 +87,8 @@ class Situation:
 def ways(case: Situation, lacking: Decimal, actions: Collection[str]) -> Iterator[Way]:
     """What can be done for the pool, in the order of `ACTIONS`; `lacking` [currency] is about the money needed."""
     account = case.account
-    held = [c.asset for c in account.collateral if c.enabled]
+    held = [c.asset for c in account.collateral if c.enabled and (c.amount or c.scaled_raw)]
+    debts = [d for d in account.debt if d.amount or d.scaled_raw]
     traded = [p for p in account.positions if _is_in_pool(account, p, case.pool)]
     if "deposit" in actions:
         if case.rule_set.family == "lending":
@@ -95,9 +96,9 @@ def ways(case: Situation, lacking: Decimal, actions: Collection[str]) -> Iterato
         else:
             yield from (_deposit(case, currency, lacking) for currency in _currencies(case))
     if "repay" in actions:
-        yield from (_repayment(case, debt, lacking) for debt in account.debt)
+        yield from (_repayment(case, debt, lacking) for debt in debts)
     if "repay_from_collateral" in actions:
-        pairs = [(asset, debt) for debt in account.debt for asset in held if asset != debt.asset]
+        pairs = [(asset, debt) for debt in debts for asset in held if asset != debt.asset]
         yield from (_sale(case, asset, debt, lacking) for asset, debt in pairs)
     if "reduce" in actions:
         yield from (_trade(case, position, whole=False) for position in traded)

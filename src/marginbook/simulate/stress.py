@@ -1,7 +1,7 @@
 """What a move of prices does to a book: zones, notional and bad debt before and after, by the exact functions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -72,12 +72,15 @@ def stress(
     """
     after_market, moved = shocked(market, shocks, only=only, stable=stable)
     before, after = Totals(), Totals()
+    touched = {m.market for m in moved}
     changed: list[tuple[Zone, dict[str, Any]]] = []
     problems: list[Problem] = []
     for account in accounts:
         try:
             then = pool_states(account, market, parameters_of(account), at, borders)
-            now = pool_states(account, after_market, parameters_of(account), at, borders)
+            now = then
+            if account.emode or not touched.isdisjoint(_names(account)):
+                now = pool_states(account, after_market, parameters_of(account), at, borders)
         except BadInput as bad:
             problems.append(bad.problem)
             continue
@@ -154,6 +157,17 @@ def pool_states(
         bad_debt = _bad_debt(risk, rules.risk_scale) if zone is Zone.BANKRUPT else ZERO
         states.append(PoolState(zone, figures.currency, figures.notional or ZERO, bad_debt))
     return states
+
+
+def _names(account: Account) -> Iterator[str]:
+    """Whose prices the account's figures may depend on; an e-mode may add others."""
+    for position in account.positions:
+        yield position.market
+    for order in account.orders:
+        yield order.market
+    for holding in (*account.collateral, *account.debt):
+        yield holding.asset
+    yield from account.wallet
 
 
 def _bad_debt(risk: Risk[Any], scale: int) -> Decimal:
