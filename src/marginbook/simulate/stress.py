@@ -165,8 +165,10 @@ def _names(account: Account) -> Iterator[str]:
         yield position.market
     for order in account.orders:
         yield order.market
-    for holding in (*account.collateral, *account.debt):
-        yield holding.asset
+    for supplied in account.collateral:
+        yield supplied.asset
+    for owed in account.debt:
+        yield owed.asset
     yield from account.wallet
 
 
