@@ -78,6 +78,10 @@ def outcome(folder: Path, reported: dict[str, str], **changes: Any) -> dict[str,
         ({"liquidation_price": "0"}, {"collateral": {"WB": "3000"}}),
         ({"isolated_margin": "300"}, {"margin_mode": "isolated", "collateral": {"isolated_margin": "300"}}),
         (
+            {"maintenance_amount": "1.81"},
+            {"params": {"floor": "50", "mmr_previous": "0.025", "mmr": "0.05", "cum_previous": "0.56"}, "qty": "0"},
+        ),
+        (
             # One price for both legs: (500 − 2·1000 + 1·1200) / ((2 + 1)·0.01 − 2 + 1) = 309.27…
             {"liquidation_price": "309.27"},
             {
@@ -164,6 +168,19 @@ def test_own_vectors_of_every_function_in_json_and_toml(tmp_path: Path) -> None:
     answer = conform([tmp_path])
     assert answer["failures"] == []
     assert totals(answer) == {"passed": 12, "failed": 0, "unsupported": 0}
+
+
+def test_one_number_of_one_vector_needs_no_names(tmp_path: Path) -> None:
+    wallet = {"wallet": {"USD": "5"}, "parameters": {"*": {"maintenance_rate": "0.1"}}, "at": "2026-10-01"}
+    vector = {"rules": "generic/derivatives", "function": "margin_balance", "inputs": wallet, "expected": "5.0"}
+    price = {"function": "liquidation_prices", "expected": None}
+    liquidatable = {"function": "is_liquidatable", "expected": False}
+    for number, changes in enumerate(({}, price, liquidatable)):
+        write(tmp_path, vector | changes, f"{number}.json")
+    write(tmp_path, vector | {"expected": "5.3", "tolerance": "nonsense"}, "9.json")
+    answer = conform([tmp_path])
+    assert [failure["expected"] for failure in answer["failures"]] == ["5.3"]
+    assert totals(answer) == {"passed": 3, "failed": 1, "unsupported": 0}
 
 
 @pytest.mark.parametrize("content", ['{"nothing": []}', "[1]", "{", '[{"id": "x"}]', '[{"rules": "no/such"}]'])

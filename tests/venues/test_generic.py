@@ -82,6 +82,12 @@ def test_numbers_of_our_own_round_toward_danger() -> None:
     assert found.margin_balance == 10
 
 
+def test_a_bankruptcy_price_rounds_toward_the_mark() -> None:
+    for side, price in (("long", "96.66666667"), ("short", "103.33333333")):
+        found = DERIVATIVES.quantities(contract(side, 3), quotes("mark", X=100), derivatives(), 0)["cross:USD"]
+        assert found.bankruptcy_price == D(price)
+
+
 @pytest.mark.parametrize(
     ("overlay", "code"),
     [

@@ -10,9 +10,10 @@ One's own vectors, a list or `{"vectors": [...]}` in JSON, or `[[vectors]]` in T
      "inputs": {"account": {…book keys…}, "prices": {…}, "parameters": {…}, "at": "2026-10-01T00:00:00Z"},
      "expected": {"margin_balance": "8600"}, "tolerance": {"margin_balance": "0.01"}, "source": "where it was printed"}
 
-`function` is a function of a rule set (quantities, risk, is_liquidatable, liquidation_prices, plan_liquidation) or
-`check`, whose answer is that of `marginbook check`. Keys of `expected` are names in the answer, joined by dots:
-`cross:USDT.margin_balance`, or `margin_balance` alone for an account of one pool; a market, or `liquidation_price`.
+`function` is a function of a rule set (quantities, risk, is_liquidatable, liquidation_prices, plan_liquidation), the
+name of one quantity, or `check`, whose answer is that of `marginbook check`. Keys of `expected` are names in the
+answer, joined by dots: `cross:USDT.margin_balance`, or `margin_balance` alone for an account of one pool; a market, or
+`liquidation_price`. A single number needs no key.
 
 Files of other shapes (`examples`, `cases`, `groups`) are read by `testing/adapters`; an adapter is handed the inputs
 and the names of the printed quantities, never their values.
@@ -108,6 +109,8 @@ def _cases(file: Path) -> Iterator[Case]:
         content: Any = tomllib.loads(text, parse_float=Decimal)
     else:
         content = json.loads(text, parse_float=Decimal)
+    if isinstance(content, Mapping) and "rules" in content:
+        content = [content]
     if isinstance(content, list):
         content = {"vectors": content}
     key = next((key for key in ("vectors", *ADAPTERS) if key in content), None)
@@ -176,7 +179,8 @@ def agrees(got: Any, printed: Any, tolerance: Any = None) -> bool:
     if not ours.is_finite() or not theirs.is_finite():
         return ours == theirs
     difference = abs(CONTEXT.subtract(ours, theirs))
-    if tolerance is not None and difference <= Decimal(str(tolerance)):
+    allowed = None if tolerance is None else _number(tolerance)
+    if allowed is not None and difference <= allowed:
         return True
     exponent = theirs.as_tuple().exponent
     assert isinstance(exponent, int)

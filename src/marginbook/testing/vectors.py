@@ -61,21 +61,33 @@ def task_of_vector(raw: Mapping[str, Any], asked: Sequence[str]) -> Task:
     setting = setting_of(rules, raw["inputs"])
     if function == "check":
         return Task(rules, function, lambda name: _at_path(_report(setting), name.split(".")))
-    answers = {
+    answers: dict[str, Callable[[str], Any]] = {
         "quantities": lambda name: _of_pools(setting.call("quantities"), name),
         "risk": lambda name: _of_pools(setting.call("risk"), name),
         "is_liquidatable": lambda name: _liquidatable(setting, name),
         "liquidation_prices": lambda name: liquidation_price(setting.call("liquidation_prices"), name),
         "plan_liquidation": lambda name: _plan(setting, name),
     }
+    if function in {field.name for field in fields(Quantities)}:
+        found = answers["quantities"]
+        return Task(rules, function, lambda name: found(_or_own(name, function)))
+    answers["liquidation_price"] = answers["liquidation_prices"]
     if function not in answers:
         raise Unsupported(f"no function {function}", rules, function)
-    return Task(rules, function, answers[function])
+    asked_of = answers[function]
+    own = "liquidation_price" if function.startswith("liquidation_price") else function
+    return Task(rules, function, lambda name: asked_of(_or_own(name, own)))
+
+
+def _or_own(name: str, own: str) -> str:
+    """The name of the only number where a vector gives none."""
+    return own if name == "value" else name
 
 
 def setting_of(rules: str, inputs: Mapping[str, Any]) -> Setting:
     """An account, prices and parameters in the keys of a book file."""
-    account = {"id": "vector", **inputs["account"], "rules": rules}
+    given = inputs.get("account", {key: inputs[key] for key in inputs if key not in ("prices", "parameters", "at")})
+    account = {"id": "vector", **(given[0] if isinstance(given, list) else given), "rules": rules}
     book: dict[str, Any] = {"account": [account]}
     if "parameters" in inputs:
         account["parameters"] = OVERLAY

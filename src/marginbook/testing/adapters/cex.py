@@ -36,11 +36,13 @@ NAMES = {
     "initialMargin": "initial_margin",
     "maintMargin": "maintenance_margin",
     "liquidationPrice": "liquidation_price",
+    "positionInitialMargin": "initial_margin",
+    "isolatedMargin": "margin_balance",
     "position_value": "notional",
 }
 """Printed name -> ours, where they differ."""
 OF_POSITION = {"notional", "position_value", "unrealized_pnl", "unRealizedProfit"} | {
-    *("initial_margin", "initialMargin", "maintenance_margin", "maintMargin")
+    *("initial_margin", "initialMargin", "positionInitialMargin", "maintenance_margin", "maintMargin")
 }
 """Printed per position: other positions of the wallet, given as fixed sums, are left out."""
 NEEDS_MARK = frozenset(
@@ -55,10 +57,11 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     venue = str(case.get("venue", "unknown"))
     if venue != "binance":
         raise Unsupported(f"no rule set for {venue}", venue)
-    market = _market_name(case)
+    _single_asset(case)
     if "maintenance_amount" in asked and "params" in case:
         inputs = case["params"]
         return Task(RULES, "maintenance_amount", lambda name: maintenance_amount(inputs))
+    market = _market_name(case)
     setting = _setting(case, market)
     alone = replace(setting, account=replace(setting.account, fixed=None))
 
@@ -77,14 +80,17 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     return Task(RULES, "", compute, unsigned=frozenset(("notional", "position_value")))
 
 
-def _market_name(case: Mapping[str, Any]) -> str:
-    """The symbol, first word of `product`; Unsupported for what is not USDⓈ-M in single-asset mode."""
-    product = str(case.get("product", ""))
-    words = product.lower()
-    symbol = product.partition(" ")[0]
+def _single_asset(case: Mapping[str, Any]) -> None:
+    """Unsupported for what names another product or mode."""
+    words = f"{case.get('product', '')} {case.get('margin_mode', '')}".lower()
     for mark, name in (("multi-asset", "multi-assets mode"), ("portfolio", "portfolio margin"), ("coin-m", "COIN-M")):
-        if mark in words or mark in str(case.get("margin_mode", "")).lower():
+        if mark in words:
             raise Unsupported(f"{name} has no rule set", "binance", name)
+
+
+def _market_name(case: Mapping[str, Any]) -> str:
+    """The symbol, first word of `product`; Unsupported for what is not USDⓈ-M."""
+    symbol = str(case.get("product", "")).partition(" ")[0]
     if settlement_currency(symbol) is None:
         raise Unsupported(f"{symbol} is not a USD-M market", "binance", "COIN-M" if "USD" in symbol else "")
     return symbol
