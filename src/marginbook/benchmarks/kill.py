@@ -30,7 +30,7 @@ SOURCE = "stream"
 MARKETS = ("BTC", "ETH")
 PRICES = {"BTC": 60_000, "ETH": 3_000}
 OVERLAYS = {"perps": {"*": {"maintenance_rate": "0.05"}}}
-ACCOUNTS = 6
+ACCOUNTS = 3
 KILLS = 300
 _NUMBER = struct.Struct("<q")
 
@@ -103,7 +103,7 @@ def write_until_killed(path: Path, seed: int, acknowledge: int) -> NoReturn:
         os.write(acknowledge, _NUMBER.pack(ledger.marks()[SOURCE]))
         state, outputs = fold(state, appended.admission.fresh)
         ledger.record(outputs)
-        if chance.random() < 0.1:
+        if chance.random() < 0.3:
             ledger.save_snapshot(appended.last, state, State)
 
 

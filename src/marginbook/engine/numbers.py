@@ -28,7 +28,7 @@ def check_numbers(event: Event) -> None:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if kind is not Stamp)
 
 
@@ -42,5 +42,6 @@ def _numbers(value: Any, place: str) -> Iterator[tuple[str, Decimal]]:
         for key, item in value.items():
             yield from _numbers(item, f"{place}.{key}")
     elif is_dataclass(value):
-        for name in _names(type(value)):
+        kind: Any = type(value)
+        for name in _names(kind):
             yield from _numbers(getattr(value, name), f"{place}.{name}")
