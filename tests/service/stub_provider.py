@@ -61,7 +61,7 @@ class StubProvider:
             "zone": self._zone(danger),
             "danger": danger,
             "ratio": ratio,
-            "notional": notional,
+            "exposure": notional,
             "margin_balance": notional / 10,
             "maintenance_margin": notional / 10 * danger,
             "headroom": notional / 10 * (1 - danger),
@@ -95,7 +95,7 @@ class StubProvider:
 
     def _by_zone(self, rows: list[Json]) -> Json:
         counts = {zone: sum(row["zone"] == zone for row in rows) for zone in ZONES}
-        notional = {zone: sum((r["notional"] for r in rows if r["zone"] == zone), Decimal(0)) for zone in ZONES}
+        notional = {zone: sum((r["exposure"] for r in rows if r["zone"] == zone), Decimal(0)) for zone in ZONES}
         return {"counts": counts, "notional": notional}
 
     def summary(self) -> Answer:
@@ -150,7 +150,7 @@ class StubProvider:
         row = self._find(account)
         full = {
             **{
-                key: row[key] for key in ("account", "venue", "rules", "zone", "notional", "margin_balance", "headroom")
+                key: row[key] for key in ("account", "venue", "rules", "zone", "exposure", "margin_balance", "headroom")
             },
             "currency": "USD",
             "distance": {"down": Decimal("0.1"), "up": None},

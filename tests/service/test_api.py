@@ -34,7 +34,7 @@ def test_every_answer_names_its_time_its_sequence_and_its_rules(client: TestClie
 
 def test_money_is_text(client: TestClient) -> None:
     row = client.get("/api/v1/accounts").json()["rows"][0]
-    assert all(isinstance(row[name], str) for name in ("notional", "headroom", "danger", "margin_balance"))
+    assert all(isinstance(row[name], str) for name in ("exposure", "headroom", "danger", "margin_balance"))
 
 
 def test_accounts_come_worst_first_and_page_on_the_server(client: TestClient) -> None:

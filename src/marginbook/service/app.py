@@ -25,11 +25,12 @@ from marginbook.service.wire import JsonResponse, error_response, problem_json, 
 
 BODY_LIMIT = 32 * 1024 * 1024  # [bytes]
 STATIC = files("marginbook.service") / "static"
-NOT_FOUND = frozenset({"unknown_account"})
+STATUS = {"unknown_account": 404, "not_ready": 503, "engine_stopped": 503, "queue_full": 503}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": models.ErrorAnswer, "description": "Bad input: what, where, and what was expected"},
     422: {"model": models.ErrorAnswer, "description": "A parameter or the body has the wrong shape"},
+    503: {"model": models.ErrorAnswer, "description": "The book is not ready, or the engine has stopped"},
 }
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": models.ErrorAnswer, "description": "No such account"}}
 
@@ -102,7 +103,7 @@ def _reply(make: Callable[[], Answer]) -> Response:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(BadInput)
     async def bad_input(_: Request, error: BadInput) -> Response:
-        status = 404 if error.problem.code in NOT_FOUND else 400
+        status = STATUS.get(error.problem.code, 400)
         return JsonResponse(problem_json(error.problem), status_code=status)
 
     @app.exception_handler(RequestValidationError)

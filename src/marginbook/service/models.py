@@ -11,7 +11,7 @@ ZONE_NAMES = ("safe", "warning", "call", "liquidation", "bankrupt", "undecided")
 
 DecimalText = Annotated[str, Field(pattern=DECIMAL_TEXT, description="a decimal number as text")]
 ZoneFilter = Literal["", "safe", "warning", "call", "liquidation", "bankrupt", "undecided"]
-SortKey = Literal["danger", "notional", "margin_balance", "maintenance_margin", "headroom", "account"]
+SortKey = Literal["danger", "exposure", "margin_balance", "maintenance_margin", "headroom", "account"]
 assert SortKey.__args__ == SORT_KEYS  # type: ignore[attr-defined]
 
 
@@ -76,7 +76,7 @@ class AccountRow(BaseModel):
     rules: str
     zone: str
     danger: str
-    notional: str
+    exposure: str
 
 
 class AccountsPage(Stamped):

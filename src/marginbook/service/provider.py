@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
-SORT_KEYS = ("danger", "notional", "margin_balance", "maintenance_margin", "headroom", "account")
-"""Columns that the accounts table sorts by. `danger` is demand / support: the worst account first."""
+SORT_KEYS = ("danger", "exposure", "margin_balance", "maintenance_margin", "headroom", "account")
+"""Columns that the accounts table sorts by. `danger` is demand / support: the worst account first.
+
+`exposure` is the gross notional of positions, or the debt on a lending protocol: what a liquidation is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

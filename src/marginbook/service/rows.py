@@ -15,7 +15,7 @@ from marginbook.margin_calls.zones import borders_of, family_of_pool
 from marginbook.service.provider import Json
 from marginbook.venues.registry import rule_set
 
-SUMMED = ("notional", "margin_balance", "maintenance_margin", "headroom")
+SUMMED = ("margin_balance", "maintenance_margin", "headroom")
 INFINITE = Decimal("Infinity")
 
 
@@ -36,13 +36,15 @@ def table_row(account: Account, zone: Zone, market: Market, parameters: Any, at:
         risks = rules.module.risk(account, market, parameters, at)
         pools = rules.module.quantities(account, market, parameters, at)
     except BadInput as bad:
-        return row | {"danger": Decimal(0), "notional": Decimal(0), "ratio": None, "error": str(bad.problem)}
+        return row | {"danger": Decimal(0), "exposure": Decimal(0), "ratio": None, "error": str(bad.problem)}
     dangers = {pool: danger_of(risk) for pool, risk in risks.items()}
     row["danger"] = max(dangers.values(), default=Decimal(0))
     row["ratio"] = _ratio(pools[max(dangers, key=lambda pool: dangers[pool])]) if dangers else None
     for name in SUMMED:
         values = [value for value in (getattr(q, name) for q in pools.values()) if value is not None]
         row[name] = decimal_text(name, sum(values, Decimal(0)))
+    exposure = [q.debt_value if rules.family == "lending" else q.notional for q in pools.values()]
+    row["exposure"] = decimal_text("notional", sum((value or Decimal(0) for value in exposure), Decimal(0)))
     row["currency"] = next(iter(pools.values())).currency if pools else ""
     return row
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from marginbook.domain.errors import Problem
+from marginbook.domain.errors import BadInput, Problem
 from marginbook.engine.ports import Ledger
 from marginbook.service.core import Core
 from marginbook.service.player import Player
@@ -75,7 +75,7 @@ class Runner:
     def call(self, work: Callable[[], T]) -> T:
         """Run `work` on the engine's thread and wait for its result."""
         if not self.alive():
-            raise RuntimeError("the engine's thread has stopped")
+            raise BadInput("engine_stopped", "engine", "no thread", "a restart of the service")
         future: Future[T] = Future()
 
         def run() -> None:
@@ -128,6 +128,15 @@ class Runner:
         self._names = None
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        except Exception as error:
+            fallback = Problem("engine_stopped", "engine", type(error).__name__, "a restart; the cause is in the log")
+            self.failure = error.problem if isinstance(error, BadInput) else fallback
+            self.number += 1
+            raise
+
+    def _loop(self) -> None:
         try:
             core = self._build(self.setup, self._ledger)
             self._take(self.setup, core, self._player(self.setup), Timeline())

@@ -13,6 +13,7 @@ from marginbook.service.provider import Json
 from marginbook.service.runner import Runner
 from marginbook.service.sweeps import assets_of, money
 from marginbook.service.view import View
+from marginbook.service.wire import problem_json
 from marginbook.units import DAY_MICROSECONDS, MICROSECONDS, STABLE_ASSETS, format_time
 
 PARAMETERS_MAX_AGE = 7 * DAY_MICROSECONDS
@@ -37,6 +38,7 @@ def summary_of(runner: Runner) -> Json:
         "currency": "USD",
         "calls_opened": runner.timeline.calls,
         "liquidations": runner.timeline.liquidations,
+        "failure": None if runner.failure is None else problem_json(runner.failure),
     }
     if view is None or runner.core is None:
         nothing = {zone.label: 0 for zone in Zone}

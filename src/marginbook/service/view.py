@@ -21,7 +21,7 @@ from marginbook.service.provider import PageQuery
 Array = npt.NDArray[Any]
 COLUMN_OF = {
     "danger": "danger",
-    "notional": "notional",
+    "exposure": "notional",
     "margin_balance": "margin_balance",
     "maintenance_margin": "maintenance_margin",
     "headroom": "headroom",

@@ -165,6 +165,11 @@ function start() {
     state.history.push(summary.counts);
     if (state.history.length > 240) state.history.shift();
     header(summary);
+    if (summary.failure && !state.failed) {
+      state.failed = true;
+      const { code, place, value, expected } = summary.failure;
+      notice("bad", `The engine has stopped (${code})`, [`${place}: got ${value}, expected ${expected}`]);
+    }
     if (loading(summary)) return;
     if (!view) route();
     document.title = `${summary.counts.liquidation ? `(${summary.counts.liquidation}) ` : ""}marginbook · ${summary.title}`;

@@ -7,8 +7,13 @@ import { explainError } from "./main.js";
 const kept = { sort: "danger", order: "desc", search: "", zone: "", venue: "", offset: 0, limit: 25 };
 const COLUMNS = [
   ["account", "Account", "asc"], [null, "Zone"], ["danger", "Support used", "desc"], [null, "Venue’s ratio"], 
-  ["notional", "Notional", "desc"], ["margin_balance", "Margin balance", "desc"], ["maintenance_margin", "Maintenance", "desc"], ["headroom", "Headroom", "asc"],
+  ["exposure", "Exposure", "desc"], ["margin_balance", "Margin balance", "desc"], ["maintenance_margin", "Maintenance", "desc"], ["headroom", "Headroom", "asc"],
 ];
+
+const HELP = {
+  danger: "Demand / support: at 100 % the account is liquidatable, on every venue alike",
+  exposure: "Gross notional of positions, or the debt on a lending protocol", headroom: "Margin balance − maintenance margin; below zero means liquidatable",
+};
 
 export function accountsTable(cards) {
   let controller = null, total = 0, busy = false;
@@ -16,7 +21,7 @@ export function accountsTable(cards) {
   const zone = h("select", { id: "zone", "aria-label": "Zone" }, h("option", { value: "" }, "All zones"), ZONES.map((z) => h("option", { value: z }, ZONE_NAMES[z])));
   const venue = h("select", { id: "venue", "aria-label": "Venue" }, h("option", { value: "" }, "All venues"));
   const head = h("tr", {}, COLUMNS.map(([key, title, first]) => h("th", { scope: "col", class: title === "Account" || title === "Zone" ? "" : "number", "data-key": key },
-    key ? h("button", { type: "button", class: "sort", onclick: () => sortBy(key, first) }, title) : title)));
+    key ? h("button", { type: "button", class: "sort", title: HELP[key], onclick: () => sortBy(key, first) }, title) : title)));
   const body = h("tbody", { id: "accounts" });
   const range = h("span", { class: "muted", id: "range", "aria-live": "polite" });
   const back = h("button", { type: "button", class: "button", id: "previous", onclick: () => turn(-1) }, "‹ Previous");
@@ -87,7 +92,7 @@ export function accountsTable(cards) {
       h("td", { class: "number" }, h("span"), h("small", { class: "muted" })), ...Array.from({ length: 4 }, () => h("td", { class: "number" })));
   }
   function fillRow(line, row) {
-    const [name, where, use, ratio, notional, balance, maintenance, headroom] = line.children;
+    const [name, where, use, ratio, exposure, balance, maintenance, headroom] = line.children;
     if (line.dataset.account !== row.account) {
       line.dataset.account = row.account;
       name.firstChild.href = `#/account/${encodeURIComponent(row.account)}`;
@@ -104,7 +109,7 @@ export function accountsTable(cards) {
     put(use.lastChild, row.danger === "Infinity" ? "∞" : percent(danger, 1));
     put(ratio.firstChild, row.ratio ? (row.ratio.unit === "percent" ? percent(row.ratio.value, 2) : money4(row.ratio.value)) : "–");
     put(ratio.lastChild, row.ratio ? row.ratio.name : "");
-    put(notional, money(row.notional));
+    put(exposure, money(row.exposure));
     put(balance, money(row.margin_balance));
     put(maintenance, money(row.maintenance_margin));
     put(headroom, money(row.headroom));
