@@ -3,13 +3,15 @@
 from dataclasses import replace
 from decimal import Decimal as D
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from marginbook.domain.account import Account, Position
 from marginbook.domain.legs import Leg, PoolLegs
-from marginbook.domain.market import Market
+from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT
 from marginbook.testing.strategies import binance_usdm, generic_derivatives, generic_lending
 from marginbook.testing.vectors import Setting
@@ -95,12 +97,38 @@ def test_float_legs_stay_within_their_allowance_and_decide_alike_outside_it(draw
     check_envelope(data.draw(draws))  # type: ignore[arg-type]
 
 
+def test_a_jump_of_the_table_is_in_the_allowance() -> None:
+    """0.29 · 100 is 28.999999999999996 in float64: the bracket below the one that begins at 29."""
+    rows = [["0", "29", "0.01"], ["29", "Infinity", "0.02", "", "-5"]]
+    check_envelope(small_position("0.29", "100", "100", rows))
+
+
+def test_a_jump_may_itself_be_the_liquidation_price() -> None:
+    """130 − (P − 900) covers 1 % of P below 1,000; from there on 5 % are asked."""
+    rows = [["0", "1000", "0.01"], ["1000", "Infinity", "0.05", "", "0"]]
+    setting = small_position("1", "900", "900", rows, wallet="130", side="short")
+    exact, displayed = setting.call("liquidation_prices")
+    assert (exact.price, exact.when, displayed.price) == (1000, "at_or_above", 1000)
+
+
+def small_position(
+    quantity: str, entry: str, mark: str, rows: list[list[str]], wallet: str = "3", side: Any = "long"
+) -> Setting:
+    position = Position(market="XUSDT", side=side, quantity=D(quantity), entry=D(entry), leverage=D(1))
+    account = Account(id="a", rules="binance/usdm", wallet={"USDT": D(wallet)}, positions=(position,))
+    parameters = usdm.parameters("usdm", parse_time("2026-10-01"), {"XUSDT": {"brackets": rows}})
+    return Setting(account, Market(quotes={("binance", "XUSDT", "mark"): Quote(D(mark))}), parameters, 0)
+
+
 @every_rule_set
 @quick
 @given(data=st.data(), units=st.integers(-2, 2))
 def test_the_same_within_two_units_of_the_border(draws: object, data: st.DataObject, units: int) -> None:
     setting: Setting = data.draw(draws)  # type: ignore[arg-type]
-    pool = data.draw(st.sampled_from(sorted(setting.call("risk"))))
+    check_border(setting, data.draw(st.sampled_from(sorted(setting.call("risk")))), units)
+
+
+def check_border(setting: Setting, pool: str, units: int) -> None:
     bordering = at_the_border(setting, pool, units)
     check_envelope(bordering)
     found = bordering.call("risk")[pool]
@@ -123,6 +151,10 @@ def test_at_the_liquidation_price_it_is_liquidatable_and_one_step_safer_it_is_no
     draws: object, data: st.DataObject
 ) -> None:
     setting: Setting = data.draw(draws)  # type: ignore[arg-type]
+    check_liquidation_prices(setting)
+
+
+def check_liquidation_prices(setting: Setting) -> None:
     for found in setting.call("liquidation_prices"):
         if found.source == "venue_displayed":
             continue
@@ -208,3 +240,14 @@ def test_derived_amounts_make_any_table_continuous(steps: list[tuple[int, D]], e
     at = floors[edge % len(floors)][0]
     step = D("0.0001")
     assert abs(table.maintenance(at) - table.maintenance(max(D(0), at - step))) <= step
+
+
+@pytest.mark.long
+@every_rule_set
+@settings(quick, max_examples=4000)
+@given(data=st.data(), units=st.integers(-2, 2))
+def test_borders_and_prices_over_a_long_budget(draws: object, data: st.DataObject, units: int) -> None:
+    setting: Setting = data.draw(draws)  # type: ignore[arg-type]
+    check_liquidation_prices(setting)
+    for pool in setting.call("risk"):
+        check_border(setting, pool, units)
