@@ -1,5 +1,6 @@
 """Events as JSON lines: every type round-trips, shorthands, precise errors."""
 
+import dataclasses
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -124,6 +125,15 @@ EVENTS: dict[type, st.SearchStrategy[Event]] = {
 
 def test_every_event_type_is_here() -> None:
     assert set(EVENTS) == set(get_args(Event)) == {kind.build for kind in KINDS_BY_TYPE.values()}
+
+
+def test_every_field_has_a_key_and_the_same_default() -> None:
+    for kind in KINDS_BY_TYPE.values():
+        fields = {field.name: field for field in dataclasses.fields(kind.build)}  # type: ignore[arg-type]
+        assert set(fields) == {"stamp", *kind.keys}, kind.build
+        defaults = {name: f.default for name, f in fields.items() if f.default is not dataclasses.MISSING}
+        assert {name: kind.defaults.get(name, value) for name, value in defaults.items()} == defaults
+        assert {name for name, key in kind.keys.items() if not key.required} == set(kind.defaults)
 
 
 @pytest.mark.parametrize("cls", EVENTS, ids=lambda c: c.__name__)

@@ -338,3 +338,42 @@ def test_isolated_positions_alone_need_no_balance() -> None:
     (account,) = load(positions=[row]).accounts
     assert account.wallet == {}
     assert account.positions[0].isolated_wallet == 25
+
+
+BRACKETS = [
+    {
+        "symbol": symbol,
+        "brackets": [
+            {"bracket": n, "initialLeverage": x, "notionalCap": cap, "notionalFloor": floor, "maintMarginRatio": rate}
+            for n, x, floor, cap, rate in ((2, 10, 20000, None, 0.02), (1, 20, 0, 20000, 0.01))
+        ],
+    }
+    for symbol in ("BTCUSDT", "ETHUSDT")
+]
+TIERS = {
+    "BTC/USDT:USDT": [
+        {"tier": 1, "minNotional": 0.0, "maxNotional": 20000.0, "maintenanceMarginRate": 0.01, "maxLeverage": 20.0},
+        {"tier": 2, "minNotional": 20000.0, "maxNotional": 1e9, "maintenanceMarginRate": 0.02, "maxLeverage": 10.0},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "maintenance"),
+    [
+        ({"raw": {**RAW, "leverageBracket": BRACKETS}}, Decimal(504)),
+        ({"raw": {**RAW, "leverageTiers": TIERS}}, Decimal("441.6")),
+        ({"account": RAW["account"], "risk": RAW["positionRisk"], "brackets": BRACKETS}, Decimal(504)),
+    ],
+)
+def test_the_venue_s_own_brackets_are_used(files: dict[str, Any], maintenance: Decimal) -> None:
+    book = load(**files)
+    assert (book.problems, book.rejected) == ((), ())
+    at = parse_time("2026-10-01T12:00:00Z")
+    report = evaluate(book.accounts[0], market_of(book), parameters_source(book.overlays, at), at)
+    assert report.money["maintenance_margin"] == maintenance
+
+
+def test_malformed_brackets_are_refused() -> None:
+    (rejected,) = load(raw={**RAW, "leverageBracket": [{"symbol": "X", "brackets": [{"bracket": 1}]}]}).rejected
+    assert (rejected.problem.code, rejected.problem.place) == ("unknown_format", "raw.json: leverageBracket")

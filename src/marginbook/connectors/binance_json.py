@@ -64,6 +64,7 @@ class VenueAccount:
     quotes: Mapping[QuoteKey, Quote]
     as_of: int | None
     warnings: tuple[str, ...]
+    overlay: Mapping[str, Any] = field(default_factory=dict)  # [market -> parameters] of `account.parameters`
 
 
 def add_account_answer(answers: Answers, value: dict[str, Any], place: str) -> None:

@@ -275,6 +275,8 @@ class BookBuilder:
             self.add_account(found.account, place)
             self.warnings.extend(found.warnings)
             self.prices.see_time(found.as_of)
+            if found.overlay and found.account.parameters:
+                self.overlays.setdefault(found.account.parameters, {**found.overlay})
             for key, quote in found.quotes.items():
                 self.prices.attempt(self.prices.set_quote, key, quote, place)
 

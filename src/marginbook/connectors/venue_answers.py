@@ -1,10 +1,11 @@
 """Answers of venues and of ccxt recognised by their shape, and put together into accounts.
 
-A file may hold one answer, or `{"positions": […], "balance": {…}}` (also `account`, `positionRisk`, and `id` and
-`as_of`). Separate files of one folder given together are one account, whose id is the name of its balance file.
+A file may hold one answer, or `{"positions": […], "balance": {…}}` (also `account`, `positionRisk`, `leverageBracket`,
+`leverageTiers`, and `id` and `as_of`). Separate files of one folder given together are one account, whose id is the
+name of its balance file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,12 +20,11 @@ from marginbook.connectors.binance_json import (
 )
 from marginbook.connectors.ccxt import add_ccxt_balance, add_ccxt_positions
 from marginbook.connectors.sources import Source
-from marginbook.connectors.values import join, read_text, read_time, shown, suggestion
+from marginbook.connectors.values import join, read_plain, read_text, read_time, shown, suggestion
 from marginbook.domain.errors import BadInput, Problem
 
-SHAPES = ("combined", "binance_account", "binance_positions", "binance_balance", "ccxt_positions", "ccxt_balance")
-_COMBINED = {"positions", "positionRisk", "balance", "account"}
-_COMBINED_KEYS = (*sorted(_COMBINED), "id", "as_of")
+ANSWERS = ("account", "balance", "positions", "positionRisk", "leverageBracket", "leverageTiers")
+_COMBINED_KEYS = (*ANSWERS, "id", "as_of")
 
 
 def shape_of(document: Any) -> str | None:
@@ -39,6 +39,8 @@ def shape_of(document: Any) -> str | None:
             return "binance_positions"
         if "crossWalletBalance" in first and "asset" in first:
             return "binance_balance"
+        if "brackets" in first and "symbol" in first:
+            return "binance_brackets"
         if "symbol" in first and ("contracts" in first or "entryPrice" in first):
             return "ccxt_positions"
     return None
@@ -51,9 +53,15 @@ def _shape_of_table(document: dict[str, Any]) -> str | None:
     balance = isinstance(document.get("balance"), dict | list) or isinstance(document.get("account"), dict)
     if positions and balance:
         return "combined"
+    if document and all(_is_tiers(rows) for rows in document.values()):
+        return "ccxt_tiers"
     if isinstance(document.get("total"), dict) and ("free" in document or "info" in document):
         return "ccxt_balance"
     return None
+
+
+def _is_tiers(rows: Any) -> bool:
+    return isinstance(rows, list) and bool(rows) and isinstance(rows[0], dict) and "maintenanceMarginRate" in rows[0]
 
 
 @dataclass(slots=True)
@@ -82,7 +90,7 @@ class VenueAnswers:
         if shape in group.documents:
             expected = "one answer of each kind per folder, or files with positions and balance together"
             raise BadInput("ambiguous", source.name, shape.replace("_", " "), expected)
-        if "positions" not in shape:
+        if "balance" in shape or "account" in shape:
             group.id, group.source = path.stem, source.name
         group.documents[shape] = document, source.place
 
@@ -100,7 +108,7 @@ def _combined(document: dict[str, Any], name: str, stem: str) -> _Group:
     id = read_text(document["id"], join(place, "id")) if "id" in document else stem
     as_of = read_time(document["as_of"], join(place, "as_of")) if "as_of" in document else None
     group = _Group(id, name, as_of)
-    for key in ("account", "balance", "positions", "positionRisk"):
+    for key in ANSWERS:
         if document.get(key):
             here = join(place, key)
             shape = shape_of(document[key])
@@ -127,6 +135,27 @@ def _build(group: _Group) -> VenueAccount | Problem:
         if "binance_positions" in given:
             add_position_answer(answers, *given["binance_positions"])
         built = build_account(answers)
+        overlay = {name: item for shape in OVERLAYS if shape in given for name, item in _overlay(shape, *given[shape])}
     except BadInput as error:
         return error.problem
+    if overlay:
+        built = replace(built, overlay=overlay, account=replace(built.account, parameters=f"{group.id}: brackets"))
     return replace(built, warnings=(*warnings, *built.warnings))
+
+
+OVERLAYS = ("binance_brackets", "ccxt_tiers")
+
+
+def _overlay(shape: str, document: Any, place: str) -> Iterable[tuple[str, Any]]:
+    """The brackets of a leverageBracket answer or of ccxt's leverage tiers, by market."""
+    from marginbook.venues.binance_usdm import overlay_from_ccxt_tiers, overlay_from_leverage_bracket
+
+    read: Callable[[Any], Any] = overlay_from_ccxt_tiers if shape == "ccxt_tiers" else overlay_from_leverage_bracket
+    try:
+        overlay = read(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        expected = "brackets with floor, cap, rate and greatest leverage"
+        raise BadInput("unknown_format", place, f"{type(error).__name__} {shown(str(error))}", expected) from None
+    for market, table in overlay.items():
+        rows = [["" if cell is None else cell for cell in row] for row in table["brackets"]]
+        yield read_text(market, place), read_plain({"brackets": rows}, join(place, market))
