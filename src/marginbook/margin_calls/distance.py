@@ -53,7 +53,7 @@ def distances(
     ETH collateral of 30,000 at a threshold of 83 % against a debt of 15,000 dollars falls by at most
     1 − 15,000 / 24,900 = 0.39759036… before it is liquidatable.
     """
-    module = rule_set.module
+    module, account = rule_set.module, _narrowed(account, pool)
     if module.is_liquidatable(account, pool, market, parameters, at):
         return Distances(ZERO, ZERO, ZERO)
     start = module.risk(account, market, parameters, at)[pool]
@@ -202,6 +202,14 @@ class _Ray:
         if n is None:
             return None
         return from_raw(n if self.slack(n) == ZERO else n - 1, PLACES)
+
+
+def _narrowed(account: Account, pool: str) -> Account:
+    """The account without what an isolated pool does not depend on: other markets' positions, and orders."""
+    if not pool.startswith("isolated:") or len(account.positions) < 2:
+        return account
+    market = pool.removeprefix("isolated:").rpartition(":")[0]
+    return replace(account, positions=tuple(p for p in account.positions if p.market == market), orders=())
 
 
 def names_of_pool(account: Account, pool: str) -> list[str]:

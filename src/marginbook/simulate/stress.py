@@ -143,6 +143,7 @@ def ladder(
     return steps
 
 
+@in_exact_context
 def pool_states(
     account: Account, market: Market, parameters: Any, at: int, borders: Borders | None = None
 ) -> list[PoolState]:
