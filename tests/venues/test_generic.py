@@ -163,6 +163,15 @@ def test_collateral_that_does_not_count_may_leave_and_supports_nothing() -> None
     assert LENDING.is_liquidatable(disabled, "main", PRICES, lending(), 0)
 
 
+def test_the_collateral_that_supports_least_leaves_first() -> None:
+    """Of a spare 75: all 100 of F (25 of limit), then 50 of limit in C; C alone would let only 100 leave."""
+    two = loan()
+    two = replace(two, collateral=(*two.collateral, Collateral(asset="F", amount=D(100))))
+    table = lending(F={"ltv": "0.25"})
+    prices = quotes("oracle", C=2, D=1, F=1)
+    assert main(two, prices, table).withdrawable == D("166.66666666")
+
+
 def test_the_operator_decides_at_equality() -> None:
     edge = loan(d=160)
     assert not LENDING.is_liquidatable(edge, "main", PRICES, lending(), 0)
@@ -189,6 +198,10 @@ def test_the_explanation_sums_to_the_headroom() -> None:
     support, debt = tree.inputs
     assert tree.value == support.value - debt.value == D("75")
     assert support.value == sum(node.value for node in support.inputs)
+    vault = lending(C={"minimum_collateral_ratio": "1.5"})
+    [node] = LENDING.explain(loan(), PRICES, vault, 0).inputs[0].inputs
+    assert [given.quantity for given in node.inputs] == ["amount", "price", "minimum_collateral_ratio"]
+    assert node.value == D("133.333333333333333333333333")
 
 
 def act(account: Account, kind: Any, asset: str, amount: Any, **more: Any) -> Account:

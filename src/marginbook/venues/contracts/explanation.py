@@ -5,9 +5,21 @@ from decimal import Decimal
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
-from marginbook.exact import ZERO, in_exact_context
+from marginbook.exact import ZERO, in_exact_context, round_half_up
 from marginbook.venues.contracts.model import Contracts, Holding, Pool, funding_due, pools, price_reader
 from marginbook.venues.contracts.sums import figures
+
+PLACES = 24
+
+
+def shortened_half_up(value: Decimal) -> Decimal:
+    """`value`, or its first 24 decimals where a quotient left more: for reading, never for a decision.
+
+    >>> shortened_half_up(Decimal("0.1")), shortened_half_up(Decimal(1) / Decimal(3))
+    (Decimal('0.1'), Decimal('0.333333333333333333333333'))
+    """
+    exponent = value.as_tuple().exponent
+    return round_half_up(value, PLACES) if isinstance(exponent, int) and -exponent > PLACES else value
 
 
 @in_exact_context
@@ -53,7 +65,7 @@ def _pool(account: Account, pool: Pool, market: Market, parameters: Contracts) -
         requirements.append(Node(quantity="fixed_demand", value=pool.fixed_demand, unit=unit, formula="", source=given))
     balance = Node(
         quantity="margin_balance",
-        value=found.balance,
+        value=shortened_half_up(found.balance),
         unit=unit,
         formula="wallet_balance + sum of unrealized_pnl",
         source=rules,
@@ -61,7 +73,7 @@ def _pool(account: Account, pool: Pool, market: Market, parameters: Contracts) -
     )
     demand = Node(
         quantity="maintenance_margin",
-        value=found.demand,
+        value=shortened_half_up(found.demand),
         unit=unit,
         formula="sum over positions",
         source=rules,
@@ -69,7 +81,7 @@ def _pool(account: Account, pool: Pool, market: Market, parameters: Contracts) -
     )
     return Node(
         quantity=f"headroom {pool.name}",
-        value=found.balance - found.demand,
+        value=shortened_half_up(found.balance - found.demand),
         unit=unit,
         formula="margin_balance − maintenance_margin",
         source=rules,
@@ -91,7 +103,7 @@ def _profit(holding: Holding, price: Decimal, market: Market, unit: str, paramet
         formula += " + funding"
     return Node(
         quantity=f"unrealized_pnl {position.market} {position.side}",
-        value=holding.profit(holding.factor(price)) + funding,
+        value=shortened_half_up(holding.profit(holding.factor(price)) + funding),
         unit=unit,
         formula=formula,
         source=parameters.rules,
@@ -108,7 +120,7 @@ def _maintenance(holding: Holding, price: Decimal, unit: str, parameters: Contra
     inputs = [
         Node(
             quantity="notional",
-            value=basis,
+            value=shortened_half_up(basis),
             unit=unit,
             formula=f"size at {terms.basis}",
             source=f"{parameters.venue}:{position.market}",
@@ -121,7 +133,7 @@ def _maintenance(holding: Holding, price: Decimal, unit: str, parameters: Contra
         formula += " + fee_to_close"
     return Node(
         quantity=f"maintenance_margin {position.market} {position.side}",
-        value=holding.maintenance(factor),
+        value=shortened_half_up(holding.maintenance(factor)),
         unit=unit,
         formula=formula,
         source=parameters.rules,

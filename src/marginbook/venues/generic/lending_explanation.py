@@ -5,8 +5,11 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
-from marginbook.exact import ONE, in_exact_context
+from marginbook.exact import in_exact_context
+from marginbook.venues.contracts.explanation import shortened_half_up
 from marginbook.venues.generic.lending import Lending, amount_of, exact_sums, price_of_asset
+
+SOURCE = "generic/lending"
 
 
 @in_exact_context
@@ -14,58 +17,47 @@ def explain(account: Account, market: Market, parameters: Lending, at: int) -> N
     """Headroom = Σ collateral · threshold − debt, down to amounts, prices and thresholds."""
     found = exact_sums(account, market, parameters)
     unit = parameters.currency
+    supports = tuple(
+        _support(account, held, market, parameters)
+        for held in account.collateral
+        if held.enabled and amount_of(held, account)
+    )
+    debts = tuple(_debt(account, owed, market, unit) for owed in account.debt if amount_of(owed, account))
+    support = _node("support", found.support, unit, "sum over collateral", supports)
+    debt = _node("debt_value", found.debt, unit, "sum over debts", debts)
+    return _node("headroom", found.support - found.debt, unit, "support − debt_value", (support, debt))
 
-    def value(holding: Collateral | Debt, what: str, factor: Decimal, inputs: tuple[Node, ...]) -> Node:
-        price = price_of_asset(market, holding.asset)
-        worth = amount_of(holding, account) * price
-        amount = Node(
-            quantity="amount", value=amount_of(holding, account), unit=holding.asset, formula="", source="account"
-        )
-        quote = Node(quantity="price", value=price, unit=f"{unit} per {holding.asset}", formula="", source="oracle")
-        return Node(
-            quantity=f"{what} {holding.asset}",
-            value=worth * factor,
-            unit=unit,
-            formula="amount · price" + (" · liquidation_threshold" if inputs else ""),
-            source="generic/lending",
-            inputs=(amount, quote, *inputs),
-        )
 
-    collateral = []
-    for held in account.collateral:
-        if held.enabled and amount_of(held, account):
-            threshold = parameters.asset(held.asset).supported(ONE)
-            node = Node(
-                quantity="liquidation_threshold",
-                value=threshold,
-                unit="fraction",
-                formula="",
-                source=f"parameters.{held.asset}",
-            )
-            collateral.append(value(held, "support", threshold, (node,)))
-    debts = tuple(value(owed, "debt", ONE, ()) for owed in account.debt if amount_of(owed, account))
+def _support(account: Account, held: Collateral, market: Market, parameters: Lending) -> Node:
+    asset = parameters.asset(held.asset)
+    value = amount_of(held, account) * price_of_asset(market, held.asset)
+    source = f"parameters.{held.asset}"
+    if asset.share == 1:
+        given = _node("minimum_collateral_ratio", asset.ratio, "ratio", "", (), source)
+        formula = "amount · price / minimum_collateral_ratio"
+    else:
+        given = _node("liquidation_threshold", asset.share, "fraction", "", (), source)
+        formula = "amount · price · liquidation_threshold"
+    inputs = (*_amount_and_price(account, held, market, parameters.currency), given)
+    return _node(f"support {held.asset}", asset.supported(value), parameters.currency, formula, inputs)
+
+
+def _debt(account: Account, owed: Debt, market: Market, unit: str) -> Node:
+    value = amount_of(owed, account) * price_of_asset(market, owed.asset)
+    return _node(f"debt {owed.asset}", value, unit, "amount · price", _amount_and_price(account, owed, market, unit))
+
+
+def _amount_and_price(account: Account, holding: Collateral | Debt, market: Market, unit: str) -> tuple[Node, Node]:
+    name = holding.asset
+    return (
+        _node("amount", amount_of(holding, account), name, "", (), f"account {account.id}"),
+        _node("price", price_of_asset(market, name), f"{unit} per {name}", "", (), f"generic:{name} oracle"),
+    )
+
+
+def _node(
+    quantity: str, value: Decimal, unit: str, formula: str, inputs: tuple[Node, ...], source: str = SOURCE
+) -> Node:
     return Node(
-        quantity="headroom",
-        value=found.support - found.debt,
-        unit=unit,
-        formula="support − debt_value",
-        source="generic/lending",
-        inputs=(
-            Node(
-                quantity="support",
-                value=found.support,
-                unit=unit,
-                formula="sum over collateral",
-                source="generic/lending",
-                inputs=tuple(collateral),
-            ),
-            Node(
-                quantity="debt_value",
-                value=found.debt,
-                unit=unit,
-                formula="sum over debts",
-                source="generic/lending",
-                inputs=debts,
-            ),
-        ),
+        quantity=quantity, value=shortened_half_up(value), unit=unit, formula=formula, source=source, inputs=inputs
     )
