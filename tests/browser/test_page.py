@@ -124,7 +124,7 @@ def test_an_account_page_has_gauge_numbers_prices_and_explanation(overview: Any)
 
 
 def test_the_slider_answers_at_once_for_any_asset(overview: Any) -> None:
-    wait(overview, "/accounts liquidatable/.test(document.querySelector('#shock-sentence').textContent)")
+    wait(overview, "/accounts? liquidatable/.test(document.querySelector('#shock-sentence').textContent)")
     overview.select_option("#shock-asset", "ETH")
     overview.focus("#shock-move")
     for _ in range(10):
@@ -153,7 +153,7 @@ def test_ones_own_file_is_shown_with_its_problems_and_the_demo_comes_back(overvi
     path.write_text(BOOK)
     overview.set_input_files("#file", str(path))
     overview.wait_for_selector(".notice.bad")
-    assert "mine.toml: account[1].rules" in overview.inner_text(".notice.bad")
+    assert "account misspelt: rules: got binance/usdn" in overview.inner_text(".notice.bad")
     wait(overview, "document.querySelector('#banner').textContent.includes('FILE')")
     wait(overview, "document.querySelectorAll('#accounts tr').length === 1")
     assert overview.inner_text("#accounts a") == "trader-1"

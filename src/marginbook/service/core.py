@@ -53,7 +53,7 @@ class Core:
     @property
     def problems(self) -> list[Problem]:
         """Why accounts of the book cannot be evaluated."""
-        return [blind.problem for blind in self.engine.fold.blind.values()]
+        return [_placed(name, blind.problem) for name, blind in self.engine.fold.blind.items()]
 
     @property
     def undecided(self) -> frozenset[str]:
@@ -94,6 +94,12 @@ class Core:
     def close(self) -> None:
         """Release the ledger."""
         self.engine.close()
+
+
+def _placed(account: str, problem: Problem) -> Problem:
+    """The problem with its account in front, unless its place names it."""
+    place = problem.place if account in problem.place else f"account {account}: {problem.place}"
+    return Problem(problem.code, place, problem.value, problem.expected)
 
 
 def _counted(accounts: Iterable[Account], progress: Progress) -> Iterable[Account]:

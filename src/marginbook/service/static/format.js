@@ -4,6 +4,8 @@ const whole = new Intl.NumberFormat("en-US");
 
 export const count = (value) => whole.format(value);
 
+export const many = (value, noun) => `${count(value)} ${noun}${Number(value) === 1 ? "" : "s"}`;
+
 export function money(text, currency = "") {
   const value = Number(text);
   if (!Number.isFinite(value)) return text === "Infinity" ? "∞" : "–";

@@ -1,7 +1,7 @@
 // State, header, routing. Views draw themselves from the last summary and are told of each new one.
 import { Refused, call, openStream, post } from "./api.js";
 import { $, h, put, replace } from "./dom.js";
-import { age, clock, count } from "./format.js";
+import { age, clock, count, many } from "./format.js";
 import { accountView } from "./account.js";
 import { overviewView } from "./overview.js";
 
@@ -96,8 +96,9 @@ async function openFile(file) {
     const answer = await call(`/book?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
     location.hash = "#/";
     const lines = answer.problems.map((p) => `${p.place}: got ${p.value || "nothing"}, expected ${p.expected} (${p.code})`);
-    if (lines.length) notice("bad", `${file.name}: ${count(answer.accounts)} accounts shown, ${count(lines.length)} problems`, lines);
-    else notice("good", `${file.name}: ${count(answer.accounts)} accounts shown`);
+    if (!answer.shown) notice("bad", `${file.name} has no account that can be shown; the book stays as it is`, lines);
+    else if (lines.length) notice("bad", `${file.name}: ${many(answer.accounts, "account")} shown, ${many(lines.length, "problem")}`, lines);
+    else notice("good", `${file.name}: ${many(answer.accounts, "account")} shown`);
   } catch (error) {
     explainError(error, `Opening ${file.name}`);
   } finally {

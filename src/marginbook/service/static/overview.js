@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { ladderChart, sparkline, timelineChart } from "./charts.js";
 import { $, ZONES, ZONE_NAMES, h, icon, put, replace, zonePill } from "./dom.js";
-import { count, money, percent, price, timeOfDay } from "./format.js";
+import { count, many, money, percent, price, timeOfDay } from "./format.js";
 import { explainError } from "./main.js";
 import { accountsTable } from "./table.js";
 
@@ -106,7 +106,7 @@ function drawQuotes(node, summary) {
 }
 
 function drawEvents(line, events, summary) {
-  put($("#timeline-count", line), `${count(summary.calls_opened || 0)} calls, ${count(summary.liquidations || 0)} liquidations since the start`);
+  put($("#timeline-count", line), `${many(summary.calls_opened || 0, "call")}, ${many(summary.liquidations || 0, "liquidation")} since the start`);
   const list = $("#events", line);
   if (!events.length) {
     replace($("#timeline-chart", line));
@@ -171,7 +171,7 @@ function shockPanel() {
   function draw(answer, asset, move) {
     const hit = answer.liquidatable;
     replace(sentence, h("span", {}, `${asset === "ALL" ? "All prices" : asset} ${percent(move, 0, true)}: `),
-      h("strong", {}, `${count(hit.accounts)} accounts`), ` liquidatable, `, h("strong", {}, money(hit.notional, answer.currency)), ` notional, bad debt `, h("strong", {}, money(answer.bad_debt, answer.currency)), ".");
+      h("strong", {}, many(hit.accounts, "account")), ` liquidatable, `, h("strong", {}, money(hit.notional, answer.currency)), ` notional, bad debt `, h("strong", {}, money(answer.bad_debt, answer.currency)), ".");
     const total = Object.values(answer.after.counts).reduce((a, b) => a + b, 0) || 1;
     const bar = (title, side) => h("div", { class: "split" }, h("span", { class: "muted" }, title),
       h("div", { class: "split-bar", role: "img", "aria-label": `${title}: ${ZONES.map((z) => `${ZONE_NAMES[z]} ${count(side.counts[z] || 0)}`).join(", ")}` },
