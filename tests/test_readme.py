@@ -1,6 +1,7 @@
 """Every command and every Python example of README and docs runs, and prints what the page says."""
 
 import contextlib
+import doctest
 import io
 import re
 import shlex
@@ -23,6 +24,8 @@ def blocks(kind: str) -> list[object]:
     for page in PAGES:
         for match in BLOCK.finditer(page.read_text()):
             if match[1] == kind:
+                if match[2].startswith(">>>"):
+                    continue
                 line = page.read_text().count("\n", 0, match.start()) + 1
                 found.append(pytest.param(match[2], id=f"{page.relative_to(ROOT)}:{line}"))
     return found
@@ -30,7 +33,7 @@ def blocks(kind: str) -> list[object]:
 
 @pytest.mark.parametrize("text", blocks("console"))
 def test_commands_print_what_the_page_shows(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`$ command` lines are run; each following line must appear in the output, blanks folded, `…` standing for anything."""
+    """`$ command` lines are run; each line after one must appear in its output, blanks folded, `…` being anything."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "240")
     output = ""
@@ -39,7 +42,7 @@ def test_commands_print_what_the_page_shows(text: str, monkeypatch: pytest.Monke
             command = line[2:].partition("  #")[0]
             output = "" if command.startswith(NOT_RUN) else _run(command)
         elif line.strip() and output:
-            pattern = ".*?".join(re.escape(part) for part in " ".join(line.split()).split("…"))
+            pattern = ".*?".join(re.escape(part.strip()) for part in " ".join(line.split()).split("…"))
             assert re.search(pattern, output), f"{line!r} is not printed; the output is\n{output}"
 
 
@@ -67,3 +70,12 @@ def test_python_examples_print_what_the_page_shows(text: str, monkeypatch: pytes
         exec(compile(text, "example", "exec"), {})
     for line in expected:
         assert line in printed.getvalue(), f"{line!r} was not printed:\n{printed.getvalue()}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if ">>>" in page.read_text()], ids=lambda page: page.name)
+def test_sessions_print_what_the_page_shows(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The `>>>` examples of a page are one session."""
+    monkeypatch.chdir(ROOT)
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted
+    assert not result.failed

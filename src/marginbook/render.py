@@ -174,26 +174,36 @@ def replay_table(answer: dict[str, Any]) -> None:
 
 
 def stress_table(answer: dict[str, Any]) -> None:
-    """Zones before and after a shock."""
+    """What moved, and zones, notional and bad debt before and after."""
     console = Console()
     for move in answer["moved"]:
-        console.print(f"{move['market']}: {move['from']} → {move['to']}", highlight=False)
-    table = Table(header_style="bold")
-    for name in ("zone", "accounts before", "after", "notional before", "after"):
-        table.add_column(name, justify="left" if name == "zone" else "right")
+        console.print(f"{move['venue']}:{move['market']}: {move['from']} → {move['to']}", highlight=False)
     before, after = answer["before"], answer["after"]
+    table = Table(header_style="bold")
+    table.add_column("zone")
+    for name in ("accounts before", "after", "notional before", "after"):
+        table.add_column(name, justify="right")
     for zone in SIGNS:
         if before["counts"].get(zone) or after["counts"].get(zone):
-            table.add_row(
-                zone_text(zone),
-                str(before["counts"].get(zone, 0)),
-                str(after["counts"].get(zone, 0)),
-                str(before["notional"].get(zone, "0")),
-                str(after["notional"].get(zone, "0")),
-            )
+            counts = [str(side["counts"].get(zone, 0)) for side in (before, after)]
+            table.add_row(zone_text(zone), *counts, *[_in_currencies(answer, side, zone) for side in (before, after)])
     console.print(table)
-    console.print(f"bad debt {before['bad_debt']} → {after['bad_debt']}")
+    debts = [_debt(answer, side) for side in (before, after)]
+    console.print(f"bad debt {debts[0]} → {debts[1]}", highlight=False)
     _notes(console, [], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["errors"]])
+
+
+def _in_currencies(answer: dict[str, Any], side: dict[str, Any], zone: str) -> str:
+    if answer["currency"] is not None:
+        return f"{side['notional'].get(zone, '0')} {answer['currency']}"
+    parts = [f"{t['notional'][zone]} {c}" for c, t in side["by_currency"].items() if zone in t["notional"]]
+    return " + ".join(parts)
+
+
+def _debt(answer: dict[str, Any], side: dict[str, Any]) -> str:
+    if answer["currency"] is not None:
+        return f"{side['bad_debt']} {answer['currency']}"
+    return " + ".join(f"{table['bad_debt']} {currency}" for currency, table in side["by_currency"].items())
 
 
 def bench_table(answer: dict[str, Any]) -> None:

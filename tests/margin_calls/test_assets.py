@@ -37,7 +37,7 @@ def test_nothing_follows_a_follower_or_two_assets() -> None:
     assert all(symbol(name) == name for name in FOLLOWS)
 
 
-@pytest.mark.parametrize("name", [*STABLE_ASSETS, "USDC.e", "sDAI", "USDCUSDT", "PT-sUSDE-27NOV2025", "crvUSD"])
+@pytest.mark.parametrize("name", [*sorted(STABLE_ASSETS), "USDC.e", "sDAI", "USDCUSDT", "PT-sUSDE-27NOV2025", "crvUSD"])
 def test_stable(name) -> None:
     assert is_stable(name, STABLE_ASSETS)
 
