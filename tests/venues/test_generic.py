@@ -68,6 +68,14 @@ def test_inverse_contracts_are_in_coin_and_their_price_is_a_root_of_one_over_pri
     assert exact_price(long, table) == expected - UNIT
 
 
+@pytest.mark.parametrize(("operator", "price"), [("<=", "12600"), ("<", "12599.99999999")])
+def test_an_inverse_price_exactly_on_the_grid_survives_a_quotient_without_end(operator: str, price: str) -> None:
+    """10,000 · 1.05 / (10,000 / 30,000 + 0.5) = 12,600, where 10,000 / 30,000 has no last digit."""
+    table = derivatives(contract="inverse", currency="BTC", operator=operator)
+    long = replace(contract("long", 10_000, 30_000), wallet={"BTC": D("0.5")})
+    assert exact_price(long, table) == D(price)
+
+
 def test_a_position_without_leverage_uses_the_rate_of_its_market() -> None:
     table = derivatives(initial_rate="0.2")
     assert DERIVATIVES.quantities(contract(), quotes("mark", X=100), table, 0)["cross:USD"].initial_margin == 20
