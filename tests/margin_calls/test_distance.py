@@ -74,8 +74,7 @@ def test_worst_moves_each_price_against_the_account(toy, toy_market) -> None:
     assert found.worst == D("0.1")  # 30 − 200·d = 0.05·200
 
 
-@settings(max_examples=60, deadline=None)
-@given(
+BOOKS = dict(  # noqa: C408
     wallet=st.decimals(1, 200_000, places=2),
     legs=st.lists(
         st.tuples(
@@ -88,6 +87,10 @@ def test_worst_moves_each_price_against_the_account(toy, toy_market) -> None:
         max_size=3,
     ),
 )
+
+
+@settings(max_examples=60, deadline=None)
+@given(**BOOKS)
 def test_one_step_either_side_of_a_distance(toy, toy_market, wallet, legs) -> None:
     account = account_of(str(wallet), *[(m, s, str(q), str(e)) for m, s, q, e in legs])
 
@@ -120,3 +123,10 @@ def test_more_margin_is_never_nearer(toy, toy_market, more, less) -> None:
     rich, poor = (find(toy, toy_market, account_of(w, *legs)) for w in (more, less))
     assert (rich.down or 9) >= (poor.down or 9)
     assert (rich.worst or 9) >= (poor.worst or 9)
+
+
+@pytest.mark.long
+@settings(max_examples=2000, deadline=None)
+@given(case=st.fixed_dictionaries(BOOKS))
+def test_one_step_either_side_of_a_distance_with_a_long_budget(toy, toy_market, case) -> None:
+    test_one_step_either_side_of_a_distance.hypothesis.inner_test(toy=toy, toy_market=toy_market, **case)

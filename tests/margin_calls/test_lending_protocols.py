@@ -140,8 +140,7 @@ def test_a_debt_is_repaid_with_the_interest_since_its_index_was_stored(rules) ->
     assert [remedy.amount > stored for remedy in found] == [True]
 
 
-@settings(max_examples=30, deadline=None)
-@given(
+LOANS = dict(  # noqa: C408
     rules=st.sampled_from(RULES),
     weth=st.integers(10**15, 10**20),
     wbtc=st.integers(0, 10**8),
@@ -151,6 +150,10 @@ def test_a_debt_is_repaid_with_the_interest_since_its_index_was_stored(rules) ->
     scaled=st.booleans(),
     target=st.sampled_from([None, "maintenance", D("1.25")]),
 )
+
+
+@settings(max_examples=30, deadline=None)
+@given(**LOANS)
 def test_one_token_unit_less_fails(rules, weth, wbtc, owed, owed_weth, price, scaled, target) -> None:
     def amount(raw: int, decimals: int) -> dict[str, Any]:
         return {"scaled_raw": raw} if scaled else {"amount": D(raw).scaleb(-decimals)}
@@ -235,3 +238,10 @@ def test_one_step_either_side_of_a_distance(rules, weth, wbtc, owed, owed_weth) 
         else:
             assert liquidatable(sign * (distance + STEP))
             assert distance == 0 or not liquidatable(sign * (distance - STEP))
+
+
+@pytest.mark.long
+@settings(max_examples=2000, deadline=None)
+@given(case=st.fixed_dictionaries(LOANS))
+def test_one_token_unit_less_fails_with_a_long_budget(case) -> None:
+    test_one_token_unit_less_fails.hypothesis.inner_test(**case)

@@ -241,14 +241,17 @@ def test_one_unit_less_fails_in_lending(supplied, owed, other, price, threshold,
         assert zone >= Zone.SAFE
 
 
-@settings(max_examples=40, deadline=None)
-@given(
+TRADERS = dict(  # noqa: C408
     wallet=st.decimals(200, 6_000, places=4),
     btc=st.decimals("0.001", 3, places=3),
     eth=st.decimals("0.01", 40, places=2),
     side=st.sampled_from(["long", "short"]),
     mark=st.decimals(50_000, 70_000, places=1),
 )
+
+
+@settings(max_examples=40, deadline=None)
+@given(**TRADERS)
 def test_one_unit_less_fails_on_an_exchange(wallet, btc, eth, side, mark) -> None:
     account = Account(
         id="a",
@@ -286,3 +289,10 @@ def test_only_what_is_asked_for(missing: str) -> None:
     wanted = {"deposit", "repay"} - {missing}
     found = remedies(LENDING, replace(account, id="b"), market, parameters, AT, actions=wanted)
     assert {remedy.action for remedy in found} == wanted
+
+
+@pytest.mark.long
+@settings(max_examples=2000, deadline=None)
+@given(case=st.fixed_dictionaries(TRADERS))
+def test_one_unit_less_fails_on_an_exchange_with_a_long_budget(case) -> None:
+    test_one_unit_less_fails_on_an_exchange.hypothesis.inner_test(**case)
