@@ -119,6 +119,24 @@ def test_contradicting_prices_keep_the_first_and_say_so() -> None:
     assert (problem.code, problem.place) == ("duplicate_price", "two.toml: prices.aave.WETH")
 
 
+def test_a_file_name_cannot_write_on_the_terminal() -> None:
+    (problem,) = load_book_bytes([("\x1b[31m\n.toml", b"x")]).problems
+    assert problem.place == r"\x1b[31m\n.toml: line 1, column 2"
+
+
+def test_overlays_of_several_files_are_one_unless_they_contradict() -> None:
+    account = b'[[account]]\nid = "a"\nrules = "x/1"\nparameters = "mine"\n'
+    one = b"[parameters.mine.X]\nltv = 1\n"
+    book = load_book_bytes(
+        [("a.toml", account), ("1.toml", one), ("2.toml", one), ("3.toml", b"parameters.mine.Y.ltv = 2")]
+    )
+    assert (book.problems, book.rejected) == ((), ())
+    assert book.overlays == {"mine": {"X": {"ltv": 1}, "Y": {"ltv": 2}}}
+    book = load_book_bytes([("a.toml", account), ("1.toml", one), ("2.toml", b"parameters.mine.X.ltv = 2")])
+    assert [p.place for p in book.problems] == ["2.toml: parameters.mine.X"]
+    assert [r.problem.code for r in book.rejected] == ["bad_parameters"]
+
+
 def test_generic_price_is_mark_and_oracle() -> None:
     book = load_book_bytes([("b.toml", b"[prices]\ngeneric = { ETH = 3000 }\n")])
     assert set(book.quotes) == {("generic", "ETH", "mark"), ("generic", "ETH", "oracle")}

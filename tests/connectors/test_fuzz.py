@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -134,3 +136,11 @@ def test_any_value_as_an_event(kind: str, value: Any) -> None:
         else:
             text = ""
         assert text.isprintable()
+
+
+@pytest.mark.long
+def test_with_a_long_budget() -> None:
+    environment = {**os.environ, "MARGINBOOK_FUZZ": "1000"}
+    command = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -108,6 +108,7 @@ class BookBuilder:
         self.rejected: list[RejectedAccount] = []
         self.problems: list[Problem] = []
         self.overlays: dict[str, dict[str, dict[str, Any]]] = {}
+        self.broken: dict[str, Problem] = {}
         self.prices = Prices(problems=self.problems)
         self.zones: dict[str, Any] = {}
         self.warnings: list[str] = []
@@ -247,28 +248,31 @@ class BookBuilder:
 
     def _read_parameters(self, value: Any, place: str) -> None:
         for name, markets in _table(value, place, "overlays by name").items():
-            self.prices.attempt(self._read_overlay, name, markets, join(place, name))
+            try:
+                self._read_overlay(name, markets, join(place, name))
+            except BadInput as error:
+                self.problems.append(error.problem)
+                self.broken.setdefault(name, error.problem)
 
     def _read_overlay(self, name: str, value: Any, place: str) -> None:
+        """One overlay; the first thing wrong in it makes it unusable, since half of it is another table."""
         read_name(name, place)
         overlay = self.overlays.setdefault(name, {})
         for market, table in _table(value, place, "parameters by market").items():
             here = join(place, market)
-            if market in overlay:
-                self.problems.append(Problem("duplicate_key", here, market, "each market of an overlay once"))
-                continue
-            try:
-                overlay[market] = read_plain(_table(table, here, "parameter = value"), here)
-            except BadInput as error:
-                self.problems.append(error.problem)
+            read = read_plain(_table(table, here, "parameter = value"), here)
+            if overlay.setdefault(market, read) != read:
+                raise BadInput("duplicate_key", here, market, "each market of an overlay once")
 
     def _read_zones(self, value: Any, place: str) -> None:
         self.zones.update(read_zones(value, place))
 
     def _add_answers(self) -> None:
+        if self.answers is None:
+            return
         from marginbook.connectors.binance_json import RULES
 
-        for id, place, found in self.answers.accounts() if self.answers else ():
+        for id, place, found in self.answers.accounts():
             if isinstance(found, Problem):
                 self.rejected.append(RejectedAccount(id, RULES, found))
                 continue
@@ -280,20 +284,24 @@ class BookBuilder:
             for key, quote in found.quotes.items():
                 self.prices.attempt(self.prices.set_quote, key, quote, place)
 
+    def _problem_of_overlay(self, account: Account, name: str) -> Problem | None:
+        place = join(self.places[account.id], "parameters")
+        if broken := self.broken.get(name):
+            return Problem("bad_parameters", place, shown(name), f"a table without a problem; {broken.place} has one")
+        if name in self.overlays:
+            return None
+        known = named(f"[parameters.{name}]" for name in self.overlays) or "a table of that name in the book"
+        return Problem("unknown_parameters", place, shown(name), known + suggestion(name, self.overlays))
+
     def build(self, over: Prices) -> BookFile:
         """The book, with the quotes of `over` in place of its own."""
         self._add_answers()
-        accounts = self.accounts
-        for account in [a for a in accounts.values() if a.parameters is not None and a.parameters not in self.overlays]:
-            assert account.parameters is not None
-            place = join(self.places[account.id], "parameters")
-            known = named(f"[parameters.{name}]" for name in self.overlays) or "a table of that name in the book"
-            expected = known + suggestion(account.parameters, self.overlays)
-            problem = Problem("unknown_parameters", place, shown(account.parameters), expected)
-            self.rejected.append(RejectedAccount(account.id, account.rules, problem))
-            del accounts[account.id]
+        for account in [a for a in self.accounts.values() if a.parameters is not None]:
+            if problem := self._problem_of_overlay(account, account.parameters or ""):
+                self.rejected.append(RejectedAccount(account.id, account.rules, problem))
+                del self.accounts[account.id]
         return BookFile(
-            accounts=tuple(accounts.values()),
+            accounts=tuple(self.accounts.values()),
             rejected=tuple(self.rejected),
             problems=(*self.problems, *over.problems),
             overlays=self.overlays,

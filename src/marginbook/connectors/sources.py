@@ -59,7 +59,7 @@ class Source:
 
 def source_of_path(path: Path) -> Source:
     """A file on disk; the name in errors is the path as given."""
-    name = path.as_posix()
+    name = _printable(path.as_posix())
 
     def open_path() -> IO[bytes]:
         try:
@@ -76,7 +76,11 @@ def source_of_path(path: Path) -> Source:
 
 def source_of_bytes(name: str, content: bytes) -> Source:
     """A file held in memory."""
-    return Source(name, lambda: io.BytesIO(content))
+    return Source(_printable(name), lambda: io.BytesIO(content))
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def read_text(source: Source) -> str:
