@@ -8,7 +8,8 @@ from random_world import World
 from small_book import OVERLAYS, D, Source, kinds, market, trader
 
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import OperatorAction
+from marginbook.domain.events import OperatorAction, ZoneChange
+from marginbook.domain.zones import LENDING_BORDERS, Border, Zone
 from marginbook.engine import book_store
 from marginbook.engine.apply import apply, opening
 from marginbook.engine.live import Engine
@@ -64,6 +65,19 @@ def test_pools_near_a_border_are_found_by_the_kernel_too(monkeypatch):
         assert told(engine.submit([event]).outputs) == told(expected), (number, event)
         undecided = max(undecided, len(state.undecided))
     assert undecided > 3
+
+
+def test_chosen_borders_hold_in_the_book_as_in_the_fold():
+    wide = (Border(Zone.WARNING, 50, 100, 45, 100), Border(Zone.CALL, 60, 100, 55, 100))
+    policy = Policy(borders={"derivatives": wide, "lending": LENDING_BORDERS[:1]})
+    world = World(9)
+    state, opened = opening(**world.opening() | {"policy": policy})
+    engine = Engine.open(policy=policy, **world.opening())
+    assert "call" not in {z.to_zone for z in opened if isinstance(z, ZoneChange) and z.pool == "main"}
+    for number in range(40):
+        event = world.event()
+        state, expected = apply(state, event)
+        assert told(engine.submit([event]).outputs) == told(expected), (number, event)
 
 
 def perps(*accounts, policy=None, quotes=None):

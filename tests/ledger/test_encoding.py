@@ -118,7 +118,7 @@ def test_a_cut_batch_is_an_error_not_a_guess(cut):
 
 def test_a_record_with_an_unknown_field_is_an_error():
     strings, body = b"[]", b'[{"type":"OperatorAction","stamp":{},"kind":"release","by":"x","surprise":1}]'
-    blob = struct.pack("<BI", 1, len(strings)) + strings + struct.pack("<BII", 0, 1, len(body)) + body
+    blob = struct.pack("<BI", 1, len(strings)) + strings + struct.pack("<IBI", 1, 0, len(body)) + body
     with pytest.raises(BadInput) as error:
         decode_batch(blob)
     assert error.value.problem.code == "bad_record"

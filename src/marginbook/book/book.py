@@ -63,7 +63,14 @@ class Crossing:
 class Book:
     """Accounts, prices and zones. One thread at a time; the kernels inside are parallel."""
 
-    def __init__(self, market: Market, parameters_of: ParametersOf, at: int) -> None:
+    def __init__(
+        self,
+        market: Market,
+        parameters_of: ParametersOf,
+        at: int,
+        borders: Mapping[str, tuple[Border, ...]] | None = None,
+    ) -> None:
+        self._chosen_borders = borders or {}
         self._quotes: dict[QuoteKey, Quote] = dict(market.quotes)
         self._fresh: dict[QuoteKey, Decimal] = {}
         self._indices: dict[IndexKey, Index] = dict(market.indices)
@@ -91,12 +98,21 @@ class Book:
         self._values: Array = np.empty(1024, np.float64)
 
     @classmethod
-    def from_accounts(cls, accounts: Iterable[Account], market: Market, parameters_of: ParametersOf, at: int) -> "Book":
+    def from_accounts(
+        cls,
+        accounts: Iterable[Account],
+        market: Market,
+        parameters_of: ParametersOf,
+        at: int,
+        borders: Mapping[str, tuple[Border, ...]] | None = None,
+    ) -> "Book":
         """A book of `accounts` at the prices of `market`; zones start from safe, without crossings.
+
+        `borders` replaces those of the rule sets by family of pool: derivatives, lending, loop.
 
         An account that its rules refuse is left out and told in `problems`.
         """
-        book = cls(market, parameters_of, at)
+        book = cls(market, parameters_of, at, borders)
         for account in accounts:
             try:
                 book._write(account, {})
@@ -448,7 +464,7 @@ class Book:
                 pool = replace(pool, opaque=False)
                 decimals = [parameters.assets[r.market].decimals for r in row.rows]
                 units = [twins.unit_and_blur(r.exact[-1], d) for r, d in zip(row.rows, decimals, strict=True)]
-            borders = self.store.border_set(borders_of_family("loop") if pool.family == "loop" else rules.borders)
+            borders = self.store.border_set(self.borders_for(pool.family, rules.borders))
             p = self.store.add_pool(number, pool, borders, account.rules, self.current, row, units, kind == CONTRACTS)
             record = self.store.pools[p]
             record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
@@ -514,6 +530,11 @@ class Book:
     def _rebuild(self) -> list[Crossing]:
         self.factors.link()
         return self._report(self.index.rebuild())
+
+    def borders_for(self, family: str, default: tuple[Border, ...]) -> tuple[Border, ...]:
+        """The chosen borders of a family of pools, else those of loops or of the rule set."""
+        found = self._chosen_borders.get(family)
+        return found or (borders_of_family("loop") if family == "loop" else default)
 
     def borders(self, pool: int) -> tuple[Border, ...]:
         """Borders of a pool."""

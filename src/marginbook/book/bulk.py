@@ -10,7 +10,6 @@ from marginbook.book.columns import CONTRACTS, EXACT, HOLDER, IS_DEBT, LENDING, 
 from marginbook.book.factors import grown
 from marginbook.book.identities import Identities
 from marginbook.book.layout import FLAG_TRUNCATES, LEG, POOL, Array
-from marginbook.book.zoning import borders_of_family
 from marginbook.venues.registry import rule_set
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _fill_contracts(book: "Book", part: ContractColumns, offset: int) -> None:
     owner = np.repeat(np.arange(accounts), 1 + alone)
     pools["account"] = owner + offset
     pools["kind"] = CONTRACTS
-    pools["borders"] = store.border_set(rules.borders)
+    pools["borders"] = store.border_set(book.borders_for("derivatives", rules.borders))
     pools["klass"] = store.class_id((1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0))
     market_factor = np.array(factors, np.int32)[part.market]
     klass = np.array(classes, np.int32)[which]
@@ -189,7 +188,8 @@ def _fill_lending(book: "Book", part: LendingColumns, offset: int) -> None:
     owes = np.bincount(part.account, part.flags & IS_DEBT, accounts) > 0
     mixed = np.bincount(part.account, np.array(uncorrelated)[which], accounts) > 0
     loop = (part.emode > 0) & owes & ~mixed
-    pools["borders"] = np.where(loop, store.border_set(borders_of_family("loop")), store.border_set(rules.borders))
+    sets = [store.border_set(book.borders_for(family, rules.borders)) for family in ("loop", "lending")]
+    pools["borders"] = np.where(loop, *sets)
     pools["flags"] = FLAG_TRUNCATES if parameters.version.truncated_threshold else 0
     pools["klass"] = store.class_id((1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0))
     pool_of = part.account.astype(np.int64)

@@ -13,6 +13,7 @@ from marginbook.domain.market import Index, IndexKey, Market, QuoteKey
 from marginbook.domain.zones import Zone
 from marginbook.engine.state import Blind
 from marginbook.engine.store import Move, ParametersOf, moves_between
+from marginbook.margin_calls.zones import Borders
 from marginbook.oracle.staleness import Bounds
 from marginbook.units import MICROSECONDS
 from marginbook.venues.registry import rule_set
@@ -31,11 +32,16 @@ class BookStore:
 
     @classmethod
     def from_accounts(
-        cls, accounts: Iterable[Account], market: Market, parameters_of: ParametersOf, at: int
+        cls,
+        accounts: Iterable[Account],
+        market: Market,
+        parameters_of: ParametersOf,
+        at: int,
+        borders: Borders | None = None,
     ) -> "tuple[BookStore, dict[str, Blind]]":
         """A book of the accounts that can be evaluated, and the others."""
         known = accounts if isinstance(accounts, Sequence) else list(accounts)
-        book = Book.from_accounts(known, market, parameters_of, at)
+        book = Book.from_accounts(known, market, parameters_of, at, borders)
         return cls(book), {
             account.id: Blind(account=account, problem=book.problems[account.id])
             for account in known

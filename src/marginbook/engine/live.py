@@ -114,7 +114,7 @@ class Engine:
                 return restored
         state = State(policy=policy or Policy(), clock=at, market=market or Market(), overlays=overlays or {})
         tables = Tables(state.overlays, {}, at)
-        store, blind = BookStore.from_accounts(accounts, state.market, tables.of, at)
+        store, blind = BookStore.from_accounts(accounts, state.market, tables.of, at, state.policy.borders)
         engine = cls(replace(state, blind=blind), store, tables, ledger)
         outputs = engine.fold.opened(store.moves_from_safe())
         if ledger is not None:

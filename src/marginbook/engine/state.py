@@ -30,7 +30,7 @@ class Policy:
     """What is ours to choose; the rules of the venues are not."""
 
     mode: Literal["authority", "observe"] = "observe"
-    borders: Mapping[str, tuple[Border, ...]] = field(default_factory=dict)  # by family of pool
+    borders: Mapping[str, tuple[Border, ...]] = field(default_factory=dict)  # derivatives, lending, loop
     calls: Mapping[str, CallPolicy] = field(default_factory=dict)  # by rules; default: ours, no grace
     brakes: Brakes = Brakes()
     stale_band: Decimal = Decimal("0.1")  # [fraction] a stale price may be off by this much either way

@@ -1,7 +1,7 @@
 """Bytes for batches of events, versioned by their first byte.
 
-    batch    version u8 · length u32 · strings (JSON list; a price key is a list of three) · runs
-    run      kind u8 · count u32 · body            events of one type that follow each other
+    batch    version u8 · length u32 · strings (JSON list; a price key is a list of three)
+             count u32 · kind u8 of every event in order · one body per kind, in rising order of kinds
     body     JSON (kind 0): length u32 · JSON list of records; packed (others): one column after the other
     column   string: u32 index into strings; integer: i64; decimal: i64 coefficients, then i8 exponents
 
@@ -14,10 +14,9 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from marginbook.domain.errors import BadInput
@@ -109,12 +108,28 @@ _KIND_OF: dict[type, int] = {PriceFrame: _FRAMES, **{event: kind for kind, (even
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Events of one packed type, as columns; strings are indices into `strings`."""
+    """The events of one packed type in a batch, as columns; strings are indices into the batch's."""
 
     event: type[Any]
     count: int
-    strings: list[str]
     columns: dict[str, Any]  # array of u32 or i64; (i64 coefficients, i8 exponents) for decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch, not yet made into events: `kinds` gives the order, `runs` the members of each kind in order."""
+
+    kinds: bytes
+    strings: list[Any]
+    runs: dict[int, Run | list[Event]]
+
+    def events(self) -> list[Event]:
+        """All events, in order."""
+        members = {
+            kind: iter(run if isinstance(run, list) else run_events(run, self.strings))
+            for kind, run in self.runs.items()
+        }
+        return [next(members[kind]) for kind in self.kinds]
 
 
 def encode_event(event: Event) -> bytes:
@@ -136,33 +151,28 @@ def decode_event(blob: bytes) -> Event:
 
 def encode_batch(events: Iterable[Event]) -> bytes:
     """All events, in order."""
+    members: dict[int, list[Any]] = {}
+    kinds = bytearray()
+    for event in events:
+        kind = _KIND_OF.get(type(event), _JSON)
+        kinds.append(kind)
+        members.setdefault(kind, []).append(event)
     table = _Strings()
-    runs = []
-    for kind, group in groupby(events, key=lambda event: _KIND_OF.get(type(event), _JSON)):
-        members: list[Any] = list(group)
-        runs.append(_HEAD.pack(kind, len(members)))
-        if kind == _JSON:
-            text = json.dumps([to_plain(event, Event) for event in members], separators=(",", ":")).encode()
-            runs.append(struct.pack("<I", len(text)) + text)
-        else:
-            runs.append(_stamps(members, table))
-            runs.append(_pack_frames(members, table) if kind == _FRAMES else _pack(members, PACKED[kind][1], table))
+    bodies = [_body(kind, members[kind], table) for kind in sorted(members)]
     strings = json.dumps(table.texts, separators=(",", ":")).encode()
-    return _HEAD.pack(VERSION, len(strings)) + strings + b"".join(runs)
+    head = _HEAD.pack(VERSION, len(strings)) + strings
+    return head + struct.pack("<I", len(kinds)) + bytes(kinds) + b"".join(bodies)
 
 
 def decode_batch(blob: bytes) -> list[Event]:
     """The events of a batch. BadInput `unknown_encoding` or `bad_record` where the bytes are none of ours."""
-    events: list[Event] = []
-    for run in decode_runs(blob):
-        events.extend(run if isinstance(run, list) else run_events(run))
-    return events
+    return read_batch(blob).events()
 
 
-def decode_runs(blob: bytes) -> Iterator[Run | list[Event]]:
-    """The batch as runs of columns, or as events where they were JSON or frames; in order."""
+def read_batch(blob: bytes) -> Batch:
+    """A batch as columns, or as events where they were JSON or frames."""
     try:
-        yield from _runs(blob)
+        return _read(blob)
     except (struct.error, IndexError, KeyError, ValueError, EOFError) as error:
         if isinstance(error, BadInput):
             raise
@@ -174,43 +184,56 @@ def checksum(blob: bytes) -> int:
     return zlib.crc32(blob)
 
 
-def _runs(blob: bytes) -> Iterator[Run | list[Event]]:
+def _body(kind: int, members: list[Any], table: "_Strings") -> bytes:
+    if kind == _JSON:
+        text = json.dumps([to_plain(event, Event) for event in members], separators=(",", ":")).encode()
+        return struct.pack("<I", len(text)) + text
+    return _stamps(members, table) + (
+        _pack_frames(members, table) if kind == _FRAMES else _pack(members, PACKED[kind][1], table)
+    )
+
+
+def _read(blob: bytes) -> Batch:
     version, length = _HEAD.unpack_from(blob, 0)
     if version != VERSION:
         raise BadInput("unknown_encoding", "batch", version, f"version {VERSION}")
     reader = _Reader(blob, _HEAD.size + length)
-    strings: list[str] = json.loads(blob[_HEAD.size : reader.offset])
-    while reader.offset < len(blob):
-        kind, count = _HEAD.unpack_from(blob, reader.offset)
-        reader.offset += _HEAD.size
+    strings: list[Any] = json.loads(blob[_HEAD.size : reader.offset])
+    kinds = reader.sized()
+    runs: dict[int, Run | list[Event]] = {}
+    for kind in sorted(set(kinds)):
+        count = kinds.count(kind)
         if kind == _JSON:
-            yield [from_plain(record, Event) for record in json.loads(reader.sized())]
+            runs[kind] = [from_plain(record, Event) for record in json.loads(reader.sized())]
         elif kind == _FRAMES:
-            yield _read_frames(reader, count, strings)
+            runs[kind] = _read_frames(reader, count, strings)
         else:
             event, columns = PACKED[kind]
             read: dict[str, Any] = {"source": reader.column("I", count), "source_sequence": reader.column("q", count)}
             read["time"] = reader.column("q", count)
             for name, form in columns:
                 read[name] = reader.decimals(count) if form == "decimal" else reader.column("I", count)
-            yield Run(event, count, strings, read)
+            runs[kind] = Run(event, count, read)
+    if reader.offset != len(blob):
+        raise EOFError(f"{len(blob) - reader.offset} bytes too many")
+    return Batch(kinds, strings, runs)
 
 
-def run_events(run: Run) -> list[Event]:
+def run_events(run: Run, strings: list[Any]) -> list[Event]:
     """The events that a run of columns stands for."""
     kind = _KIND_OF[run.event]
-    stamps = _read_stamps(run.columns, run.strings)
+    stamps = _read_stamps(run.columns, strings)
     columns: list[Sequence[Any]] = [stamps]
     names = ["stamp"]
     for name, form in PACKED[kind][1]:
         raw = run.columns[name]
         names.append(name)
         if form == "string":
-            columns.append([None if index == _NONE else run.strings[index] for index in raw])
+            columns.append([None if index == _NONE else strings[index] for index in raw])
         elif form == "flag":
             columns.append([bool(flag) for flag in raw])
         else:
-            columns.append(decimals_of(raw, run.strings))
+            columns.append(decimals_of(raw, strings))
     make = run.event
     return [make(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
@@ -281,6 +304,8 @@ class _Reader:
     def sized(self) -> bytes:
         (length,) = struct.unpack_from("<I", self.blob, self.offset)
         self.offset += 4 + length
+        if self.offset > len(self.blob):
+            raise EOFError("the batch ends inside a text")
         return self.blob[self.offset - length : self.offset]
 
 
