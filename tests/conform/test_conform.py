@@ -190,3 +190,8 @@ def test_a_file_that_is_no_vectors_fails_with_its_name(tmp_path: Path, content: 
     answer = conform([path])
     assert totals(answer)["failed"] == 1
     assert answer["failures"]
+
+
+def test_other_data_in_a_folder_is_counted_as_unsupported(tmp_path: Path) -> None:
+    write(tmp_path, {"walks": []})
+    assert totals(conform([tmp_path])) == {"passed": 0, "failed": 0, "unsupported": 1}

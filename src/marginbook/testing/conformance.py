@@ -40,6 +40,10 @@ HIDDEN = ("expected", "reported", "check", "formula", "tolerance")
 NOT_SCORED = "_reported_only"
 
 
+class NoCases(Exception):
+    """A readable file of some other content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One case of a file, its inputs apart from what was printed."""
@@ -66,6 +70,11 @@ class Tally:
         if reason is not None:
             self.reasons.setdefault(key, Counter())[reason] += 1
 
+    def fail_file(self, file: str, why: str) -> None:
+        """Count a file that could not be read."""
+        self.add(file, "", "", "failed")
+        self.failures.append({"id": file, "quantity": "file", "expected": "a file of numeric cases", "got": why})
+
     def answer(self) -> dict[str, Any]:
         """The answer of `conform --json`."""
         results = []
@@ -86,11 +95,15 @@ def conform(paths: Sequence[Path]) -> dict[str, Any]:
         for file in _files(Path(path)):
             try:
                 cases = list(_cases(file))
+            except NoCases as none:
+                # A folder may hold other data; a file that was named was meant.
+                if Path(path).is_dir():
+                    tally.add(str(file), "", "", "unsupported", str(none))
+                else:
+                    tally.fail_file(str(file), str(none))
+                continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                tally.add(str(file), "", "", "failed")
-                tally.failures.append(
-                    {"id": str(file), "quantity": "file", "expected": "a file of numeric cases", "got": str(error)}
-                )
+                tally.fail_file(str(file), str(error))
                 continue
             for case in cases:
                 _run(case, str(file), tally)
@@ -115,7 +128,7 @@ def _cases(file: Path) -> Iterator[Case]:
         content = {"vectors": content}
     key = next((key for key in ("vectors", *ADAPTERS) if key in content), None)
     if key is None:
-        raise ValueError("none of the keys vectors, " + ", ".join(ADAPTERS))
+        raise NoCases("none of the keys vectors, " + ", ".join(ADAPTERS))
     task_of = task_of_vector if key == "vectors" else import_module(f"marginbook.testing.adapters.{ADAPTERS[key]}").task
     for number, raw in enumerate(content[key]):
         if not isinstance(raw, Mapping):
