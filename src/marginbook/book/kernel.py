@@ -10,97 +10,99 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from marginbook.book.layout import BASIS_POINT, CLASS_JUMPS, CLASS_PLAIN, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE
+from marginbook.book.layout import BASIS_POINT, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE, FLAG_PLAIN
 
 GUARD = 1e-12
 """Of gross: more than the rounding of any evaluation of up to 9,000 legs ((n + 4)·2^-53)."""
 
 UNDECIDED = -1
 
+INLINE: dict[str, Any] = {"forceinline": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
+KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
+"""Without reference counts: the caller holds every array, and kernels allocate none."""
 
-@njit(forceinline=True, nogil=True)
-def leg_bracket(brackets: Any, table: int, count: int, notional: float) -> int:
-    """Index of the bracket that contains `notional`."""
-    index = table
-    last = table + count - 1
+
+@njit(**INLINE)
+def leg_bracket(brackets: Any, k: Any, notional: float) -> Any:
+    """Index of the bracket of class `k` that contains `notional`."""
+    index = np.int64(k.table)
+    last = index + np.int64(k.brackets) - 1
     while index < last and brackets[index + 1].floor <= notional:
         index += 1
     return index
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def pool_sums(pool: Any, r: Any) -> tuple[float, ...]:
     """(equity, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional).
 
-    `extra` is allowance for jumps close by and for token units. A plain class skips multiplications by 1 and 0 only.
+    `extra` is allowance for jumps and for token units. A plain pool skips what would be multiplied by 1 or 0, and adds
+    once what would be added alike to four sums: the bits are the same.
     """
-    k = r.classes[pool.klass]
+    k = r.classes[np.int64(pool.klass)]
     cash = pool.cash
+    gross = k.gross * abs(cash)
+    demand_initial = k.demand_initial * cash
+    demand = k.demand * cash
+    notional = 0.0
+    first = np.int64(pool.start)
+    end = first + np.int64(pool.count)
+    if pool.flags & FLAG_PLAIN:
+        balance = cash
+        for i in range(first, end):
+            leg = r.legs[i]
+            k = r.classes[np.int64(leg.klass)]
+            f = r.factors[np.int64(leg.factor), 0]
+            v = leg.amount * (f + r.factors[np.int64(leg.factor), 1])
+            x = abs(leg.amount) * f
+            b = leg_bracket(r.brackets, k, x)
+            balance += v
+            demand_initial += k.initial_rate * x
+            notional += x
+            demand += r.brackets[b].rate * x - r.brackets[b].cum
+            gross += k.gross * (abs(v) + x)
+        return balance, balance, balance, demand_initial, balance, demand, gross, 0.0, notional
     equity = k.equity * cash
     margin_balance = k.margin_balance * cash
     support_initial = k.support_initial * cash
-    demand_initial = k.demand_initial * cash
     support = k.support * cash
-    demand = k.demand * cash
-    gross = k.gross * abs(cash)
     extra = 0.0
-    notional = 0.0
-    for i in range(pool.start, pool.start + pool.count):
+    for i in range(first, end):
         leg = r.legs[i]
-        k = r.classes[leg.klass]
-        f = r.factors[leg.factor, 0]
-        v = leg.amount * (f + r.factors[leg.factor, 1])
+        k = r.classes[np.int64(leg.klass)]
+        f = r.factors[np.int64(leg.factor), 0]
+        v = leg.amount * (f + r.factors[np.int64(leg.factor), 1])
         worth = abs(leg.amount) * f
         x = worth * k.size
+        net = k.side * x
+        equity += k.equity * v
+        margin_balance += k.margin_balance * v
+        support_initial += k.support_initial * v
+        demand_initial += k.demand_initial * v + k.initial_rate * max(abs(net + k.bids), abs(net - k.asks))
+        support += k.support * v
+        notional += worth * k.notional
         owed = k.demand * v
-        if k.flags & CLASS_PLAIN:
-            equity += v
-            margin_balance += v
-            support_initial += v
-            demand_initial += k.initial_rate * x
-            support += v
-            notional += x
-        else:
-            equity += k.equity * v
-            margin_balance += k.margin_balance * v
-            support_initial += k.support_initial * v
-            net = k.side * x
-            demand_initial += k.demand_initial * v + k.initial_rate * max(abs(net + k.bids), abs(net - k.asks))
-            support += k.support * v
-            notional += worth * k.notional
         if k.brackets > 0:
-            b = leg_bracket(r.brackets, k.table, k.brackets, x)
+            b = leg_bracket(r.brackets, k, x)
             owed += r.brackets[b].rate * x - r.brackets[b].cum
-            if k.flags & CLASS_JUMPS:
-                extra += near_jump(r.brackets, b, k.table + k.brackets, x)
         demand += owed
         gross += k.gross * (abs(v) + x)
-        extra += k.blur * f
+        extra += k.blur * f + k.jump
     return equity, margin_balance, support_initial, demand_initial, support, demand, gross, extra, notional
 
 
-@njit(nogil=True)
-def near_jump(brackets: Any, b: int, end: int, notional: float) -> float:
-    """Discontinuities so close to `notional` that float64 may be on the wrong side of them."""
-    found = 0.0
-    if notional - brackets[b].floor <= GUARD * notional:
-        found += brackets[b].jump
-    if b + 1 < end and brackets[b + 1].floor - notional <= GUARD * notional:
-        found += brackets[b + 1].jump
-    return found
-
-
-@njit(nogil=True)
+@njit(**INLINE)
 def counted_collateral(pool: Any, r: Any) -> float:
     """Value of the collateral that counts [currency]."""
     total = 0.0
-    for i in range(pool.start, pool.start + pool.count):
+    first = np.int64(pool.start)
+    for i in range(first, first + np.int64(pool.count)):
         leg = r.legs[i]
-        total += r.classes[leg.klass].counted * leg.amount * r.factors[leg.factor, 0]
+        total += r.classes[np.int64(leg.klass)].counted * leg.amount * r.factors[np.int64(leg.factor), 0]
     return total
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def decide(pool: Any, sums: Any, counted: float, allowance: float, r: Any) -> int:
     """The zone after the pool's present one, or `UNDECIDED` where a border lies within the allowance."""
     chain = r.chain[pool.borders]
@@ -132,21 +134,21 @@ def decide(pool: Any, sums: Any, counted: float, allowance: float, r: Any) -> in
     return 1 if room < 0.0 else 0
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def allowance_of(pool: Any, sums: Any) -> float:
     """Bound of |kernel − exact| for each sum of the pool."""
     bound: float = pool.absolute + (pool.relative + GUARD) * sums[6] + sums[7]
     return bound
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def counted_in(pool: Any, r: Any) -> float:
     """Collateral whose average threshold is cut; 0 where the rule has no such cut."""
     return counted_collateral(pool, r) if pool.flags & FLAG_AVERAGE else 0.0
 
 
-@njit(forceinline=True, nogil=True)
-def pool_zone(pool: Any, r: Any) -> int:
+@njit(**INLINE)
+def pool_zone(pool: Any, r: Any) -> Any:
     """Zone of a pool after its present one, or `UNDECIDED`."""
     if pool.flags & FLAG_OPAQUE:
         return UNDECIDED
@@ -154,7 +156,7 @@ def pool_zone(pool: Any, r: Any) -> int:
     return decide(pool, sums, counted_in(pool, r), allowance_of(pool, sums), r)
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def _outputs_of(pool: Any, r: Any, out: Any) -> None:
     sums = pool_sums(pool, r)
     zone = UNDECIDED
@@ -170,21 +172,21 @@ def _outputs_of(pool: Any, r: Any, out: Any) -> None:
     out.zone = zone
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def sweep_outputs_serial(r: Any, out: Any) -> None:
     """All outputs of every pool."""
     for p in range(len(r.pools)):
         _outputs_of(r.pools[p], r, out[p])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+@njit(parallel=True, **KERNEL)
 def sweep_outputs_parallel(r: Any, out: Any) -> None:
     """Twin of `sweep_outputs_serial` on all cores."""
     for p in prange(len(r.pools)):
         _outputs_of(r.pools[p], r, out[p])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def sweep_zones_serial(r: Any, zones: Any) -> None:
     """Zone of every pool, −1 where undecided."""
     for p in range(len(r.pools)):
@@ -192,7 +194,7 @@ def sweep_zones_serial(r: Any, zones: Any) -> None:
         zones[p] = pool.zone if pool.flags & FLAG_DEAD else pool_zone(pool, r)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+@njit(parallel=True, **KERNEL)
 def sweep_zones_parallel(r: Any, zones: Any) -> None:
     """Twin of `sweep_zones_serial` on all cores."""
     for p in prange(len(r.pools)):

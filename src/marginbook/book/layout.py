@@ -27,9 +27,9 @@ POOL = np.dtype(
         ("wallet", "f8"),  # [currency] part of assets that is not unrealised; NaN where there is no such split
         ("absolute", "f8"),  # [currency] allowance of support and of demand, rounded up
         ("relative", "f4"),  # of gross, rounded up
-        ("start", "i4"),  # first leg
+        ("start", "u4"),  # first leg
         ("account", "i4"),
-        ("klass", "i4"),  # class of the constants
+        ("klass", "u4"),  # class of the constants
         ("count", "u2"),
         ("capacity", "u2"),
         ("zone", "i1"),
@@ -42,8 +42,8 @@ POOL = np.dtype(
 LEG = np.dtype(
     [
         ("amount", "f8"),
-        ("factor", "i4"),
-        ("klass", "i4"),
+        ("factor", "u4"),
+        ("klass", "u4"),
         ("slot", "i4"),  # of the leg's group in the index; -1: not the first leg of its group
         ("weight", "f4"),  # share of the pool's slack, up to scale
         ("low", "f4"),  # certified band of the factor, as in the index
@@ -60,7 +60,7 @@ CLASS = np.dtype(
         ("initial_rate", "f8"),
         ("gross", "f8"),  # bound of every multiplier, brackets included
         ("blur", "f8"),  # allowance per unit of factor, whatever the amount: a token unit
-        ("table", "i4"),  # first bracket
+        ("table", "u4"),  # first bracket
         ("brackets", "u2"),  # 0: no table
         ("flags", "u2"),
         # second cache line
@@ -76,7 +76,8 @@ CLASS = np.dtype(
         ("assets", "f8"),
         ("liabilities", "f8"),
         ("unit", "f8"),  # exact units per unit of amount, for legs in columns
-        ("_", "f8", (5,)),
+        ("jump", "f8"),  # [currency] largest discontinuity of the table
+        ("_", "f8", (4,)),
     ],
     align=True,
 )
@@ -97,14 +98,15 @@ REACH = np.dtype(
 """Of each bracket, how far bands may go from it."""
 
 CLASS_PLAIN, CLASS_JUMPS = 1, 2
-"""`CLASS_PLAIN`: worth counts fully everywhere and no order rests; `CLASS_JUMPS`: its table is not continuous."""
+"""`CLASS_PLAIN`: worth counts fully everywhere, notional is amount · factor, no order rests and the table is
+continuous; `CLASS_JUMPS`: the table is not."""
 
 FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
 """Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
 
-FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES = 1, 2, 4, 8
+FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES, FLAG_PLAIN = 1, 2, 4, 8, 16
 """`FLAG_TRUNCATES`: liquidation looks at collateral times the average threshold cut to whole basis points, which
-differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed."""
+differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed. `FLAG_PLAIN`: every class of the pool is plain."""
 
 BASIS_POINT = 1e-4
 

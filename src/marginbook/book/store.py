@@ -17,6 +17,7 @@ from marginbook.book.layout import (
     FACTOR_VALUE,
     FLAG_DEAD,
     FLAG_OPAQUE,
+    FLAG_PLAIN,
     LEG,
     POOL,
     REACH,
@@ -138,7 +139,8 @@ class Store:
         for name, value in zip(SUMS, multipliers, strict=True):
             row[name] = value
         row["equity"], row["counted"] = multipliers[0] - multipliers[1], multipliers[2] + multipliers[1]
-        row["flags"] = CLASS_PLAIN if multipliers == EQUITY and not bids and not asks else 0
+        plain = multipliers == EQUITY and size == 1.0 and not bids and not asks and not blur and table is not None
+        row["flags"] = CLASS_PLAIN if plain else 0
         row["size"], row["initial_rate"], row["side"], row["bids"], row["asks"] = size, initial_rate, side, bids, asks
         row["unit"], row["blur"] = unit, blur
         row["notional"] = size if size else multipliers[1]
@@ -146,8 +148,9 @@ class Store:
         steepest = 0.0
         if table is not None:
             row["table"], row["brackets"] = self.table_id(table), len(table)
-            if self.brackets["jump"][row["table"] : row["table"] + row["brackets"]].any():
-                row["flags"] |= CLASS_JUMPS
+            row["jump"] = self.brackets["jump"][row["table"] : row["table"] + row["brackets"]].max()
+            if row["jump"]:
+                row["flags"] = CLASS_JUMPS
             steepest = max(rate + (abs(cum) / floor if floor else abs(cum)) for floor, rate, cum in table)
         row["gross"] = max(
             abs(multipliers[0]) + abs(multipliers[1]), abs(multipliers[5]), abs(multipliers[6]) + steepest * size
@@ -209,6 +212,9 @@ class Store:
         row["start"], row["count"], row["capacity"] = start, len(records), capacity
         row["account"], row["borders"] = account, borders
         row["flags"] = FLAG_OPAQUE if lowered.opaque else 0
+        plain = all(self.classes[record[2]]["flags"] & CLASS_PLAIN for record in records)
+        if plain and klass == self.class_id(EQUITY):
+            row["flags"] |= FLAG_PLAIN
         previous = -1
         for i, (factor, amount, leg_class, held) in enumerate(records, start):
             sigma = self.factors.table[factor, FACTOR_SIGMA]

@@ -24,7 +24,8 @@ from marginbook.book.columns import (
     position_row,
     wallets_fit,
 )
-from marginbook.book.layout import FLAG_AVERAGE, FLAG_OPAQUE, FLAG_TRUNCATES, Array
+from marginbook.book.kernel import INLINE, KERNEL
+from marginbook.book.layout import CLASS_PLAIN, FLAG_AVERAGE, FLAG_OPAQUE, FLAG_PLAIN, FLAG_TRUNCATES, Array
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.legs import Leg, PoolLegs
 from marginbook.domain.market import Market
@@ -35,18 +36,21 @@ LEAST_THRESHOLD = 0.01
 """Below it the cut of a mixed average threshold is not small against the distance between borders."""
 
 
-@njit(forceinline=True, nogil=True)
-def _lower_contracts(p: int, pools: Any, places: Any, legs: Any, exact: Any, fundings: Any, factors: Any) -> None:
+@njit(**INLINE)
+def _lower_contracts(
+    p: int, pools: Any, places: Any, legs: Any, exact: Any, classes: Any, fundings: Any, factors: Any
+) -> None:
     """Amounts, cash and allowance of a pool of contracts.
 
     cash = wallet − Σ quantity·entry + Σ quantity·index of the last settlement; each operation rounds once, which
     (n + 8)·2u of all that is added covers.
     """
     pool = pools[p]
+    flags = FLAG_PLAIN
     wallet = (float(places[p].wallet_high) * 18446744073709551616.0 + float(places[p].wallet_low)) * 1e-24
     cash = wallet
     constants = abs(wallet)
-    for i in range(pool.start, pool.start + pool.count):
+    for i in range(np.int64(pool.start), np.int64(pool.start) + np.int64(pool.count)):
         quantity = float(exact[i].quantity) / 1e8
         entry = float(exact[i].entry) / 1e8 + float(exact[i].entry_low) / 1e16
         worth = quantity * entry
@@ -57,21 +61,24 @@ def _lower_contracts(p: int, pools: Any, places: Any, legs: Any, exact: Any, fun
             cash += paid
             constants += abs(paid)
         legs[i].amount = quantity
+        if not classes[legs[i].klass].flags & CLASS_PLAIN:
+            flags = 0
         legs[i].weight = max((abs(quantity) * factors[legs[i].factor, 0] * factors[legs[i].factor, 3]) ** 0.5, 1e-30)
     relative = (2.0 * pool.count + 8.0) * TWO_U
+    pools[p].flags = flags
     pools[p].cash = cash
     pools[p].wallet = wallet
     pools[p].relative = relative * 1.0000001
     pools[p].absolute = relative * constants
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def _lower_lending(p: int, pools: Any, legs: Any, exact: Any, classes: Any, factors: Any) -> None:
     """Amounts and allowance of a lending pool; values are rounded to 10^-8, in sums of up to 10^4 basis points."""
     pool = pools[p]
     least = 1e9
     most = 0.0
-    for i in range(pool.start, pool.start + pool.count):
+    for i in range(np.int64(pool.start), np.int64(pool.start) + np.int64(pool.count)):
         k = classes[legs[i].klass]
         low = float(exact[i].quantity)
         if low < 0.0:
@@ -92,7 +99,7 @@ def _lower_lending(p: int, pools: Any, legs: Any, exact: Any, classes: Any, fact
     pools[p].relative = (pool.count + 9.0) * TWO_U
 
 
-@njit(cache=True, nogil=True)
+@njit(**KERNEL)
 def lower_columns(
     chosen: Any, pools: Any, places: Any, legs: Any, exact: Any, classes: Any, fundings: Any, factors: Any
 ) -> None:
@@ -100,24 +107,24 @@ def lower_columns(
     for n in range(len(chosen)):
         p = chosen[n]
         if pools[p].kind == 1:
-            _lower_contracts(p, pools, places, legs, exact, fundings, factors)
+            _lower_contracts(p, pools, places, legs, exact, classes, fundings, factors)
         elif pools[p].kind == 2:
             _lower_lending(p, pools, legs, exact, classes, factors)
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(parallel=True, **KERNEL)
 def lower_all_columns(
     pools: Any, places: Any, legs: Any, exact: Any, classes: Any, fundings: Any, factors: Any
 ) -> None:
     """Legs of every pool in columns; parallel twin of `lower_columns`."""
     for p in prange(len(pools)):
         if pools[p].kind == 1:
-            _lower_contracts(p, pools, places, legs, exact, fundings, factors)
+            _lower_contracts(p, pools, places, legs, exact, classes, fundings, factors)
         elif pools[p].kind == 2:
             _lower_lending(p, pools, legs, exact, classes, factors)
 
 
-@njit(cache=True, nogil=True)
+@njit(**KERNEL)
 def _limbs(money: Any, high: Any, low: Any) -> None:
     """money · 10^16 as signed 128-bit limbs, by 32-bit halves."""
     for n in range(len(money)):

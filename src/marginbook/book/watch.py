@@ -22,6 +22,8 @@ from numba import njit, prange
 
 from marginbook.book.kernel import (
     GUARD,
+    INLINE,
+    KERNEL,
     UNDECIDED,
     allowance_of,
     counted_collateral,
@@ -40,7 +42,7 @@ REACHABLE = 1e38
 _SUPER = SLOTS * BLOCKS
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def _write_edges(slot: int, factor: int, low: Any, high: Any, w: Any) -> None:
     """Store a band and tighten the extremes above it."""
     w.edges[slot, 0] = low
@@ -55,10 +57,12 @@ def _write_edges(slot: int, factor: int, low: Any, high: Any, w: Any) -> None:
     w.tops[factor, 1] = min(w.tops[factor, 1], high)
 
 
-@njit(forceinline=True, nogil=True)
-def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tuple[float, float]:
+@njit(**INLINE)
+def _band(
+    i: int, end: int, pool: Any, share: float, slack_0: float, slack_1: float, slack_2: float, r: Any
+) -> tuple[float, float]:
     """Certified edges of the group of legs [i, end), which share one factor."""
-    factor = r.legs[i].factor
+    factor = np.int64(r.legs[i].factor)
     f = r.factors[factor, 0]
     equity = support = demand = spread = units = 0.0
     up_least = up_most = down_least = down_most = 0.0
@@ -66,7 +70,7 @@ def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tup
     low_cap = -REACHABLE
     for j in range(i, end):
         leg = r.legs[j]
-        k = r.classes[leg.klass]
+        k = r.classes[np.int64(leg.klass)]
         equity += k.equity * leg.amount
         support += k.support * leg.amount
         demand += k.demand * leg.amount
@@ -74,7 +78,7 @@ def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tup
         spread += k.gross * (abs(leg.amount) + size)
         units += k.blur
         if k.brackets > 0:
-            b = leg_bracket(r.brackets, k.table, k.brackets, size * f)
+            b = leg_bracket(r.brackets, k, size * f)
             row = r.reach[b]
             up_least += size * row.up_least
             up_most += size * row.up_most
@@ -88,7 +92,8 @@ def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tup
     down = np.inf
     relative = pool.relative + GUARD
     for c in range(STAY):
-        if slacks[c] == np.inf:
+        slack = slack_0 if c == 0 else slack_1 if c == 1 else slack_2
+        if slack == np.inf:
             continue
         e = r.stay[pool.borders, pool.zone, c, 0]
         s = r.stay[pool.borders, pool.zone, c, 1]
@@ -111,7 +116,7 @@ def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tup
             if FUNDING_CHARGE * (value + falling) > value:
                 loss_up = max(loss_up, -2.0 * value)
                 loss_down = max(loss_down, 2.0 * falling)
-        budget = share * slacks[c]
+        budget = share * slack
         if loss_up * up > budget:
             up = budget / loss_up
         if loss_down * down > budget:
@@ -121,30 +126,36 @@ def _band(i: int, end: int, pool: Any, share: float, slacks: Any, r: Any) -> tup
     return low + abs(low) * INWARD, high - abs(high) * INWARD
 
 
-@njit(forceinline=True, nogil=True)
-def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r: Any, w: Any, slacks: Any) -> None:
+@njit(**INLINE)
+def _slack(c: int, pool: Any, sums: Any, allowance: float, r: Any) -> Any:
+    """How far condition `c` of the pool's zone is from failing, beyond any doubt; infinite where there is none."""
+    e = r.stay[pool.borders, pool.zone, c, 0]
+    s = r.stay[pool.borders, pool.zone, c, 1]
+    d = r.stay[pool.borders, pool.zone, c, 2]
+    weight = abs(e) + abs(s) + abs(d)
+    if weight == 0.0:
+        return np.inf
+    slack = e * sums[0] + s * sums[4] + d * sums[5] - weight * allowance
+    if pool.flags & FLAG_AVERAGE and s == 1.0:
+        slack -= BASIS_POINT * counted_collateral(pool, r)
+    return slack
+
+
+@njit(**INLINE)
+def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r: Any, w: Any) -> None:
     """Give every group of the pool its band at the present factors, or none if a condition has no slack."""
     pool = r.pools[p]
-    for c in range(STAY):
-        e = r.stay[pool.borders, pool.zone, c, 0]
-        s = r.stay[pool.borders, pool.zone, c, 1]
-        d = r.stay[pool.borders, pool.zone, c, 2]
-        weight = abs(e) + abs(s) + abs(d)
-        if weight == 0.0:
-            slacks[c] = np.inf
-            continue
-        slacks[c] = e * sums[0] + s * sums[4] + d * sums[5] - weight * allowance
-        if pool.flags & FLAG_AVERAGE and s == 1.0:
-            slacks[c] -= BASIS_POINT * counted_collateral(pool, r)
-        if not slacks[c] > 0.0:
-            closed = True
-    start = pool.start
-    end = start + pool.count
+    slack_0 = _slack(0, pool, sums, allowance, r)
+    slack_1 = _slack(1, pool, sums, allowance, r)
+    slack_2 = _slack(2, pool, sums, allowance, r)
+    closed = closed or not min(slack_0, slack_1, slack_2) > 0.0
+    start = np.int64(pool.start)
+    end = start + np.int64(pool.count)
     weights = 0.0
     for i in range(start, end):
         weights += r.legs[i].weight
     scale = (1.0 - 1e-9) / weights if weights > 0.0 else 0.0
-    i = start
+    i: Any = start
     while i < end:
         j = i + 1
         weight = r.legs[i].weight
@@ -154,22 +165,22 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
         low = np.inf
         high = -np.inf
         if not closed:
-            low, high = _band(i, j, pool, weight * scale, slacks, r)
+            low, high = _band(i, j, pool, weight * scale, slack_0, slack_1, slack_2, r)
         low32 = np.float32(low)
         high32 = np.float32(high)
         r.legs[i].low = low32
         r.legs[i].high = high32
         slot = r.legs[i].slot
         if tighten:
-            _write_edges(slot, r.legs[i].factor, low32, high32, w)
+            _write_edges(slot, np.int64(r.legs[i].factor), low32, high32, w)
         else:
             w.edges[slot, 0] = low32
             w.edges[slot, 1] = high32
         i = j
 
 
-@njit(forceinline=True, nogil=True)
-def _settle(p: int, tighten: bool, r: Any, w: Any, slacks: Any) -> int:
+@njit(**INLINE)
+def _settle(p: int, tighten: bool, r: Any, w: Any) -> int:
     """Decide a pool and certify it in its zone; returns the zone, or `UNDECIDED` with all its bands closed."""
     pool = r.pools[p]
     sums = pool_sums(pool, r)
@@ -179,31 +190,29 @@ def _settle(p: int, tighten: bool, r: Any, w: Any, slacks: Any) -> int:
         zone = decide(pool, sums, counted_in(pool, r), allowance, r)
     if zone >= 0:
         r.pools[p].zone = zone
-    certify(p, sums, allowance, zone < 0, tighten, r, w, slacks)
+    certify(p, sums, allowance, zone < 0, tighten, r, w)
     return zone
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def confirm(chosen: Any, zones: Any, r: Any, w: Any) -> None:
     """Set the exactly decided `zones` of the `chosen` pools and certify what slack there is."""
-    slacks = np.empty(STAY)
     for n in range(len(chosen)):
         p = chosen[n]
         r.pools[p].zone = zones[n]
         pool = r.pools[p]
         sums = pool_sums(pool, r)
-        certify(p, sums, allowance_of(pool, sums), pool.flags & FLAG_OPAQUE != 0, True, r, w, slacks)
+        certify(p, sums, allowance_of(pool, sums), pool.flags & FLAG_OPAQUE != 0, True, r, w)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def settle(chosen: Any, result: Any, r: Any, w: Any) -> None:
     """Decide and certify the `chosen` pools, whose legs have changed; `result` receives zones or −1."""
-    slacks = np.empty(STAY)
     for n in range(len(chosen)):
-        result[n] = _settle(chosen[n], True, r, w, slacks)
+        result[n] = _settle(chosen[n], True, r, w)
 
 
-@njit(forceinline=True, nogil=True)
+@njit(**INLINE)
 def _collect(factor: int, found: int, stamp: int, r: Any, w: Any, stamps: Any, candidates: Any) -> int:
     """Append the pools whose band of `factor` was left; −1 if there are more than `candidates` holds."""
     f_low = r.factors[factor, 0] - r.factors[factor, 2]
@@ -247,7 +256,7 @@ def _collect(factor: int, found: int, stamp: int, r: Any, w: Any, stamps: Any, c
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def move(
     moved: Any, count: int, stamp: int, counts: Any, candidates: Any, crossings: Any, stamps: Any, r: Any, w: Any
 ) -> int:
@@ -261,13 +270,12 @@ def move(
         found = _collect(moved[n], found, stamp, r, w, stamps, candidates)
         if found < 0:
             return -1
-    slacks = np.empty(STAY)
     crossed = 0
     undecided = 0
     for n in range(found):
         p = candidates[n]
         before = r.pools[p].zone
-        zone = _settle(p, True, r, w, slacks)
+        zone = _settle(p, True, r, w)
         if zone < 0:
             undecided += 1
             crossings[len(crossings) - undecided, 0] = p
@@ -282,7 +290,7 @@ def move(
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+@njit(parallel=True, **KERNEL)
 def sweep_certify_parallel(everything: bool, before: Any, after: Any, r: Any, w: Any) -> None:
     """Decide every pool that left a band, or `everything`, and certify it. Extremes must follow."""
     for p in prange(len(r.pools)):
@@ -293,18 +301,18 @@ def sweep_certify_parallel(everything: bool, before: Any, after: Any, r: Any, w:
             continue
         inside = not everything
         if inside:
-            for i in range(pool.start, pool.start + pool.count):
+            start = np.int64(pool.start)
+            for i in range(start, start + np.int64(pool.count)):
                 leg = r.legs[i]
                 if leg.slot >= 0:
-                    f = r.factors[leg.factor, 0]
-                    inset = r.factors[leg.factor, 2]
+                    f = r.factors[np.int64(leg.factor), 0]
+                    inset = r.factors[np.int64(leg.factor), 2]
                     inside = inside and f - inset > leg.low and f + inset < leg.high
         if not inside:
-            slacks = np.empty(STAY)
-            after[p] = _settle(p, False, r, w, slacks)
+            after[p] = _settle(p, False, r, w)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+@njit(parallel=True, **KERNEL)
 def rebuild_extremes_parallel(w: Any) -> None:
     """Exact extremes of every block and superblock."""
     for s in prange(len(w.supers)):
@@ -324,7 +332,7 @@ def rebuild_extremes_parallel(w: Any) -> None:
         w.supers[s, 1] = super_high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def rebuild_tops(w: Any) -> None:
     """Exact extremes of every factor."""
     for factor in range(len(w.ranges)):
@@ -337,7 +345,7 @@ def rebuild_tops(w: Any) -> None:
         w.tops[factor, 1] = high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**KERNEL)
 def assign_slots(pools: Any, legs: Any, ranges: Any, owners: Any, count_only: bool) -> None:
     """One slot per group of legs, in pool order; ranges[:, 2] counts the slots in use.
 
@@ -348,12 +356,13 @@ def assign_slots(pools: Any, legs: Any, ranges: Any, owners: Any, count_only: bo
         pool = pools[p]
         if pool.flags & FLAG_DEAD:
             continue
-        factor = -1
-        for i in range(pool.start, pool.start + pool.count):
-            if legs[i].factor == factor:
+        factor = np.int64(-1)
+        start = np.int64(pool.start)
+        for i in range(start, start + np.int64(pool.count)):
+            if np.int64(legs[i].factor) == factor:
                 legs[i].slot = -1
                 continue
-            factor = legs[i].factor
+            factor = np.int64(legs[i].factor)
             slot = ranges[factor, 0] + ranges[factor, 2]
             ranges[factor, 2] += 1
             if not count_only:
