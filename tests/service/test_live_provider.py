@@ -50,7 +50,8 @@ def wait_for(condition: "object", seconds: float = 40.0) -> None:
 def opened(provider: LiveProvider) -> TestClient:
     client = TestClient(create_app(provider), base_url="http://127.0.0.1")
     client.__enter__()
-    wait_for(lambda: provider.runner.view is not None)
+    wait_for(lambda: provider.runner.view is not None or provider.runner.failure is not None)
+    assert provider.runner.failure is None, provider.runner.failure
     return client
 
 

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from marginbook.book.book import Book
+from marginbook.book.bulk import ContractColumns, LendingColumns
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import Event
 from marginbook.domain.market import Market
+from marginbook.engine.book_store import BookStore
 from marginbook.engine.live import Engine, Receipt
 from marginbook.engine.ports import Ledger
-from marginbook.engine.state import Policy
+from marginbook.engine.state import Policy, State
+from marginbook.engine.tables import Tables
 from marginbook.service.setup import Setup
 
 Progress = Callable[[int], None]
@@ -21,13 +24,18 @@ class Core:
     """One book, taking events."""
 
     def __init__(self, setup: Setup, progress: Progress, ledger: Ledger | None = None) -> None:
+        policy = Policy(borders=setup.borders)
+        if setup.columns is not None and ledger is None:
+            self.engine = _from_columns(setup.columns(), setup, policy)
+            return
+        accounts = setup.accounts() if setup.columns is None else _accounts_of(setup)
         self.engine = Engine.open(
             ledger=ledger,
-            accounts=_counted(setup.accounts(), progress),
+            accounts=_counted(accounts, progress),
             market=setup.market,
             overlays=setup.overlays,
             at=setup.at,
-            policy=Policy(borders=setup.borders),
+            policy=policy,
         )
 
     @property
@@ -94,6 +102,23 @@ class Core:
     def close(self) -> None:
         """Release the ledger."""
         self.engine.close()
+
+
+def _from_columns(columns: list[ContractColumns | LendingColumns], setup: Setup, policy: Policy) -> Engine:
+    state = State(policy=policy, clock=setup.at, market=setup.market, overlays=setup.overlays)
+    tables = Tables(state.overlays, {}, setup.at)
+    store = BookStore(Book.from_columns(columns, setup.market, tables.of, setup.at))
+    engine = Engine(state, store, tables, None)
+    engine.fold.opened(store.moves_from_safe())
+    return engine
+
+
+def _accounts_of(setup: Setup) -> Iterable[Account]:
+    """Columns as accounts, for an engine that logs them."""
+    assert setup.columns is not None
+    tables = Tables(setup.overlays, {}, setup.at)
+    book = Book.from_columns(setup.columns(), setup.market, tables.of, setup.at)
+    return (book.account(name) for name in book.ids())
 
 
 def _placed(account: str, problem: Problem) -> Problem:

@@ -113,7 +113,7 @@ class LiveProvider:
 
     def parameters(self) -> Answer:
         view, core = self._ready()
-        return Answer({"parameters": parameter_rows(core, view)}, self._stamp(view))
+        return Answer({"parameters": parameter_rows(core, view, self.runner.setup.mode == "live")}, self._stamp(view))
 
     # ---- writing
 

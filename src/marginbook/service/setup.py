@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from marginbook.book.bulk import ContractColumns, LendingColumns
 from marginbook.connectors.books import BookFile, load_book_bytes, market_of
-from marginbook.demo.accounts import ACCOUNTS, SEED, demo_accounts, demo_market
+from marginbook.demo.accounts import ACCOUNTS, SEED, demo_columns, demo_market
 from marginbook.demo.scenarios import DEFAULT, MINUTE, STARTS_AT, load, scenario
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
@@ -19,12 +20,13 @@ Mode = Literal["demo", "replay", "file", "live"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A book to serve. `accounts` and `frames` are called anew each time that the book starts."""
+    """A book to serve: accounts, or columns of them. What is callable is called anew each time that the book starts."""
 
     mode: Mode
     title: str
     banner: str
-    accounts: Callable[[], Iterable[Account]]
+    accounts: Callable[[], Iterable[Account]] = tuple
+    columns: Callable[[], list[ContractColumns | LendingColumns]] | None = None
     total: int
     market: Market
     at: int  # [µs UTC]
@@ -46,7 +48,7 @@ def demo_setup(accounts: int = ACCOUNTS, seed: int = SEED, name: str = DEFAULT, 
         title=plan.title,
         banner=f"{accounts:,} made-up accounts under the price moves of {plan.title}, as if they came on {date}. "
         f"Markets, leverage brackets and thresholds are real. {plan.source}",
-        accounts=lambda: demo_accounts(accounts, seed),
+        columns=lambda: demo_columns(accounts, seed),
         total=accounts,
         market=demo_market(),
         at=STARTS_AT,

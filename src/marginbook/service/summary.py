@@ -60,7 +60,7 @@ def summary_of(runner: Runner) -> Json:
     ages = [(age_of(view, runner, key), key) for key in view.market.quotes]
     oldest = max(ages, default=None)
     stale = [key for age, key in ages if age > max_age_of(view.market, runner, key)]
-    tables = parameter_rows(runner.core, view)
+    tables = parameter_rows(runner.core, view, setup.mode == "live")
     table = min(tables, key=lambda row: str(row["as_of"]), default=None)
     return body | {
         "loading": None,
@@ -129,8 +129,8 @@ def price_rows(view: View, runner: Runner) -> list[Json]:
     return rows
 
 
-def parameter_rows(core: Core, view: View) -> list[Json]:
-    """Every parameter table in use with its date."""
+def parameter_rows(core: Core, view: View, live: bool) -> list[Json]:
+    """Every parameter table in use with its date; in live use an old one is stale."""
     rows = []
     for name, parameters in core.tables():
         as_of: Any = getattr(parameters, "as_of", None)
@@ -140,7 +140,7 @@ def parameter_rows(core: Core, view: View) -> list[Json]:
                 "rules": name,
                 "as_of": None if as_of is None else format_time(as_of),
                 "age_seconds": None if age is None else age // MICROSECONDS,
-                "stale": age is not None and age > PARAMETERS_MAX_AGE,
+                "stale": live and age is not None and age > PARAMETERS_MAX_AGE,
                 "source": getattr(parameters, "source", None),
             }
         )
