@@ -105,4 +105,4 @@ def test_a_large_table_is_read_at_speed() -> None:
     book = load_book_bytes([("b.csv", content)])
     rate = rows / (time.perf_counter() - start)
     assert len(book.accounts) == rows // 5
-    assert rate > 15_000, f"{rate:,.0f} rows/s"
+    assert rate > 10_000, f"{rate:,.0f} rows/s"
