@@ -108,6 +108,7 @@ def test_a_bankruptcy_price_rounds_toward_the_mark() -> None:
         ),
         ({"X": {"maintenance_rate": "0.1", "contract": "quanto"}}, "bad_parameter"),
         ({"X": {"maintenance_rate": "0.1", "leverage": "0"}}, "bad_parameter"),
+        ({"X": {"maintenance_rate": "0.1", "basis": "last"}}, "bad_parameter"),
     ],
 )
 def test_derivatives_refuse_what_is_no_rule(overlay: Any, code: str) -> None:

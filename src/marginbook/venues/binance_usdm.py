@@ -41,6 +41,10 @@ from marginbook.venues.rules import RuleSet
 
 SETTLEMENT = ("USDT", "USDC", "BUSD")
 """Quote assets in which a market settles."""
+OVERLAY_KEYS = frozenset(
+    ("brackets", "maintenance_rate", "initial_rate", "leverage", "liquidation_fee", "tick", "quantity_step", "currency")
+)
+"""What a book may say of a market; contract, basis, fee to close and operator belong to the venue."""
 
 
 def settlement_currency(market: str) -> str | None:
@@ -103,7 +107,7 @@ def parameters(
         shipped = _shipped(as_of)
     if not overlay:
         return shipped
-    terms, default, odd = with_overlay(shipped.terms, overlay)
+    terms, default, odd = with_overlay(shipped.terms, overlay, OVERLAY_KEYS)
     return _contracts(terms, f"the book's own parameters on: {shipped.source}", shipped.as_of, default, odd)
 
 

@@ -16,37 +16,42 @@ TABLES = ("brackets", "maintenance_rate")
 WORDS = ("currency", "contract", "basis", "leverage", "taker_fee", "operator")
 
 
+EVERY_KEY = frozenset((*FRACTIONS, *POSITIVE, *TABLES, *WORDS))
 ALL = "*"
 """Overlay entry for every market that has none of its own."""
 
 
 @in_exact_context
 def with_overlay(
-    shipped: Mapping[str, Terms], overlay: Mapping[str, Any]
+    shipped: Mapping[str, Terms], overlay: Mapping[str, Any], keys: frozenset[str] = EVERY_KEY
 ) -> tuple[dict[str, Terms], Terms | None, list[str]]:
-    """Terms by market, terms of all other markets, and warnings. An `"*"` entry leaves nothing of the shipped table."""
+    """Terms by market, terms of all other markets, and warnings. An `"*"` entry leaves nothing of the shipped table.
+
+    `keys` are the parameters that the rule set lets a book change; another one is refused.
+    """
     default: Terms | None = None
     warnings: list[str] = []
     terms = dict(shipped)
     if ALL in overlay:
         terms = {}
-        default, warnings = terms_with(None, overlay[ALL], ALL)
+        default, warnings = terms_with(None, overlay[ALL], ALL, keys)
     for market, entry in overlay.items():
         if market != ALL:
-            terms[market], odd = terms_with(terms.get(market, default), entry, market)
+            terms[market], odd = terms_with(terms.get(market, default), entry, market, keys)
             warnings += odd
     return terms, default, warnings
 
 
-def terms_with(base: Terms | None, entry: Mapping[str, Any], market: str) -> tuple[Terms, list[str]]:
+def terms_with(
+    base: Terms | None, entry: Mapping[str, Any], market: str, keys: frozenset[str] = EVERY_KEY
+) -> tuple[Terms, list[str]]:
     """`base` changed by one market's overlay entry, and what is odd about the entry. BadInput names a bad key."""
     place = f"parameters.{market}"
     if not isinstance(entry, Mapping):
         raise BadInput("bad_parameters", place, entry, "a table of parameters")
-    known = {*FRACTIONS, *POSITIVE, *TABLES, *WORDS}
     for key in entry:
-        if key not in known:
-            raise BadInput("unknown_parameter", f"{place}.{key}", entry[key], "one of " + ", ".join(sorted(known)))
+        if key not in keys:
+            raise BadInput("unknown_parameter", f"{place}.{key}", entry[key], "one of " + ", ".join(sorted(keys)))
     table = _table(base, entry, place)
     changes: dict[str, Any] = {"table": table}
     for key in FRACTIONS:
