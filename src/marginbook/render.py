@@ -85,7 +85,7 @@ def _card(console: Console, report: Report) -> None:
             f"  {price.market} {price.side} liquidated at {sign} {format_decimal(price.price)}", highlight=False
         )
     for remedy in report.remedies[:REMEDIES_MOST]:
-        console.print(f"  remedy: {remedy.action} {format_decimal(remedy.amount)} {remedy.asset}", highlight=False)
+        console.print(f"  remedy: {remedy.action} {format_decimal(remedy.shown)} {remedy.asset}", highlight=False)
     for line in report.reconciliation:
         if line.difference:
             console.print(f"  {line.quantity}: venue {line.venue}, ours {line.ours}", highlight=False)

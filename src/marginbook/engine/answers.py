@@ -91,16 +91,21 @@ def node_json(node: Node) -> dict[str, Any]:
 
 
 def remedy_json(remedy: Remedy) -> dict[str, Any]:
-    """One remedy, its amount exact."""
-    return {
+    """One remedy, its amount exact to the unit; `shown` is the amount for people, rounded up."""
+    row: dict[str, Any] = {
         "action": remedy.action,
         "asset": remedy.asset,
         "amount": format_decimal(remedy.amount),
-        "result": {
-            name: decimal_text(name, value) if isinstance(value, Decimal) else value
-            for name, value in remedy.result.items()
-        },
+        "shown": format_decimal(remedy.shown),
+        "pool": remedy.pool,
     }
+    if remedy.debt is not None and remedy.repaid is not None:
+        row |= {"debt": remedy.debt, "repaid": format_decimal(remedy.repaid)}
+    row["result"] = {
+        name: decimal_text(name, value) if isinstance(value, Decimal) else value
+        for name, value in remedy.result.items()
+    }
+    return row
 
 
 def _time(at: int | None) -> str | None:
