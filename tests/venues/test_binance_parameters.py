@@ -110,29 +110,35 @@ def test_a_maintenance_rate_above_the_initial_margin_is_a_warning_not_an_error()
 @pytest.mark.parametrize(
     ("entry", "code", "place"),
     [
-        ({"brackets": []}, "bad_brackets", "parameters.X.brackets"),
-        ({"brackets": "0.01"}, "bad_brackets", "parameters.X.brackets"),
-        ({"brackets": [[0, 10]]}, "bad_brackets", "parameters.X.brackets[0]"),
-        ({"brackets": [[5, 10, "0.01"]]}, "bad_brackets", "parameters.X.brackets[0]"),
-        ({"brackets": [[0, 10, "1.5"]]}, "bad_brackets", "parameters.X.brackets[0]"),
-        ({"brackets": [[0, 10, "0.01"], [11, 20, "0.02"]]}, "bad_brackets", "parameters.X.brackets[1]"),
-        ({"brackets": [[0, 0, "0.01"]]}, "bad_brackets", "parameters.X.brackets[0]"),
-        ({"brackets": [[0, 10, "0.01", 0]]}, "bad_brackets", "parameters.X.brackets[0]"),
-        ({"brackets": [[0, 10, "x"]]}, "bad_number", "parameters.X.brackets[0][2]"),
-        ({"maintenance_rate": "2"}, "bad_parameter", "parameters.X.maintenance_rate"),
-        ({"maintenance_rate": "nan"}, "bad_number", "parameters.X.maintenance_rate"),
-        ({"maintenance_rate": "0.1", "tick": "0"}, "bad_parameter", "parameters.X.tick"),
-        ({"maintenance_rate": "0.1", "basis": "entry"}, "unknown_parameter", "parameters.X.basis"),
-        ({"maintenance_rate": "0.1", "operator": "<"}, "unknown_parameter", "parameters.X.operator"),
-        ({"maintenence_rate": "0.1"}, "unknown_parameter", "parameters.X.maintenence_rate"),
-        ({"tick": "0.1"}, "no_parameters", "parameters.X"),
-        ("0.004", "bad_parameters", "parameters.X"),
+        ({"brackets": []}, "bad_brackets", "parameters.XUSDT.brackets"),
+        ({"brackets": "0.01"}, "bad_brackets", "parameters.XUSDT.brackets"),
+        ({"brackets": [[0, 10]]}, "bad_brackets", "parameters.XUSDT.brackets[0]"),
+        ({"brackets": [[5, 10, "0.01"]]}, "bad_brackets", "parameters.XUSDT.brackets[0]"),
+        ({"brackets": [[0, 10, "1.5"]]}, "bad_brackets", "parameters.XUSDT.brackets[0]"),
+        ({"brackets": [[0, 10, "0.01"], [11, 20, "0.02"]]}, "bad_brackets", "parameters.XUSDT.brackets[1]"),
+        ({"brackets": [[0, 0, "0.01"]]}, "bad_brackets", "parameters.XUSDT.brackets[0]"),
+        ({"brackets": [[0, 10, "0.01", 0]]}, "bad_brackets", "parameters.XUSDT.brackets[0]"),
+        ({"brackets": [[0, 10, "x"]]}, "bad_number", "parameters.XUSDT.brackets[0][2]"),
+        ({"maintenance_rate": "2"}, "bad_parameter", "parameters.XUSDT.maintenance_rate"),
+        ({"maintenance_rate": "nan"}, "bad_number", "parameters.XUSDT.maintenance_rate"),
+        ({"maintenance_rate": "0.1", "tick": "0"}, "bad_parameter", "parameters.XUSDT.tick"),
+        ({"maintenance_rate": "0.1", "basis": "entry"}, "unknown_parameter", "parameters.XUSDT.basis"),
+        ({"maintenance_rate": "0.1", "operator": "<"}, "unknown_parameter", "parameters.XUSDT.operator"),
+        ({"maintenence_rate": "0.1"}, "unknown_parameter", "parameters.XUSDT.maintenence_rate"),
+        ({"tick": "0.1"}, "no_parameters", "parameters.XUSDT"),
+        ("0.004", "bad_parameters", "parameters.XUSDT"),
     ],
 )
 def test_a_bad_overlay_is_named_by_its_place(entry: Any, code: str, place: str) -> None:
     with pytest.raises(BadInput) as bad:
-        usdm.parameters("usdm", at("2026-10-01"), {"X": entry})
+        usdm.parameters("usdm", at("2026-10-01"), {"XUSDT": entry})
     assert (bad.value.problem.code, bad.value.problem.place) == (code, place)
+
+
+def test_an_overlay_may_hold_assets_of_other_venues() -> None:
+    mixed = {"WETH": {"ltv": "0.8"}, "BTCUSDT": {"maintenance_rate": "0.01"}}
+    table = usdm.parameters("usdm", at("2026-10-01"), mixed)
+    assert table.terms_of("BTCUSDT").table.maintenance(D(100)) == 1
 
 
 def test_exchange_and_ccxt_answers_load_as_overlays() -> None:

@@ -34,7 +34,7 @@ from marginbook.venues.contracts.explanation import explain
 from marginbook.venues.contracts.liquidation import plan_liquidation
 from marginbook.venues.contracts.lowering import lower
 from marginbook.venues.contracts.model import Contracts, Terms
-from marginbook.venues.contracts.overlay import with_overlay
+from marginbook.venues.contracts.overlay import ALL, with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
 from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
 from marginbook.venues.rules import RuleSet
@@ -95,6 +95,8 @@ def parameters(
 ) -> Contracts:
     """Brackets valid at `at` [µs UTC], with an overlay by market on them (`"*"`: every other market).
 
+    An overlay may serve accounts of several venues: names that are no USD-M market are not looked at.
+
     BadInput `no_parameters` before the first table, unless an overlay says all.
     """
     try:
@@ -107,7 +109,8 @@ def parameters(
         shipped = _shipped(as_of)
     if not overlay:
         return shipped
-    terms, default, odd = with_overlay(shipped.terms, overlay, OVERLAY_KEYS)
+    ours = {name: entry for name, entry in overlay.items() if name == ALL or settlement_currency(name)}
+    terms, default, odd = with_overlay(shipped.terms, ours, OVERLAY_KEYS)
     return _contracts(terms, f"the book's own parameters on: {shipped.source}", shipped.as_of, default, odd)
 
 
