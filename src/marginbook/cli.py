@@ -320,7 +320,7 @@ def _evaluate(book: "BookFile", at: str | None, currency: str | None) -> "Iterat
     market = market_of(book)
     parameters_of = parameters_source(book.overlays, moment)
     for account in book.accounts:
-        yield evaluate(account, market, parameters_of, moment, currency=currency)
+        yield evaluate(account, market, parameters_of, moment, currency=currency, borders=book.zones)
     for rejected in book.rejected:
         venue = rejected.rules.partition("/")[0]
         yield Report(account=rejected.id, venue=venue, rules=rejected.rules, error=rejected.problem)

@@ -83,7 +83,7 @@ def test_one_bad_account_does_not_stop_the_book() -> None:
     assert (rejected.id, rejected.rules) == ("bad", "binance/usdm")
     assert rejected.problem.code == "not_positive"
     assert rejected.problem.place == "book.toml: account[1].position[1].quantity"
-    assert rejected.problem.value == "'-2'"
+    assert rejected.problem.value == "-2"
 
 
 def test_a_repeated_id_names_both_places() -> None:

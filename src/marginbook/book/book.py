@@ -26,10 +26,10 @@ from marginbook.book.columns import (
 )
 from marginbook.book.factors import Factors, ValueKey, apply_values, grown, index_float
 from marginbook.book.identities import Identities
+from marginbook.book.index import SLICE, Outcome
 from marginbook.book.index import Index as BandIndex
-from marginbook.book.index import Outcome
 from marginbook.book.layout import FLAG_TRUNCATES, Array
-from marginbook.book.store import Store
+from marginbook.book.store import Store, Tag
 from marginbook.book.watch import FUNDING_CHARGE
 from marginbook.book.zoning import borders_of_family, next_zone
 from marginbook.domain.account import Account, Collateral, Debt
@@ -350,6 +350,10 @@ class Book:
                 n += 1
         return n
 
+    def _accrued(self, at: int) -> list[Crossing]:
+        n = self._accrue(at, 0)
+        return self._decide(n, 0) if n else []
+
     def _decide(self, changed: int, moved: int) -> list[Crossing]:
         f = self.factors
         f.link()
@@ -357,7 +361,9 @@ class Book:
             self._changed[:changed], self._values[:changed], self.index.moved, moved, f.values, f.fan_start,
             f.fan_factor, f.part_start, f.part_value, f.part_power, f.table,
         )  # fmt: skip
-        return self._report(self.index.move(count))
+        crossings = [c for outcome in self.index.move(count) for c in self._report(outcome)]
+        self.index.certify_slice()
+        return crossings
 
     # ---- accounts
 
@@ -370,8 +376,7 @@ class Book:
             return self._upsert(accounts, at)
 
     def _upsert(self, accounts: Iterable[Account], at: int) -> list[Crossing]:
-        n = self._accrue(at, 0)
-        crossings = self._decide(n, 0) if n else []
+        crossings = self._accrued(at)
         fits = True
         chosen: list[int] = []
         try:
@@ -401,12 +406,36 @@ class Book:
     def parameters_changed(self, rules: str, name: str | None, at: int) -> list[Crossing]:
         """Load the parameters of `rules` (and overlay `name`) again and decide all holders."""
         with self.lock:
-            for key in [key for key in self._parameters if key[0] == rules and (name is None or key[1] == name)]:
-                del self._parameters[key]
-            wanted = [n for n, key in enumerate(self.rules) if key[0] == rules and (name is None or key[1] == name)]
-            numbers = self.identities.numbers()
-            numbers = numbers[np.isin(self.holders["rule"][numbers], wanted)]
-            return self._upsert([self.account_at(n) for n in numbers.tolist()], at)
+            keys = [key for key in self.rules if key[0] == rules and (name is None or key[1] == name)]
+            for key in keys:
+                self._parameters.pop(key, None)
+            crossings = self._accrued(at)
+            rewritten = {}
+            for tag, klass in self.store.tags.items():
+                key = self.rules[tag[0]]
+                if key in keys:
+                    rewritten[klass] = twins.tagged_key(tag, rule_set(rules), self.parameters_for(key), self.market)[1]
+            before = self.store.classes[["flags", "unit"]].copy()
+            for klass, class_key in rewritten.items():
+                self.store.write_class(klass, class_key)
+            owners = self.store.live_pools["account"]
+            held = np.isin(self.holders["rule"][owners], [self.rule_number(key) for key in keys]) & (owners >= 0)
+            held &= self.store.live_pools["kind"] != OBJECT
+            chosen = np.flatnonzero(held).astype(np.int32)
+            lending = chosen[self.store.pools["kind"][chosen] == LENDING]
+            if (before != self.store.classes[["flags", "unit"]]).any() or len(lending):
+                self._lower(chosen)
+            if len(lending):
+                bulk.mark_loops(self, lending)
+            crossings += self._report(self.index.await_certificates(chosen))
+            numbers = [self.rule_number(key) for key in keys]
+            objects = [a for n, a in self.objects.items() if int(self.holders[n]["rule"]) in numbers]
+            return crossings + (self._upsert(objects, at) if objects else [])
+
+    def maintain(self, most: int = SLICE) -> int:
+        """Write up to `most` of the certificates that are pending, in an idle moment; returns how many are left."""
+        with self.lock:
+            return self.index.certify_slice(most)
 
     def _clear(self, number: int) -> None:
         for p in self._pools(number):
@@ -458,14 +487,21 @@ class Book:
         for pool in lowered:
             row = None if rows is None else rows[pool.pool]
             units: list[tuple[float, float]] = []
+            tags: list[Tag] = []
+            rule = int(holder["rule"])
             if kind == CONTRACTS:
                 pool = twins.without_funding(pool)
+                tags = [(rule, 0, held.market, held.exact[3]) for held in row.rows] if row else []
             elif kind == LENDING and row is not None:
                 pool = replace(pool, opaque=False)
                 decimals = [parameters.assets[r.market].decimals for r in row.rows]
-                units = [twins.unit_and_blur(r.exact[-1], d) for r, d in zip(row.rows, decimals, strict=True)]
+                pairs = list(zip(row.rows, decimals, strict=True))
+                units = [twins.unit_and_blur(held.exact[-1], d) for held, d in pairs]
+                tags = [(rule, held.exact[-1], held.market, (account.emode, d)) for held, d in pairs]
             borders = self.store.border_set(self.borders_for(pool.family, rules.borders))
-            p = self.store.add_pool(number, pool, borders, account.rules, self.current, row, units, kind == CONTRACTS)
+            p = self.store.add_pool(
+                number, pool, borders, account.rules, self.current, row, units, tags, kind == CONTRACTS
+            )
             record = self.store.pools[p]
             record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
             record["wallet"] = wallet_in(account, pool.pool) if rules.family == "derivatives" else np.nan
@@ -494,15 +530,11 @@ class Book:
 
     def _lower(self, chosen: Array) -> None:
         s = self.store
-        twins.lower_columns(
-            chosen, s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table
-        )
+        kernel = twins.lower_columns if len(chosen) < SLICE else twins.lower_some_columns_parallel
+        kernel(chosen, s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table)
 
     def _lower_all(self) -> None:
-        s = self.store
-        twins.lower_all_columns(
-            s.live_pools, s.places, s.legs, s.exact, s.classes, self.funding_values, self.factors.table
-        )
+        self._lower(np.arange(self.store.pool_count, dtype=np.int32))
 
     def learn_accrual(self, rules: str, parameters: Any) -> None:
         """Remember how interest accrues under `rules`."""

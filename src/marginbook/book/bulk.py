@@ -10,6 +10,7 @@ from marginbook.book.columns import CONTRACTS, EXACT, HOLDER, IS_DEBT, LENDING, 
 from marginbook.book.factors import grown
 from marginbook.book.identities import Identities
 from marginbook.book.layout import FLAG_TRUNCATES, LEG, POOL, Array
+from marginbook.book.zoning import borders_of_family
 from marginbook.venues.registry import rule_set
 
 if TYPE_CHECKING:
@@ -123,11 +124,10 @@ def _fill_contracts(book: "Book", part: ContractColumns, offset: int) -> None:
     both = part.market.astype(np.int64) << 32 | part.leverage.astype(np.int64)
     kinds, which = np.unique(both, return_inverse=True)
     classes = []
+    rule = book.rule_number(key)
     for kind in kinds.tolist():
-        leg = twins.unit_leg(
-            rules.module, part.rules, parameters, book.market, 0, part.markets[kind >> 32], kind & 0xFFFFFFFF
-        )
-        classes.append(store.leg_record(leg)[1])
+        tag = (rule, 0, part.markets[kind >> 32], kind & 0xFFFFFFFF)
+        classes.append(store.tagged_class(tag, twins.tagged_key(tag, rules, parameters, book.market)[1]))
     pools = np.zeros(total, POOL)
     cross = np.ones(total, bool)
     cross[pool_of[isolated]] = False
@@ -157,7 +157,7 @@ def _fill_contracts(book: "Book", part: ContractColumns, offset: int) -> None:
     high, low = twins.scaled_limbs(money)
     places["wallet_high"], places["wallet_low"] = high, low
     holders = book.holders[offset : offset + accounts]
-    holders["rule"], holders["kind"] = book.rule_number(key), CONTRACTS
+    holders["rule"], holders["kind"] = rule, CONTRACTS
     holders["first"] = first + store.pool_count
     holders["hedge"] = 0 if part.hedge is None else part.hedge
     _append(book, pools, places, legs, exact)
@@ -173,23 +173,18 @@ def _fill_lending(book: "Book", part: LendingColumns, offset: int) -> None:
     emode = part.emode[part.account].astype(np.int64)
     both = (emode << 40) | (part.asset.astype(np.int64) << 8) | part.flags.astype(np.int64)
     kinds, which = np.unique(both, return_inverse=True)
-    classes, factors, uncorrelated = [], [], []
+    classes, factors = [], []
     for kind in kinds.tolist():
         category, asset, flags = kind >> 40, part.assets[kind >> 8 & 0xFFFFFFFF], kind & 255
         decimals = parameters.assets[asset].decimals
-        leg = twins.unit_leg(rules.module, part.rules, parameters, book.market, flags, asset, (category, decimals))
-        classes.append(store.leg_record(leg, *twins.unit_and_blur(flags, decimals))[1])
+        tag = (book.rule_number(key), flags, asset, (category, decimals))
+        leg, class_key = twins.tagged_key(tag, rules, parameters, book.market)
+        classes.append(store.tagged_class(tag, class_key))
         factors.append(store.factors.intern(leg.factor, part.rules, book.current))
-        members = parameters.emodes[category].collateral if category else ()
-        uncorrelated.append(not flags & IS_DEBT and leg.slopes.support > 0 and asset not in members)
     pools = np.zeros(accounts, POOL)
     pools["account"] = np.arange(accounts) + offset
     pools["kind"] = LENDING
-    owes = np.bincount(part.account, part.flags & IS_DEBT, accounts) > 0
-    mixed = np.bincount(part.account, np.array(uncorrelated)[which], accounts) > 0
-    loop = (part.emode > 0) & owes & ~mixed
-    sets = [store.border_set(book.borders_for(family, rules.borders)) for family in ("loop", "lending")]
-    pools["borders"] = np.where(loop, *sets)
+    pools["borders"] = store.border_set(rules.borders)
     pools["flags"] = FLAG_TRUNCATES if parameters.version.truncated_threshold else 0
     pools["klass"] = store.class_id((1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0))
     pool_of = part.account.astype(np.int64)
@@ -207,3 +202,31 @@ def _fill_lending(book: "Book", part: LendingColumns, offset: int) -> None:
     holders["rule"], holders["kind"], holders["emode"] = book.rule_number(key), LENDING, part.emode
     holders["first"] = np.arange(accounts) + store.pool_count
     _append(book, pools, places, legs, exact)
+    mark_loops(book, np.arange(store.pool_count - accounts, store.pool_count))
+
+
+def mark_loops(book: "Book", chosen: Array) -> None:
+    """Give lending pools the borders of loops where all that counts and a debt share the account's e-mode category."""
+    store = book.store
+    pools = store.pools[chosen]
+    rules = [rule_set(key[0]) for key in book.rules]
+    usual = np.array([store.border_set(r.borders) for r in rules], np.uint8)
+    loop = store.border_set(borders_of_family("loop"))
+    foreign = np.zeros(store.class_count, bool)
+    owed = np.zeros(store.class_count, bool)
+    for (rule, flags, asset, raw), klass in store.tags.items():
+        if isinstance(raw, tuple):
+            category = raw[0]
+            owed[klass] = bool(flags & IS_DEBT)
+            if not flags & IS_DEBT and store.classes[klass]["support"] > 0:
+                emode = book.parameters_for(book.rules[rule]).emodes.get(category) if category else None
+                foreign[klass] = emode is None or asset not in emode.collateral
+    counts = pools["count"].astype(np.int64)
+    which = np.repeat(np.arange(len(chosen)), counts)
+    legs = np.repeat(pools["start"].astype(np.int64) - (np.cumsum(counts) - counts), counts) + np.arange(len(which))
+    classes = store.legs["klass"][legs]
+    any_foreign = np.bincount(which, foreign[classes], len(chosen)) > 0
+    any_debt = np.bincount(which, owed[classes], len(chosen)) > 0
+    holders = book.holders[pools["account"]]
+    correlated = (holders["emode"] > 0) & any_debt & ~any_foreign
+    store.pools["borders"][chosen] = np.where(correlated, loop, usual[holders["rule"]])

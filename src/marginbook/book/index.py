@@ -9,6 +9,11 @@ from marginbook.book.layout import BLOCKS, SLOTS, Array, Slots
 from marginbook.book.store import Store
 
 _SUPER = SLOTS * BLOCKS
+SWITCH = 64
+"""A sweep is cheaper than looking up one pool in so many."""
+
+SLICE = 16_384
+"""Certificates written after a frame while some are pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Index:
         self.candidates: Array = np.zeros(0, np.int32)
         self.found: Array = np.zeros((0, 3), np.int32)
         self.moved: Array = np.zeros(0, np.int32)
+        self.pending: Array = np.zeros(0, np.int32)
 
     @property
     def slots(self) -> Slots:
@@ -65,44 +71,81 @@ class Index:
         self.supers = np.zeros((total // _SUPER, 2), np.float32)
         self.tops = np.zeros((factors, 2), np.float32)
         self._room()
-        return self.sweep(everything=True)
+        return self.certify_all()
 
     def _room(self) -> None:
         pools = len(self.store.live_pools)
         if len(self.stamps) < pools:
             self.stamps = np.zeros(pools + pools // 4 + 16, np.int32)
-            self.candidates = np.zeros(max(256, len(self.stamps) // 50), np.int32)
+            self.candidates = np.zeros(max(256, len(self.stamps) // SWITCH), np.int32)
             self.found = np.zeros((len(self.candidates) + 1, 3), np.int32)
         if len(self.moved) < 4 * self.factor_count + 16:
             self.moved = np.zeros(4 * self.factor_count + 64, np.int32)
 
-    def sweep(self, everything: bool = False) -> Outcome:
-        """Decide every pool by a full sweep; certify those that left their bands, or `everything`."""
+    def _changes(self, pools: Array, before: Array, after: Array) -> Outcome:
+        changed = before != after
+        unknown = changed & (after < 0)
+        changed &= after >= 0
+        rows = np.stack([pools[changed], before[changed], after[changed]], axis=1)
+        return Outcome(rows, pools[unknown], True)
+
+    def certify_all(self) -> Outcome:
+        """Decide and certify every pool."""
         records, slots = self.store.records, self.slots
         before = np.empty(len(records.pools), np.int8)
         after = np.empty(len(records.pools), np.int8)
-        watch.sweep_certify_parallel(everything, before, after, records, slots)
+        watch.certify_all_parallel(before, after, records, slots)
         watch.rebuild_extremes_parallel(slots)
         watch.rebuild_tops(slots)
-        changed = np.flatnonzero(before != after)
-        undecided = changed[after[changed] < 0]
-        changed = changed[after[changed] >= 0]
-        rows = np.stack([changed, before[changed], after[changed]], axis=1)
-        return Outcome(rows, undecided, True)
+        self.pending = self.pending[:0]
+        return self._changes(np.arange(len(before)), before, after)
 
-    def move(self, count: int) -> Outcome:
+    def decide_all(self) -> Outcome:
+        """Decide every pool by a full sweep; those that left their bands await certificates."""
+        records = self.store.records
+        before = np.empty(len(records.pools), np.int8)
+        after = np.empty(len(records.pools), np.int8)
+        left = np.empty(len(records.pools), np.bool_)
+        watch.decide_all_parallel(before, after, left, records)
+        left[self.pending] = True
+        self.pending = np.flatnonzero(left).astype(np.int32)
+        return self._changes(np.arange(len(before)), before, after)
+
+    def await_certificates(self, pools: Array) -> Outcome:
+        """Decide pools whose rule has changed, and have them certified in slices."""
+        waiting = np.zeros(len(self.store.live_pools), np.bool_)
+        waiting[self.pending] = True
+        waiting[pools] = True
+        self.pending = np.flatnonzero(waiting).astype(np.int32)
+        return self._decide_pending()
+
+    def _decide_pending(self) -> Outcome:
+        before = np.empty(len(self.pending), np.int8)
+        after = np.empty(len(self.pending), np.int8)
+        watch.decide_some_parallel(self.pending, before, after, self.store.records)
+        return self._changes(self.pending, before, after)
+
+    def certify_slice(self, most: int = SLICE) -> int:
+        """Certify up to `most` pending pools, whose zones are decided; returns how many are left."""
+        if len(self.pending):
+            chosen, self.pending = self.pending[-most:], self.pending[:-most]
+            self.confirm(chosen, self.store.pools["zone"][chosen])
+        return len(self.pending)
+
+    def move(self, count: int) -> list[Outcome]:
         """Decide what `count` moved factors in `moved` have touched, by bands or by a sweep if that is cheaper."""
         if not count:
-            return Outcome(self.found[:0], self.candidates[:0])
+            return []
         self.stamp += 1
         found = watch.move(
             self.moved, count, self.stamp, self.counts, self.candidates, self.found, self.stamps, self.store.records,
             self.slots,
         )  # fmt: skip
         if found < 0:
-            return self.sweep()
+            return [self.decide_all()]
         undecided = self.found[len(self.found) - int(self.counts[2]) :, 0]
-        return Outcome(self.found[: int(self.counts[1])], undecided)
+        first = Outcome(self.found[: int(self.counts[1])], undecided)
+        return [first, self._decide_pending()] if len(self.pending) else [first]
 
     def settle(self, chosen: Array) -> Outcome:
         """Decide and certify pools whose legs are new or have changed."""

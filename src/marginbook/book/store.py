@@ -30,6 +30,9 @@ from marginbook.domain.legs import IDENTITY_TABLE, BracketTable, Leg, PoolLegs, 
 from marginbook.domain.zones import Border
 
 SUMS = ("assets", "liabilities", "margin_balance", "support_initial", "demand_initial", "support", "demand")
+Tag = tuple[int, int, str, Any]
+"""(rule number, flags, market or asset, leverage or (e-mode, decimals)): holdings that differ in amount only."""
+
 EQUITY = (1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0)
 """Multipliers of money that counts fully."""
 
@@ -43,6 +46,37 @@ def multiplier_of(slope: float, amount: float) -> float:
     ratio = slope / amount
     short = float(f"{ratio:.12g}")
     return short if abs(short * amount - slope) <= 4.5e-16 * abs(slope) else ratio
+
+
+def class_key(
+    multipliers: tuple[float, ...],
+    size: float,
+    table: BracketTable | None,
+    initial_rate: float,
+    side: int,
+    bids: float,
+    asks: float,
+    unit: float = 1.0,
+    blur: float = 0.0,
+) -> tuple[Any, ...]:
+    """What tells a class from others. A table that demands the notional itself is a multiplier of `demand`."""
+    if table == IDENTITY_TABLE:
+        multipliers = (*multipliers[:6], multipliers[6] + size)
+        table = None
+    return multipliers, size, table, initial_rate, side if bids or asks else 1, bids, asks, unit, blur
+
+
+def leg_key(leg: Leg, unit: float = 1.0, blur: float = 0.0) -> tuple[float, tuple[Any, ...]]:
+    """(amount, key of the class) of a leg."""
+    slopes = tuple(getattr(leg.slopes, name) for name in SUMS)
+    amount = abs(leg.size) or next((abs(value) for value in slopes if value), 0.0)
+    if not amount:
+        return 0.0, class_key((0.0,) * 7, 0.0, None, 0.0, 1, 0.0, 0.0, unit, blur)
+    first = next((value for value in slopes if value), 1.0)
+    signed = amount if first > 0 else -amount
+    multipliers = tuple(multiplier_of(value, signed) for value in slopes)
+    size = multiplier_of(leg.size, amount)
+    return signed, class_key(multipliers, size, leg.table, leg.initial_rate, leg.side, leg.bids, leg.asks, unit, blur)
 
 
 class Store:
@@ -66,6 +100,7 @@ class Store:
         self.chain: Array = np.zeros((1, 8))
         self.stay: Array = np.zeros((1, 5, 3, 3))
         self.class_ids: dict[tuple[Any, ...], int] = {}
+        self.tags: dict[Tag, int] = {}
         self.table_ids: dict[BracketTable, int] = {}
         self.free_pools: list[int] = []
         self.free_legs: dict[int, list[int]] = {}
@@ -109,28 +144,25 @@ class Store:
         size: float = 0.0,
         table: BracketTable | None = None,
         initial_rate: float = 0.0,
-        side: int = 1,
-        bids: float = 0.0,
-        asks: float = 0.0,
-        unit: float = 1.0,
-        blur: float = 0.0,
     ) -> int:
-        """Number of a class with these multipliers."""
-        if table == IDENTITY_TABLE:
-            multipliers = (*multipliers[:6], multipliers[6] + size)
-            table = None
-        if not bids and not asks:
-            side = 1
-        key = (multipliers, size, table, initial_rate, side, bids, asks, unit, blur)
-        known = self.class_ids.get(key)
-        if known is not None:
-            return known
-        number = self.class_count
-        self.classes = grown(self.classes, number + 1)
-        self.class_count = number + 1
-        self.write_class(number, key)
-        self.class_ids[key] = number
+        """Number of the class with these multipliers."""
+        key = class_key(multipliers, size, table, initial_rate, 1, 0.0, 0.0)
+        return self._class_of(key, key)
+
+    def _class_of(self, tag: tuple[Any, ...], key: tuple[Any, ...]) -> int:
+        number = self.class_ids.get(tag)
+        if number is None:
+            number = self.class_ids[tag] = self.class_count
+            self.classes = grown(self.classes, number + 1)
+            self.class_count = number + 1
+            self.write_class(number, key)
         return number
+
+    def tagged_class(self, tag: Tag, key: tuple[Any, ...]) -> int:
+        """Class of the holdings that `tag` describes: new parameters rewrite its row, see `write_class`."""
+        if tag not in self.class_ids:
+            self.tags[tag] = self.class_count
+        return self._class_of(tag, key)
 
     def write_class(self, number: int, key: tuple[Any, ...]) -> None:
         """Fill the row of a class from what tells it apart."""
@@ -167,19 +199,6 @@ class Store:
             return cash, self.class_id(scaled)
         return 1.0, self.class_id(values)
 
-    def leg_record(self, leg: Leg, unit: float = 1.0, blur: float = 0.0) -> tuple[float, int]:
-        """(amount, class) of a leg."""
-        slopes = tuple(getattr(leg.slopes, name) for name in SUMS)
-        amount = abs(leg.size) or next((abs(value) for value in slopes if value), 0.0)
-        if not amount:
-            return 0.0, self.class_id((0.0,) * 7, unit=unit, blur=blur)
-        first = next((value for value in slopes if value), 1.0)
-        signed = amount if first > 0 else -amount
-        multipliers = tuple(multiplier_of(value, signed) for value in slopes)
-        size = multiplier_of(leg.size, amount)
-        number = self.class_id(multipliers, size, leg.table, leg.initial_rate, leg.side, leg.bids, leg.asks, unit, blur)
-        return signed, number
-
     def add_pool(
         self,
         account: int,
@@ -189,6 +208,7 @@ class Store:
         current: Callable[[ValueKey], float],
         exact: PoolRow | None,
         units: Sequence[tuple[float, float]] = (),
+        tags: "Sequence[Tag]" = (),
         funded: bool = False,
     ) -> int:
         """Write a lowered pool, with its exact rows if it has them; its slots are still to be assigned."""
@@ -199,7 +219,8 @@ class Store:
         for i, leg in enumerate(legs):
             factor = self.factors.intern(leg.factor, rules, current, funded)
             unit, blur = units[i] if units else (1.0, 0.0)
-            amount, klass = self.leg_record(leg, unit, blur)
+            amount, key = leg_key(leg, unit, blur)
+            klass = self.tagged_class(tags[i], key) if tags else self._class_of(key, key)
             records.append((factor, amount, klass, exact.rows[i].exact if exact else None))
         records.sort(key=lambda record: record[0])
         number = self._pool_room()

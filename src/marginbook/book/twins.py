@@ -26,10 +26,12 @@ from marginbook.book.columns import (
 )
 from marginbook.book.kernel import INLINE, KERNEL
 from marginbook.book.layout import CLASS_PLAIN, FLAG_AVERAGE, FLAG_OPAQUE, FLAG_PLAIN, FLAG_TRUNCATES, Array
+from marginbook.book.store import Tag, leg_key
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.legs import Leg, PoolLegs
 from marginbook.domain.market import Market
 from marginbook.venues.contracts.model import Contracts, pools
+from marginbook.venues.rules import RuleSet
 
 TWO_U = 2.0**-52
 LEAST_THRESHOLD = 0.01
@@ -113,11 +115,12 @@ def lower_columns(
 
 
 @njit(parallel=True, **KERNEL)
-def lower_all_columns(
-    pools: Any, places: Any, legs: Any, exact: Any, classes: Any, fundings: Any, factors: Any
+def lower_some_columns_parallel(
+    chosen: Any, pools: Any, places: Any, legs: Any, exact: Any, classes: Any, fundings: Any, factors: Any
 ) -> None:
-    """Legs of every pool in columns; parallel twin of `lower_columns`."""
-    for p in prange(len(pools)):
+    """Parallel twin of `lower_columns`."""
+    for n in prange(len(chosen)):
+        p = chosen[n]
         if pools[p].kind == 1:
             _lower_contracts(p, pools, places, legs, exact, classes, fundings, factors)
         elif pools[p].kind == 2:
@@ -247,6 +250,14 @@ def unit_leg(module: Any, rules: str, parameters: Any, market: Market, flags: in
         )
     leg: Leg = module.lower(account, market, parameters).pools[0].legs[0]
     return leg
+
+
+def tagged_key(tag: Tag, rules: RuleSet, parameters: Any, market: Market) -> tuple[Leg, tuple[Any, ...]]:
+    """(leg of one unit, key of the class) of the holdings that a tag describes."""
+    _, flags, name, raw = tag
+    leg = unit_leg(rules.module, rules.name, parameters, market, flags, name, raw)
+    unit, blur = unit_and_blur(flags, raw[1]) if isinstance(raw, tuple) else (1.0, 0.0)
+    return leg, leg_key(leg, unit, blur)[1]
 
 
 def unit_and_blur(flags: int, decimals: int) -> tuple[float, float]:

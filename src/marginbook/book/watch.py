@@ -10,6 +10,9 @@ While every factor lies strictly inside its bands, H > allowance and the zone ca
 some band of a factor that moved was left, and scanning the bands of moved factors misses nothing. Every candidate is
 decided by the same `pool_sums` as a full sweep, or exactly, so nothing is invented; then it is certified anew.
 
+Where very many pools must be certified anew (a large frame, new parameters), all are decided at once and their
+certificates follow in slices; until then every frame decides the pending ones too.
+
 Cumulative funding shifts a factor's value but not its notional. A shift by δ is charged as a move of 4·|δ| against
 the band (`inset`). That charge is safe while the group gains, moving the other way, at a quarter of its value slope or
 more; otherwise half of the share is kept for either way.
@@ -31,6 +34,7 @@ from marginbook.book.kernel import (
     decide,
     leg_bracket,
     pool_sums,
+    pool_zone,
 )
 from marginbook.book.layout import BASIS_POINT, BLOCKS, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE, SLOTS, STAY
 
@@ -149,13 +153,13 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
     slack_1 = _slack(1, pool, sums, allowance, r)
     slack_2 = _slack(2, pool, sums, allowance, r)
     closed = closed or not min(slack_0, slack_1, slack_2) > 0.0
-    start = np.int64(pool.start)
+    start: Any = np.int64(pool.start)
     end = start + np.int64(pool.count)
     weights = 0.0
     for i in range(start, end):
         weights += r.legs[i].weight
     scale = (1.0 - 1e-9) / weights if weights > 0.0 else 0.0
-    i: Any = start
+    i = start
     while i < end:
         j = i + 1
         weight = r.legs[i].weight
@@ -291,25 +295,58 @@ def move(
 
 
 @njit(parallel=True, **KERNEL)
-def sweep_certify_parallel(everything: bool, before: Any, after: Any, r: Any, w: Any) -> None:
-    """Decide every pool that left a band, or `everything`, and certify it. Extremes must follow."""
+def certify_all_parallel(before: Any, after: Any, r: Any, w: Any) -> None:
+    """Decide and certify every pool; extremes must follow."""
+    for p in prange(len(r.pools)):
+        before[p] = r.pools[p].zone
+        after[p] = r.pools[p].zone
+        if not r.pools[p].flags & FLAG_DEAD:
+            after[p] = _settle(p, False, r, w)
+
+
+@njit(parallel=True, **KERNEL)
+def decide_all_parallel(before: Any, after: Any, left: Any, r: Any) -> None:
+    """Decide every pool; `left` tells which have left a band and await a certificate."""
     for p in prange(len(r.pools)):
         pool = r.pools[p]
         before[p] = pool.zone
         after[p] = pool.zone
-        if pool.flags & FLAG_DEAD:
-            continue
-        inside = not everything
-        if inside:
-            start = np.int64(pool.start)
-            for i in range(start, start + np.int64(pool.count)):
-                leg = r.legs[i]
-                if leg.slot >= 0:
-                    f = r.factors[np.int64(leg.factor), 0]
-                    inset = r.factors[np.int64(leg.factor), 2]
-                    inside = inside and f - inset > leg.low and f + inset < leg.high
-        if not inside:
-            after[p] = _settle(p, False, r, w)
+        left[p] = False
+        if not pool.flags & FLAG_DEAD:
+            zone = pool_zone(pool, r)
+            after[p] = zone
+            left[p] = zone != pool.zone or _outside(pool, r)
+            if zone >= 0:
+                r.pools[p].zone = zone
+
+
+@njit(**INLINE)
+def _outside(pool: Any, r: Any) -> Any:
+    """Whether a factor of the pool lies outside its band."""
+    outside = False
+    start = np.int64(pool.start)
+    for i in range(start, start + np.int64(pool.count)):
+        leg = r.legs[i]
+        if leg.slot >= 0:
+            f = r.factors[np.int64(leg.factor), 0]
+            inset = r.factors[np.int64(leg.factor), 2]
+            if not (f - inset > leg.low and f + inset < leg.high):
+                outside = True
+    return outside
+
+
+@njit(parallel=True, **KERNEL)
+def decide_some_parallel(chosen: Any, before: Any, after: Any, r: Any) -> None:
+    """Decide the `chosen` pools, which await certificates."""
+    for n in prange(len(chosen)):
+        p = chosen[n]
+        before[n] = r.pools[p].zone
+        after[n] = before[n]
+        if not r.pools[p].flags & FLAG_DEAD:
+            zone = pool_zone(r.pools[p], r)
+            after[n] = zone
+            if zone >= 0:
+                r.pools[p].zone = zone
 
 
 @njit(parallel=True, **KERNEL)

@@ -42,8 +42,8 @@ _UNIX_MICROSECONDS = {10: 1_000_000, 13: 1_000, 16: 1}
 def shown(value: Any) -> str:
     """A short, printable rendering of any input value for an error message.
 
-    >>> shown("60000 USDT"), shown(True), shown([1, 2])
-    ("'60000 USDT'", 'true', 'a list of 2')
+    >>> shown("60000 USDT"), shown(""), shown(True), shown([1, 2])
+    ('60000 USDT', "''", 'true', 'a list of 2')
     """
     match value:
         case None:
@@ -51,7 +51,8 @@ def shown(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return repr(value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…")
+            text = value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…"
+            return text if text.isprintable() and text == text.strip() != "" else repr(text)
         case int():
             return str(value) if value.bit_length() < 300 else f"an integer of {value.bit_length()} bits"
         case Decimal():

@@ -40,7 +40,9 @@ class Leg:
 
     market: str
     factor: Factor
-    slopes: Sums  # contribution per unit of factor; `demand` and `demand_initial` are 0 where a table or rate gives them
+    slopes: (
+        Sums  # contribution per unit of factor; `demand` and `demand_initial` are 0 where a table or rate gives them
+    )
     size: float = 0.0  # |quantity|: notional = size · factor
     table: BracketTable | None = None  # demand += table(notional)
     initial_rate: float = 0.0

@@ -14,7 +14,7 @@ from marginbook.domain.events import Event, IndexUpdate, ParameterChange, PriceF
 from marginbook.domain.market import Market
 from marginbook.engine.fold import Fold
 from marginbook.engine.outputs import Output
-from marginbook.engine.state import Overlay, Policy, State
+from marginbook.engine.state import Overlay, Policy, State, settled
 from marginbook.engine.store import PlainStore
 from marginbook.engine.tables import Tables
 
@@ -31,7 +31,7 @@ def opening(
 
     Accounts that cannot be evaluated are kept aside, not lost.
     """
-    state = State(policy=policy or Policy(), clock=at, market=market, overlays=overlays or {})
+    state = State(policy=settled(policy or Policy()), clock=at, market=market, overlays=overlays or {})
     working, store = _working(state)
     outputs = working.open(accounts)
     return _frozen(state, working, store), tuple(outputs)

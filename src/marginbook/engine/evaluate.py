@@ -6,12 +6,12 @@ Money of an account is the sum over its pools; ratios, zone and distance are tho
 `error` cell, never an exception, so one bad account does not stop a book.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.domain.account import Account
+from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market, Quote
 from marginbook.domain.risk import LiquidationPrice, Quantities
@@ -191,7 +191,15 @@ def _report(
         remedies=tuple(remedies(rules, account, market, parameters, at))
         if with_remedies and worst and worst.zone > Zone.SAFE
         else (),
-        reconciliation=tuple(_reconcile(account, money, worst, pools)),
+        reconciliation=(
+            *_reconcile(account, money, worst),
+            *(
+                line
+                for p in account.positions
+                for line in _reconcile_position(rules, account, p, market, parameters, at)
+            ),
+            *_reconcile_prices(account, pools),
+        ),
         warnings=tuple(warnings),
         stale=stale,
         evidence="; ".join(rules.unverified) or None,
@@ -244,17 +252,36 @@ def _is_stale(quote: Quote, at: int) -> bool:
     return quote.time is not None and quote.max_age is not None and at - quote.time > quote.max_age
 
 
-_RECONCILED = {f.name for f in fields(Quantities)}
+PRINTED_AS = {"available_balance": "free_margin", "isolated_margin": "margin_balance"}
+"""The venue's name of a figure -> ours, where they differ."""
+ADDITIVE = ("unrealized_pnl", "notional", "initial_margin", "maintenance_margin", "isolated_margin")
+"""Printed figures of one position."""
 
 
-def _reconcile(
-    account: Account, money: Mapping[str, Decimal], worst: PoolReport | None, pools: list[PoolReport]
-) -> list[Reconciliation]:
-    rows = [
-        Reconciliation(quantity=name, venue=printed, ours=money.get(name, _ratio(worst, name)))
-        for name, printed in account.reported.items()
-        if name in _RECONCILED
-    ]
+def _reconcile(account: Account, money: Mapping[str, Decimal], worst: PoolReport | None) -> Iterator[Reconciliation]:
+    for name, printed in account.reported.items():
+        ours = PRINTED_AS.get(name, name)
+        if ours in _QUANTITIES:
+            yield Reconciliation(quantity=name, venue=printed, ours=money.get(ours, _ratio(worst, ours)))
+
+
+def _reconcile_position(
+    rules: RuleSet, account: Account, position: Position, market: Market, parameters: Any, at: int
+) -> Iterator[Reconciliation]:
+    """A position's printed figures beside those of an account that has nothing else."""
+    printed = [name for name in ADDITIVE if name in position.reported]
+    if not printed:
+        return
+    alone = replace(account, positions=(position,), orders=(), fixed=None, wallet={})
+    quantities = rules.module.quantities(alone, market, parameters, at).values()
+    for name in printed:
+        values = [getattr(one, PRINTED_AS.get(name, name)) for one in quantities]
+        ours = sum((value for value in values if value is not None), Decimal(0))
+        place = f"{position.market}.{position.side}.{name}"
+        yield Reconciliation(quantity=place, venue=position.reported[name], ours=ours)
+
+
+def _reconcile_prices(account: Account, pools: list[PoolReport]) -> Iterator[Reconciliation]:
     displayed = {
         (price.market, price.side): price.price
         for pool in pools
@@ -263,10 +290,12 @@ def _reconcile(
     }
     for position in account.positions:
         if "liquidation_price" in position.reported:
-            ours = displayed.get((position.market, position.side)) or displayed.get((position.market, "both"))
-            name = f"{position.market}.{position.side}.liquidation_price"
-            rows.append(Reconciliation(quantity=name, venue=position.reported["liquidation_price"], ours=ours))
-    return rows
+            ours = displayed.get((position.market, position.side), displayed.get((position.market, "both")))
+            place = f"{position.market}.{position.side}.liquidation_price"
+            yield Reconciliation(quantity=place, venue=position.reported["liquidation_price"], ours=ours)
+
+
+_QUANTITIES = {f.name for f in fields(Quantities)}
 
 
 def _ratio(worst: PoolReport | None, name: str) -> Decimal | None:

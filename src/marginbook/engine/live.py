@@ -27,7 +27,7 @@ from marginbook.engine.fold import Fold
 from marginbook.engine.outputs import Output, Rejected
 from marginbook.engine.ports import Admission, Gap, Ledger, admit
 from marginbook.engine.reserve import Reservation, margin_for
-from marginbook.engine.state import Overlay, Policy, State
+from marginbook.engine.state import Overlay, Policy, State, settled
 from marginbook.engine.tables import Tables
 
 QUEUE_MOST = 10_000
@@ -112,7 +112,7 @@ class Engine:
             restored = cls._restored(ledger)
             if restored is not None:
                 return restored
-        state = State(policy=policy or Policy(), clock=at, market=market or Market(), overlays=overlays or {})
+        state = State(policy=settled(policy or Policy()), clock=at, market=market or Market(), overlays=overlays or {})
         tables = Tables(state.overlays, {}, at)
         store, blind = BookStore.from_accounts(accounts, state.market, tables.of, at, state.policy.borders)
         engine = cls(replace(state, blind=blind), store, tables, ledger)

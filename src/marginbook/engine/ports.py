@@ -41,6 +41,43 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """The events of one flat type in a logged batch, as columns; strings are indices into the batch's.
+
+    `columns` holds source, source_sequence, time and the event's own fields: arrays of integers, for decimals a pair
+    (coefficients, exponents). An index of `NONE`, or an exponent of `TEXT` with a negative coefficient, is None; an
+    exponent of `TEXT` marks a number kept as text.
+    """
+
+    event: type[Any]
+    count: int
+    columns: dict[str, Any]
+
+
+NONE = 0xFFFFFFFF
+TEXT = 127
+
+
+class EventBatch(Protocol):
+    """A logged batch that is not yet events: `kinds` gives their order, `runs` the members of each kind in order."""
+
+    @property
+    def kinds(self) -> bytes:
+        """The kind of every event."""
+
+    @property
+    def strings(self) -> list[Any]:
+        """What the columns point to."""
+
+    @property
+    def runs(self) -> Mapping[int, Run | list[Event]]:
+        """Kind -> its events, as columns or as they are."""
+
+    def events(self) -> list[Event]:
+        """All events, in order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A saved state: `state` as given to `save_snapshot`, and the folder that its writers filled."""
 
@@ -57,6 +94,9 @@ class Ledger(Protocol):
 
     def read(self, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Events with a sequence greater than `after`, in order."""
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, EventBatch]]:
+        """(sequence of its first event, batch) of every batch that reaches beyond `after`, in order."""
 
     def last_sequence(self) -> int:
         """Sequence of the last event; 0 if there is none."""

@@ -1,14 +1,15 @@
 """The state of a fold, and the policy that it is folded under: plain frozen data, to be saved and compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from marginbook.book.zoning import ratio_border
 from marginbook.domain.account import Account
 from marginbook.domain.errors import Problem
 from marginbook.domain.market import Market, QuoteKey
-from marginbook.domain.zones import Border, Zone
+from marginbook.domain.zones import Border, DistanceBorder, Zone
 from marginbook.margin_calls.calls import Call, CallPolicy
 
 PoolKey = tuple[str, str]  # (account, pool)
@@ -37,6 +38,15 @@ class Policy:
     stale_bands: Mapping[QuoteKey, Decimal] = field(default_factory=dict)
     max_age: int | None = None  # [µs] of a quote that declares none itself; None: it never gets stale
     jump_most: Decimal | None = Decimal("0.5")  # [fraction] a larger move in one frame is not believed at once
+
+
+def settled(policy: Policy) -> Policy:
+    """The policy with distance borders, as a book's `[zones.loop]` gives them, put as ratio borders."""
+    borders = {
+        family: tuple(ratio_border(border) if isinstance(border, DistanceBorder) else border for border in given)
+        for family, given in policy.borders.items()
+    }
+    return replace(policy, borders=borders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,13 +32,12 @@ from marginbook.domain.events import (
     Stamp,
     Transfer,
 )
+from marginbook.engine.ports import NONE, TEXT, Run
 from marginbook.exact import CONTEXT
 from marginbook.ledger.records import from_plain, to_plain
 
 VERSION = 1
 _JSON, _FRAMES = 0, 1
-_NONE = 0xFFFFFFFF
-_TEXT = 127  # exponent that marks a decimal written as text
 _HEAD = struct.Struct("<BI")
 
 Columns = tuple[tuple[str, str], ...]
@@ -104,15 +103,6 @@ PACKED: dict[int, tuple[type[Any], Columns]] = {
 new kind."""
 
 _KIND_OF: dict[type, int] = {PriceFrame: _FRAMES, **{event: kind for kind, (event, _) in PACKED.items()}}
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The events of one packed type in a batch, as columns; strings are indices into the batch's."""
-
-    event: type[Any]
-    count: int
-    columns: dict[str, Any]  # array of u32 or i64; (i64 coefficients, i8 exponents) for decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +219,7 @@ def run_events(run: Run, strings: list[Any]) -> list[Event]:
         raw = run.columns[name]
         names.append(name)
         if form == "string":
-            columns.append([None if index == _NONE else strings[index] for index in raw])
+            columns.append([None if index == NONE else strings[index] for index in raw])
         elif form == "flag":
             columns.append([bool(flag) for flag in raw])
         else:
@@ -242,7 +232,7 @@ def decimals_of(column: tuple[Sequence[int], Sequence[int]], strings: list[str])
     """The decimals of a column, digit for digit."""
     values: list[Decimal | None] = []
     for coefficient, exponent in zip(*column, strict=True):
-        if exponent == _TEXT:
+        if exponent == TEXT:
             values.append(None if coefficient < 0 else Decimal(strings[coefficient]))
         else:
             values.append(Decimal(coefficient).scaleb(exponent, CONTEXT))
@@ -258,7 +248,7 @@ class _Strings:
 
     def __call__(self, text: str | tuple[str, str, str] | None) -> int:
         if text is None:
-            return _NONE
+            return NONE
         found = self.index.get(text)
         if found is None:
             found = self.index[text] = len(self.texts)
@@ -268,7 +258,7 @@ class _Strings:
     def decimal(self, value: Decimal | None) -> tuple[int, int]:
         """(coefficient, exponent), or an index to the text and 127; −1 and 127 for None."""
         if value is None:
-            return -1, _TEXT
+            return -1, TEXT
         text = str(value)
         whole, _, fraction = text.partition(".")
         digits = whole + fraction
@@ -276,7 +266,7 @@ class _Strings:
             coefficient = int(digits)
             if coefficient or text[0] != "-":
                 return coefficient, -len(fraction)
-        return self(text), _TEXT
+        return self(text), TEXT
 
 
 class _Reader:

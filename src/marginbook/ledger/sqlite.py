@@ -16,7 +16,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event
 from marginbook.engine.ports import Appended, Snapshot, admit
 from marginbook.ledger import snapshots
-from marginbook.ledger.encoding import checksum, decode_batch, encode_batch
+from marginbook.ledger.encoding import Batch, checksum, decode_batch, encode_batch, read_batch
 from marginbook.ledger.records import to_plain
 
 FORMAT = 1
@@ -72,6 +72,10 @@ class SqliteLedger:
             for sequence, event in enumerate(decode_batch(blob), first):
                 if sequence > after:
                     yield sequence, event
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, Batch]]:
+        """(sequence of its first event, batch) of every batch that reaches beyond `after`, in order."""
+        return ((first, read_batch(blob)) for first, blob in self.read_batches(after))
 
     def read_batches(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
         """(sequence of its first event, bytes) of every batch that reaches beyond `after`, checked."""

@@ -21,9 +21,7 @@ class RuleModule(Protocol):
     ) -> Any:
         """The dated table valid at `at`, with a book's overlay on it. BadInput `no_parameters` before the first table."""
 
-    def apply(
-        self, account: Account, market: Market, event: Event, parameters: Any, at: int
-    ) -> tuple[Account, Market]:
+    def apply(self, account: Account, market: Market, event: Event, parameters: Any, at: int) -> tuple[Account, Market]:
         """The account (and indices) after a fill, transfer, funding, interest …; BadInput where the venue refuses."""
 
     def risk(self, account: Account, market: Market, parameters: Any, at: int) -> dict[str, Risk[Any]]:
@@ -35,9 +33,7 @@ class RuleModule(Protocol):
     def is_liquidatable(self, account: Account, pool: str, market: Market, parameters: Any, at: int) -> bool:
         """The venue's own arithmetic and operator, and demand > 0."""
 
-    def liquidation_prices(
-        self, account: Account, market: Market, parameters: Any, at: int
-    ) -> list[LiquidationPrice]:
+    def liquidation_prices(self, account: Account, market: Market, parameters: Any, at: int) -> list[LiquidationPrice]:
         """Per pool and market; `exact` is the nearest price on the grid at which `is_liquidatable` is true."""
 
     def plan_liquidation(self, account: Account, pool: str, market: Market, parameters: Any, at: int) -> Plan:

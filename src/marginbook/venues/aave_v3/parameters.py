@@ -39,7 +39,7 @@ class Parameters:
     """Everything that governance sets, at one time."""
 
     version: Version
-    as_of: int | None  # [µs UTC] date of the newest row of the shipped table that is in force
+    as_of: int | None  # [µs UTC] until when the shipped table is known to hold; None without one
     network: str
     assets: Mapping[str, ReserveConfig]
     emodes: Mapping[int, EMode] = field(default_factory=dict)

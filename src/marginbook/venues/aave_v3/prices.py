@@ -16,6 +16,8 @@ from marginbook.venues.aave_v3.versions import Version
 
 PRICE_BITS_MAX = 256
 """Prices are searched up to 2^256 base units: as far as the contract could see."""
+TRIES_MAX = 20_000
+"""Stretches of prices looked at before an exact turn is taken for the nearest one."""
 
 
 def liquidation_prices(account: Account, market: Market, parameters: Parameters, at: int) -> list[LiquidationPrice]:
@@ -88,61 +90,65 @@ class _Line:
         collateral, thresholds, debt = self.sums(price)
         return thresholds - collateral >= (debt + 1) * BASIS_POINTS
 
-    def highest_liquidatable(self) -> int | None:
-        """Largest price that liquidates.
+    def safe_between(self, low: int, high: int) -> bool:
+        """Certainly safe at every price from `low` to `high`: least support against most debt.
 
-        Without truncation the decision turns once as the price rises. With it, the decision turns at most once on each
-        stretch of prices with the same truncated average: the stretches are searched from the safe side.
+        Values rise with the price, and the average threshold goes one way, so that the ends bound what lies between.
         """
-        if not (self.version.truncated_threshold and not self.owed and self.collateral):
-            return _last(self.liquidatable)
-        # every price below the first surely safe one, if the average is the same everywhere
-        top = _last(lambda price: not self.surely_safe(price))
-        while top:
-            level = self.average(top)
-            bottom = _first_from(lambda price, level=level: self.average(price) == level, top)  # type: ignore[misc]
-            if self.liquidatable(top):
-                return top
-            if self.liquidatable(bottom):
-                return _bisect(self.liquidatable, bottom, top)
-            top = bottom - 1
-        return None
+        collateral, thresholds, _ = self.sums(low)
+        _, _, debt = self.sums(high)
+        if self.version.truncated_threshold:
+            thresholds = collateral * min(self.average(low), self.average(high))
+        return health_factor(self.version, collateral, thresholds, debt) >= WAD
+
+    def highest_liquidatable(self) -> int | None:
+        """Largest price that liquidates; None if none does, or if prices do not end it."""
+        high = 1
+        while not self.surely_safe(high):
+            high <<= 1
+            if high >> PRICE_BITS_MAX:
+                return None
+        return self._first(1, high, upwards=False)
 
     def lowest_liquidatable(self) -> int | None:
-        """Smallest price that liquidates; at 1 if even that does."""
-        last_safe = _last(lambda price: not self.liquidatable(price))
-        if last_safe is None:
-            return 1
-        return last_safe + 1 if last_safe >> PRICE_BITS_MAX == 0 else None
+        """Smallest price that liquidates; None if none does."""
+        high = 1
+        while not self.liquidatable(high):
+            high <<= 1
+            if high >> PRICE_BITS_MAX:
+                return None
+        return self._first(1, high, upwards=True)
 
+    def _first(self, low: int, high: int, upwards: bool) -> int | None:
+        """The liquidatable price nearest to the safe end of [low, high].
 
-def _last(holds: Callable[[int], bool]) -> int | None:
-    """Largest price up to which `holds`, from 1; None if not even there; 2^257 or more if everywhere."""
-    if not holds(1):
+        Stretches that are certainly safe are left out, the rest is halved, the safer half first: rounding and the
+        truncated average (to 3.4) make the decision turn more than once near the border. Where collateral and debt at
+        this price nearly cancel, that is very often; then a price is reported whose safer neighbour is safe.
+        """
+        waiting, tried = [(low, high)], 0
+        while waiting:
+            low, high = waiting.pop()
+            tried += 1
+            if self.safe_between(low, high):
+                continue
+            if low == high:
+                return low
+            middle = (low + high) >> 1
+            if tried > TRIES_MAX and self.liquidatable(low) != self.liquidatable(high):
+                return _turn(self.liquidatable, low, high)
+            halves = [(middle + 1, high), (low, middle)]
+            waiting += halves if upwards else halves[::-1]
         return None
-    high = 2
-    while holds(high):
-        if high >> (PRICE_BITS_MAX + 1):
-            return high
-        high <<= 1
-    return _bisect(holds, high >> 1, high)
 
 
-def _bisect(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """A price with `holds` whose successor does not, between `low` (holds) and `high` (does not)."""
+def _turn(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """A liquidatable price with a safe neighbour between `low` and `high`, of which one is liquidatable."""
+    at_low = holds(low)
     while high - low > 1:
         middle = (low + high) >> 1
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
-
-
-def _first_from(holds: Callable[[int], bool], top: int) -> int:
-    """Smallest price, at least 1, from which `holds` without a break up to `top`."""
-    low, high = 0, top
-    while high - low > 1:
-        middle = (low + high) >> 1
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+        low, high = (middle, high) if holds(middle) == at_low else (low, middle)
+    return low if at_low else high
 
 
 def _line(pool: Pool, key: str) -> _Line:

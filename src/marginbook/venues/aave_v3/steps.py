@@ -8,9 +8,7 @@ from marginbook.venues.aave_v3 import actions
 from marginbook.venues.aave_v3.liquidation import Liquidation, liquidate
 from marginbook.venues.aave_v3.state import Pool, Revert
 
-Kind = Literal[
-    "time", "price", "ltv", "supply", "withdraw", "borrow", "repay", "collateral", "emode", "liquidate"
-]
+Kind = Literal["time", "price", "ltv", "supply", "withdraw", "borrow", "repay", "collateral", "emode", "liquidate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
