@@ -10,7 +10,6 @@ from marginbook.book.columns import CONTRACTS, EXACT, HOLDER, IS_DEBT, LENDING, 
 from marginbook.book.factors import grown
 from marginbook.book.identities import Identities
 from marginbook.book.layout import FLAG_TRUNCATES, LEG, POOL, Array
-from marginbook.book.zoning import borders_of_family
 from marginbook.venues.registry import rule_set
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def _fill_lending(book: "Book", part: LendingColumns, offset: int) -> None:
     pools = np.zeros(accounts, POOL)
     pools["account"] = np.arange(accounts) + offset
     pools["kind"] = LENDING
-    pools["borders"] = store.border_set(rules.borders)
+    pools["borders"] = store.border_set(book.borders_for("lending", rules.borders))
     pools["flags"] = FLAG_TRUNCATES if parameters.version.truncated_threshold else 0
     pools["klass"] = store.class_id((1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0))
     pool_of = part.account.astype(np.int64)
@@ -210,8 +209,8 @@ def mark_loops(book: "Book", chosen: Array) -> None:
     store = book.store
     pools = store.pools[chosen]
     rules = [rule_set(key[0]) for key in book.rules]
-    usual = np.array([store.border_set(r.borders) for r in rules], np.uint8)
-    loop = store.border_set(borders_of_family("loop"))
+    usual = np.array([store.border_set(book.borders_for(r.family, r.borders)) for r in rules], np.uint8)
+    loop = store.border_set(book.borders_for("loop", ()))
     foreign = np.zeros(store.class_count, bool)
     owed = np.zeros(store.class_count, bool)
     for (rule, flags, asset, raw), klass in store.tags.items():
