@@ -103,7 +103,7 @@ def _needs(case: Mapping[str, Any], name: str) -> None:
         lacking.append("mark price")
     if name in NEEDS_RATE and any(_number(leg, "mmr") is None for leg in legs):
         lacking.append("maintenance rate")
-    if name in NEEDS_ENTRY and any(_number(leg, "entry") is None for leg in legs):
+    if name in NEEDS_ENTRY and any(not _number(leg, "entry") for leg in legs):
         lacking.append("entry price")
     if name == "initial_margin" and any(_number(leg, "leverage") is None for leg in legs):
         lacking.append("leverage")
@@ -125,7 +125,7 @@ def _setting(case: Mapping[str, Any], market: str) -> Setting:
     collateral = {str(name).lower(): value for name, value in (case.get("collateral") or {}).items()}
     currency = settlement_currency(market) or ""
     isolated = _first(collateral, ISOLATED)
-    is_isolated = case.get("margin_mode") == "isolated"
+    is_isolated = "isolated" in str(case.get("margin_mode", "")).lower()
     wallet = _first(collateral, WALLET) or _first(collateral, (f"{currency.lower()}_wallet",))
     if isolated is None and is_isolated:
         isolated = wallet if wallet is not None else _from_isolated_margin(case, collateral)
@@ -155,12 +155,13 @@ def _setting(case: Mapping[str, Any], market: str) -> Setting:
 
 def _position(leg: Mapping[str, Any], symbol: str, isolated: Decimal | None) -> Position:
     size, entry = _number(leg, "qty"), _number(leg, "entry") or _number(leg, "mark")
-    if size is None or entry is None or leg.get("side") not in ("long", "short"):
+    side = str(leg.get("side")).lower()
+    if not size or not entry or side not in ("long", "short"):
         raise Unsupported("the case has no position", RULES)
     own = _first({str(k).lower(): v for k, v in leg.items()}, ISOLATED)
     return Position(
         market=symbol,
-        side="long" if leg["side"] == "long" else "short",
+        side="long" if side == "long" else "short",
         quantity=abs(size),
         entry=entry,
         leverage=_number(leg, "leverage"),
@@ -175,7 +176,7 @@ def _from_isolated_margin(case: Mapping[str, Any], collateral: Mapping[str, Any]
     if margin is None or size is None or entry is None or mark is None:
         return ZERO
     profit = CONTEXT.multiply(size, CONTEXT.subtract(mark, entry))
-    return CONTEXT.subtract(margin, profit if case.get("side") == "long" else -profit)
+    return CONTEXT.subtract(margin, profit if str(case.get("side")).lower() == "long" else -profit)
 
 
 def _fixed(collateral: Mapping[str, Any]) -> Fixed | None:
