@@ -9,7 +9,7 @@ from small_book import OVERLAYS, D, Source, kinds, market, trader
 
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import OperatorAction, ZoneChange
-from marginbook.domain.zones import LENDING_BORDERS, Border, Zone
+from marginbook.domain.zones import LENDING_BORDERS, LOOP_BORDERS, Border, Zone
 from marginbook.engine import book_store
 from marginbook.engine.apply import apply, opening
 from marginbook.engine.live import Engine
@@ -69,7 +69,7 @@ def test_pools_near_a_border_are_found_by_the_kernel_too(monkeypatch):
 
 def test_chosen_borders_hold_in_the_book_as_in_the_fold():
     wide = (Border(Zone.WARNING, 50, 100, 45, 100), Border(Zone.CALL, 60, 100, 55, 100))
-    policy = Policy(borders={"derivatives": wide, "lending": LENDING_BORDERS[:1]})
+    policy = Policy(borders={"derivatives": wide, "lending": LENDING_BORDERS[:1], "loop": LOOP_BORDERS})
     world = World(9)
     state, opened = opening(**world.opening() | {"policy": policy})
     engine = Engine.open(policy=policy, **world.opening())

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 
 from marginbook.book.book import Book, Crossing
-from marginbook.book.layout import FLAG_DEAD, FLAG_OPAQUE
+from marginbook.book.layout import FLAG_DEAD, FLAG_OPAQUE, Array
 from marginbook.book.views import pool_outputs
 from marginbook.domain.account import Account
 from marginbook.domain.market import Index, IndexKey, Market, QuoteKey
@@ -95,6 +95,12 @@ class BookStore:
 
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         return _moves(self.book.parameters_changed(rules, name, at))
+
+    def rewritten(self, pools: Array) -> list[Move]:
+        """After the exact columns of these pools were written: their legs, zones and certificates follow."""
+        chosen = pools.astype(np.int32)
+        self.book._lower(chosen)
+        return _moves(self.book._report(self.book.index.settle(chosen)))
 
     def near(self, bounds: Bounds) -> Iterable[str]:
         """Headroom with every doubtful quote at its worse end, by two sweeps per quote: it is concave in each of them.

@@ -69,6 +69,10 @@ class Doubts:
                 self.stale.add(key)
                 self.moved = True
 
+    def fresh_until(self) -> int | None:
+        """A time [µs UTC] up to which no further quote gets stale; None: none ever does."""
+        return self._due[0][0] if self._due else None
+
     def due(self, before: int, now: int) -> bool:
         """Whether all pools concerned are judged again: every second, less often with many quotes in doubt."""
         period = MICROSECONDS * (1 + len(self.doubtful()) // QUOTES_PER_SECOND)

@@ -21,6 +21,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, OrderChange
 from marginbook.domain.market import Market
+from marginbook.engine.batch import fold_batch
 from marginbook.engine.book_store import BookStore
 from marginbook.engine.coalesce import coalesced
 from marginbook.engine.fold import Fold
@@ -134,8 +135,8 @@ class Engine:
         tables = Tables(state.overlays, state.tables, state.clock)
         store = BookStore(Book.load(snapshot.folder / "book", tables.of))
         engine = cls(state, store, tables, ledger)
-        for _, event in ledger.read(snapshot.sequence):
-            engine._said(engine.fold.step(event))
+        for first, batch in ledger.batches(snapshot.sequence):
+            engine._said(list(fold_batch(engine.fold, store, batch, max(0, snapshot.sequence + 1 - first))))
         engine.publish()
         return engine
 
