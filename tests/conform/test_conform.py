@@ -97,6 +97,23 @@ def test_an_example_of_any_shape(tmp_path: Path, reported: dict[str, str], chang
     assert totals(answer)["passed"] == len(reported)
 
 
+def test_hedge_legs_in_two_brackets(tmp_path: Path) -> None:
+    """Long 600 in the bracket of 1 %, short 100 in that of 0.4 %: brackets that meet at 500."""
+    legs = {
+        "long": {"qty": "6", "entry": "100", "mmr": "0.01", "cum": "3"},
+        "short": {"qty": "1", "entry": "100", "mmr": "0.004", "cum": "0"},
+    }
+    answer = outcome(tmp_path, {"maintenance_margin": "3.4"}, mark="100", side="both", **legs)
+    assert totals(answer) == {"passed": 1, "failed": 0, "unsupported": 0}
+
+
+def test_a_malformed_case_fails_alone(tmp_path: Path) -> None:
+    broken = EXAMPLE | {"collateral": "500", "reported": {"liquidation_price": "1"}}
+    fine = EXAMPLE | {"reported": {"notional": "2200"}}
+    answer = conform([write(tmp_path, {"examples": [broken, EXAMPLE | {"qty": "x", "reported": {"a": "1"}}, fine]})])
+    assert totals(answer) == {"passed": 1, "failed": 2, "unsupported": 0}
+
+
 def test_a_wrong_number_fails_and_says_what_was_expected(tmp_path: Path) -> None:
     answer = outcome(tmp_path, {"liquidation_price": "782.84", "notional_reported_only": "1"})
     assert answer["failures"] == [
@@ -116,6 +133,7 @@ def test_a_wrong_number_fails_and_says_what_was_expected(tmp_path: Path) -> None
         {"mmr": None},
         {"entry": None},
         {"qty": None},
+        {"collateral": {}},
     ],
 )
 def test_what_cannot_be_computed_is_counted_with_a_reason(tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ ADAPTERS = {"examples": "cex", "cases": "perp_dex", "groups": "initial_margin"}
 HIDDEN = ("expected", "reported", "check", "formula", "tolerance")
 """What an adapter never sees."""
 NOT_SCORED = "_reported_only"
+UNREADABLE = (BadInput, LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What a malformed case may raise: it fails, and the other cases go on."""
 
 
 class NoCases(Exception):
@@ -102,7 +104,7 @@ def conform(paths: Sequence[Path]) -> dict[str, Any]:
                 else:
                     tally.fail_file(str(file), str(none))
                 continue
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            except (OSError, *UNREADABLE) as error:
                 tally.fail_file(str(file), str(error))
                 continue
             for case in cases:
@@ -151,7 +153,7 @@ def _run(case: Case, file: str, tally: Tally) -> None:
         for _ in scored or ("",):
             tally.add(file, no.rules, no.function, "unsupported", no.reason)
         return
-    except (BadInput, KeyError, TypeError, ValueError, InvalidOperation) as error:
+    except UNREADABLE as error:
         tally.add(file, str(case.inputs.get("rules", "")), str(case.inputs.get("function", "")), "failed")
         tally.failures.append({"id": case.id, "quantity": "inputs", "expected": "a readable case", "got": str(error)})
         return
@@ -162,7 +164,7 @@ def _run(case: Case, file: str, tally: Tally) -> None:
         except Unsupported as no:
             tally.add(file, task.rules, function, "unsupported", no.reason)
             continue
-        except BadInput as bad:
+        except UNREADABLE as bad:
             got = str(bad)
         tolerance = case.tolerance.get(name) if isinstance(case.tolerance, Mapping) else case.tolerance
         if name in task.unsigned and str(printed).startswith("-"):

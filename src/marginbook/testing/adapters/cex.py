@@ -7,11 +7,12 @@ A case's maintenance rate and amount become a table of one bracket, since the br
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from marginbook.domain.account import Account, Fixed, Position
 from marginbook.domain.market import Market, Quote
-from marginbook.exact import CONTEXT, ZERO
+from marginbook.exact import CONTEXT, ZERO, divide
 from marginbook.testing.vectors import Setting, Task, Unsupported, liquidation_price, maintenance_amount, quantity
 from marginbook.units import parse_time
 from marginbook.venues.binance_usdm import settlement_currency
@@ -49,6 +50,7 @@ NEEDS_MARK = frozenset(
     ("notional", "unrealized_pnl", "margin_balance", "initial_margin", "maintenance_margin", "margin_ratio")
 )
 NEEDS_RATE = frozenset(("liquidation_price", "maintenance_margin", "margin_ratio", "headroom"))
+NEEDS_WALLET = frozenset(("liquidation_price", "margin_balance", "margin_ratio", "bankruptcy_price"))
 NEEDS_ENTRY = frozenset(("liquidation_price", "unrealized_pnl", "margin_balance", "bankruptcy_price", "margin_ratio"))
 
 
@@ -107,6 +109,8 @@ def _needs(case: Mapping[str, Any], name: str) -> None:
         lacking.append("entry price")
     if name == "initial_margin" and any(_number(leg, "leverage") is None for leg in legs):
         lacking.append("leverage")
+    if name in NEEDS_WALLET and not case.get("collateral") and all(_wallet_of(leg) is None for leg in legs):
+        lacking.append("wallet")
     if lacking:
         raise Unsupported(f"the case has no {' and no '.join(lacking)}")
 
@@ -146,11 +150,19 @@ def _setting(case: Mapping[str, Any], market: str) -> Setting:
         fixed=_fixed(collateral),
     )
     overlay = {
-        symbol: {"brackets": [["0", None, _number(leg, "mmr") or ZERO, None, _number(leg, "cum") or ZERO]]}
-        for symbol, leg in zip(symbols, legs, strict=True)
+        symbol: {"brackets": _brackets([leg for name, leg in zip(symbols, legs, strict=True) if name == symbol])}
+        for symbol in symbols
     }
     rules = rule_set(RULES)
     return Setting(account, Market(quotes=quotes), rules.module.parameters(rules.version, AT, overlay), AT)
+
+
+def _brackets(legs: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """One bracket per stated rate and amount; each begins where the requirement of the one before meets it."""
+    stated = sorted({(_number(leg, "mmr") or ZERO, _number(leg, "cum") or ZERO) for leg in legs})
+    floors = [ZERO] + [divide(high[1] - low[1], high[0] - low[0]) for low, high in pairwise(stated)]
+    caps = [*floors[1:], None]
+    return [[floor, cap, rate, None, cum] for floor, cap, (rate, cum) in zip(floors, caps, stated, strict=True)]
 
 
 def _position(leg: Mapping[str, Any], symbol: str, isolated: Decimal | None) -> Position:
@@ -158,7 +170,7 @@ def _position(leg: Mapping[str, Any], symbol: str, isolated: Decimal | None) -> 
     side = str(leg.get("side")).lower()
     if not size or not entry or side not in ("long", "short"):
         raise Unsupported("the case has no position", RULES)
-    own = _first({str(k).lower(): v for k, v in leg.items()}, ISOLATED)
+    own = _wallet_of(leg)
     return Position(
         market=symbol,
         side="long" if side == "long" else "short",
@@ -167,6 +179,11 @@ def _position(leg: Mapping[str, Any], symbol: str, isolated: Decimal | None) -> 
         leverage=_number(leg, "leverage"),
         isolated_wallet=own if own is not None else isolated,
     )
+
+
+def _wallet_of(leg: Mapping[str, Any]) -> Decimal | None:
+    """The isolated wallet that a position states itself."""
+    return _first({str(key).lower(): value for key, value in leg.items()}, ISOLATED)
 
 
 def _from_isolated_margin(case: Mapping[str, Any], collateral: Mapping[str, Any]) -> Decimal:
