@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from marginbook.book.book import Book
 from marginbook.domain.account import Account, Fixed, Order, Position
+from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index
 from marginbook.domain.zones import Zone
 
@@ -170,3 +172,29 @@ def test_a_refused_account_is_told_and_the_rest_goes_on(worlds: SimpleNamespace)
     book = Book.from_accounts([world.account("good"), bad], world.market(), world.parameters_of, worlds.AT)
     assert book.ids() == ["good"]
     assert book.problems["bad"].code == "no_parameters"
+
+
+@pytest.mark.parametrize("kind", ["Exchange", "Lending"])
+def test_a_snapshot_comes_back_and_goes_on(worlds: SimpleNamespace, kind: str, tmp_path: Path) -> None:
+    world = getattr(worlds, kind)(21)
+    accounts = [world.account(f"a{n}") for n in range(80)]
+    accounts.append(replace(world.account("object"), reported={"x": Decimal(1)}))
+    book = Book.from_accounts(accounts, world.market(), world.parameters_of, worlds.AT)
+    book.prices(world.frame(3, 300), worlds.AT + 5_000_000)
+    book.remove(["a7"])
+    book.save(tmp_path / "snapshot")
+    loaded = Book.load(tmp_path / "snapshot", world.parameters_of)
+    assert loaded.market == book.market
+    assert loaded.ids() == book.ids()
+    assert [loaded.account(name) for name in book.ids()] == [book.account(name) for name in book.ids()]
+    assert [loaded.pool_zones(name) for name in book.ids()] == [book.pool_zones(name) for name in book.ids()]
+    for _ in range(10):
+        frame = world.frame(2, 500)
+        assert loaded.prices(frame, book.at) == book.prices(frame, book.at)
+    again = [world.account(f"a{n}") for n in range(70, 95)]
+    assert loaded.upsert(again, book.at) == book.upsert(again, book.at)
+
+
+def test_a_broken_snapshot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="bad_snapshot"):
+        Book.load(tmp_path, lambda account: None)

@@ -7,12 +7,13 @@ kernel, or by the exact functions where the kernel's allowance reaches a border,
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from marginbook.book import bulk, twins, views
+from marginbook.book import bulk, snapshot, twins, views
 from marginbook.book.columns import (
     CONTRACTS,
     HOLDER,
@@ -136,6 +137,31 @@ class Book:
         book._lower_all()
         book._rebuild()
         return book
+
+    def save(self, folder: str | Path) -> None:
+        """Write a snapshot: uncompressed columns and a small JSON file."""
+        with self.lock:
+            snapshot.save(self, Path(folder))
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        parameters_of: ParametersOf,
+        borders: Mapping[str, tuple[Border, ...]] | None = None,
+    ) -> "Book":
+        """The book that `save` wrote, at its prices, zones and certificates; columns are mapped, not read."""
+        meta = snapshot.read_meta(Path(folder))
+        book = cls(snapshot.market_of(meta), parameters_of, meta["at"], borders)
+        snapshot.fill(book, Path(folder), meta)
+        for key in book.rules:
+            book.learn_accrual(key[0], book.parameters_for(key))
+        return book
+
+    def restore_fundings(self, fundings: list[int]) -> None:
+        """Intern the funding indices of a snapshot, in its order."""
+        for raw in fundings:
+            self._funding_number(raw)
 
     # ---- reading
 

@@ -103,6 +103,21 @@ class Factors:
                 moved.append(factor)
         return moved
 
+    def restore(
+        self,
+        values: list[ValueKey],
+        factors: list[tuple[tuple[tuple[ValueKey, int], ...], bool, int]],
+        funding: dict[ValueKey, list[int]],
+    ) -> None:
+        """Names of values and factors whose numbers a snapshot holds."""
+        self.value_ids = {key: n for n, key in enumerate(values)}
+        self.names = [()] * len(factors)
+        for parts, funded, number in factors:
+            self.ids[parts, funded] = number
+            self.names[number] = parts
+        self.funding = funding
+        self._stale = True
+
     def link(self) -> None:
         """Bring fan-outs up to date with the factors and values known."""
         if not self._stale:

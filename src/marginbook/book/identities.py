@@ -94,16 +94,22 @@ class Identities:
         self.free: list[int] = []
 
     @classmethod
-    def of(cls, names: Array, slots: Array | None = None) -> "Identities":
-        """Numbers 0, 1, … for an array of byte strings; `slots` is a table built before."""
+    def of(cls, names: Array) -> "Identities":
+        """Numbers 0, 1, … for an array of byte strings; ValueError if one occurs twice."""
         found = cls()
         found.names = as_bytes(names)
         found.alive = np.ones(len(names), bool)
-        found.size = found.count = found._used = len(names)
-        if slots is not None:
-            found.slots = slots
-            return found
+        found.size = found.count = len(names)
         found._grow_slots()
+        return found
+
+    @classmethod
+    def restored(cls, names: Array, alive: Array, slots: Array, free: list[int]) -> "Identities":
+        """The table that a snapshot holds."""
+        found = cls()
+        found.names, found.alive, found.slots, found.free = names, alive, slots, free
+        found.size = found._used = len(names)
+        found.count = int(np.count_nonzero(alive))
         return found
 
     def _grow_slots(self) -> None:
@@ -153,15 +159,11 @@ class Identities:
                 names[: len(self.names)] = self.names
                 self.names = names
                 self.alive = np.concatenate([self.alive, np.zeros(len(names) - len(self.alive), bool)])
-        if not self.names.flags.writeable:
-            self.names, self.alive = self.names.copy(), self.alive.copy()
         self.names[number] = 0
         self.names[number, : len(key)] = key
         self.alive[number] = True
         self.count += 1
         self._used += 1
-        if not self.slots.flags.writeable:
-            self.slots = self.slots.copy()
         self.slots[slot] = number
         if 2 * self._used > len(self.slots):
             self._grow_slots()
@@ -172,8 +174,6 @@ class Identities:
         number = self.find(name)
         if number < 0:
             raise KeyError(name)
-        if not self.slots.flags.writeable:
-            self.slots = self.slots.copy()
         self.slots[_find(self._key(name), self.names, self.slots)] = -2
         self.alive[number] = False
         self.count -= 1

@@ -73,6 +73,13 @@ class Index:
         self._room()
         return self.certify_all()
 
+    def restore(self, columns: dict[str, Array]) -> None:
+        """Take the arrays of a snapshot as they are."""
+        for name, array in columns.items():
+            setattr(self, name, array)
+        self.factor_count = len(self.ranges)
+        self._room()
+
     def _room(self) -> None:
         pools = len(self.store.live_pools)
         if len(self.stamps) < pools:
