@@ -73,7 +73,7 @@ CONFIGS = {
         liquidation_bonus=10900,
         protocol_fee=1000,
         reserve_factor=2000,
-        debt_ceiling=5_000_000,
+        debt_ceiling=1_500_000,
         rates=_rates(4500, 0, 700, 30000),
     ),
     "SIL": ReserveConfig(

@@ -14,6 +14,8 @@ from marginbook.venues.aave_v3.steps import Action, step
 
 WAD = 10**18
 SMALL = USERS[1:]
+HERMIT = USERS[-1]
+"""Mostly supplies the isolated asset."""
 FIRST = {
     "ETH": 20_000,
     "STE": 9_000,
@@ -50,7 +52,7 @@ def walk(random: Random, pool: Pool) -> Action:
             "close",
             "fill",
         ],
-        [10, 5, 8, 8, 6, 24, 4, 2, 4, 24, 1, 1, 3],
+        [10, 5, 8, 8, 6, 24, 4, 3, 4, 24, 1, 1, 3],
     )[0]
     user = random.choice(SMALL)
     weak = [u for u in SMALL if account_data(pool, u).health_factor < WAD]
@@ -67,7 +69,8 @@ def walk(random: Random, pool: Pool) -> Action:
         case "edge":
             return _to_edge(random, pool, user) or _wander(random, pool)
         case "supply":
-            return Action(kind="supply", user=user, asset=(a := _asset(random, pool)), amount=_supply(random, pool, a))
+            asset = "ISO" if user == HERMIT and random.random() < 0.8 else _asset(random, pool)
+            return Action(kind="supply", user=user, asset=asset, amount=_supply(random, pool, asset))
         case "withdraw":
             return _withdraw(random, pool, random.choice(USERS))
         case "borrow":
@@ -75,6 +78,8 @@ def walk(random: Random, pool: Pool) -> Action:
         case "repay":
             return _repay(random, pool, user)
         case "collateral":
+            if random.random() < 0.5:
+                return Action(kind="collateral", user=HERMIT, asset="ISO", amount=1)
             return Action(kind="collateral", user=user, asset=_asset(random, pool), amount=random.randrange(2))
         case "emode":
             category = random.choice([0, 0, *pool.emodes, 9])
@@ -129,7 +134,7 @@ def _borrow(random: Random, pool: Pool, user: str) -> Action:
         asset = random.choice(sorted(emode.borrowable))
     room = account_data(pool, user).available_borrows
     if room == 0 and random.random() < 0.7:
-        supplied_asset = random.choice(["ETH", "BTC", "USD", "DAI"])
+        supplied_asset = "ISO" if user == HERMIT else random.choice(["ETH", "BTC", "USD", "DAI"])
         return Action(kind="supply", user=user, asset=supplied_asset, amount=_supply(random, pool, supplied_asset))
     most = _for_value(pool, asset, room)
     amount = random.choice([most // 2, random.randrange(most + 2), most // 3, random.choice([1, 2, 0, 5])])
