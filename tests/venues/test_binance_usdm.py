@@ -294,6 +294,27 @@ def test_the_explanation_ends_in_the_headroom_and_starts_from_inputs() -> None:
     assert "2026.9" in rates["rate"].source
 
 
+def test_several_pools_explain_to_the_sum_of_their_headrooms_or_side_by_side() -> None:
+    isolated = position("BTCUSDT", "long", 1, 60000, mode="isolated", isolated_wallet=D(6000))
+    held = account(isolated, position("ETHUSDT", "long", 10, 2600), usdt=5000)
+    at = replace(PRICES, indices={("binance", "ETHUSDT", "funding"): Index(10**18)})
+    tree = MODULE.explain(held, at, parameters(), AT)
+    risks = MODULE.risk(held, at, parameters(), AT)
+    assert [node.value for node in tree.inputs] == [risk.support - risk.demand for risk in risks.values()]
+    assert tree.value == sum(node.value for node in tree.inputs)
+    assert "funding" in tree.inputs[0].inputs[0].inputs[1].formula
+    known = account(usdt=10, fixed=Fixed(support=D(5), demand=D(7)))
+    assert MODULE.explain(known, PRICES, parameters(), AT).value == 8
+    two = replace(held, wallet={"USDT": D(1), "USDC": D(2)})
+    assert MODULE.explain(two, at, parameters(), AT).quantity == "pools"
+
+
+def test_a_pool_without_positions_has_nothing_to_close() -> None:
+    known = account(usdt=5, fixed=Fixed(demand=D(7)))
+    assert MODULE.is_liquidatable(known, "cross:USDT", PRICES, parameters(), AT)
+    assert MODULE.plan_liquidation(known, "cross:USDT", PRICES, parameters(), AT).reason == "no position to close"
+
+
 def test_funding_is_an_index_and_not_a_write_per_account() -> None:
     at = replace(PRICES, indices={("binance", "BTCUSDT", "funding"): Index(25 * 10**18)})
     settled = replace(TRADER.positions[0], funding_index_raw=5 * 10**18)
