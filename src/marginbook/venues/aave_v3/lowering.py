@@ -62,7 +62,9 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
         inputs.append(factor)
         if isinstance(holding, Debt):
             slopes = Sums(liabilities=quantity, margin_balance=-quantity)
-            legs.append(Leg(holding.asset, factor, slopes, size=quantity, table=IDENTITY_TABLE, initial_rate=1.0))
+            legs.append(
+                Leg(holding.asset, factor, slopes, size=quantity, table=IDENTITY_TABLE, initial_rate=1.0, side=1)
+            )
             continue
         threshold = user_threshold(holding.asset, config, emode)
         counts = holding.enabled and threshold > 0 and counts_as_collateral(version, config)
