@@ -38,7 +38,7 @@ ENTRY_MOST = 1 << 88
 """Numbers beyond these leave the columns; `Fold.step` sees to that."""
 VOLUNTARY = ("withdrawal", "transfer")
 ENTRY_PART = 10**8  # a position's entry lies in two columns
-POWERS = [10**n for n in range(WALLET_PLACES + 1)]
+POWERS: list[int] = [10**n for n in range(WALLET_PLACES + 1)]
 
 
 def fold_batch(fold: Fold, store: BookStore, batch: EventBatch, skip: int = 0) -> Iterator[Output]:
@@ -286,4 +286,5 @@ def _scaled(column: Any, place: int, places: int) -> int | None:
     exponent = column[1][place]
     if exponent == TEXT or exponent < -places or exponent > 0:
         return None
-    return int(column[0][place]) * POWERS[places + exponent]
+    coefficient: int = column[0][place]
+    return coefficient * POWERS[places + exponent]

@@ -104,14 +104,14 @@ class Fold:
         return outputs
 
     @in_exact_context
-    def told(self, moves: Iterable[Move], event: AccountEvent) -> list[Output]:
+    def told(self, moves: Iterable[Move], event: Event) -> list[Output]:
         """What follows from moves that a batch has made for `event`, with no price in doubt and no grace running."""
         self.sequence += 1
         self.clock = self.tables.clock = event.stamp.time
         outputs: list[Output] = []
         moment = self._moment(_cause(event))
         touched = dict.fromkeys(self._follow(moves, moment, outputs))
-        return outputs + self.liquidations.settle(moment, touched, None, own=event.account, everything=False)
+        return outputs + self.liquidations.settle(moment, touched, None, own=_account_of(event), everything=False)
 
     @in_exact_context
     def open(self, accounts: Iterable[Account]) -> list[Output]:

@@ -133,7 +133,7 @@ class Engine:
             return None
         state: State = snapshot.state
         tables = Tables(state.overlays, state.tables, state.clock)
-        store = BookStore(Book.load(snapshot.folder / "book", tables.of))
+        store = BookStore(Book.load(snapshot.folder / "book", tables.of, state.policy.borders))
         engine = cls(state, store, tables, ledger)
         for first, batch in ledger.batches(snapshot.sequence):
             engine._said(list(fold_batch(engine.fold, store, batch, max(0, snapshot.sequence + 1 - first))))
@@ -315,6 +315,7 @@ class Engine:
     def _idle(self) -> None:
         with self._lock:
             self._record()
+            self.store.book.maintain()
             self.publish()
 
     def _take(self, gathered: "Sequence[tuple[tuple[Event, ...], Future[Receipt]]]") -> None:
