@@ -116,6 +116,17 @@ def test_isolated_margin_comes_from_the_wallet_and_returns_in_proportion() -> No
     assert closed.wallet["USDT"] == 970
 
 
+def test_isolated_funding_is_settled_in_the_isolated_wallet_and_margin_needs_a_leverage() -> None:
+    isolated = replace(EMPTY, mode="isolated")
+    with pytest.raises(BadInput, match="missing_leverage"):
+        apply(isolated, fill("buy", 1, 100))
+    account, market = apply(isolated, fill("buy", 1, 100, leverage=D(10))), Market()
+    index = IndexUpdate(stamp=STAMP, venue="binance", asset="XUSDT", kind="funding", value=D(3))
+    for event in (index, fill("buy", 1, 100)):
+        account, market = MODULE.apply(account, market, event, PARAMETERS, 0)
+    assert (account.wallet["USDT"], account.positions[0].isolated_wallet) == (980, 17)
+
+
 def test_hedge_mode_keeps_two_legs_and_refuses_to_close_what_is_not_there() -> None:
     hedge = replace(EMPTY, position_mode="hedge")
     both = apply(hedge, fill("buy", 2, 100, position_side="long"), fill("sell", 1, 110, position_side="short"))
@@ -189,7 +200,11 @@ def test_settings_change_leverage_and_modes_only_when_nothing_is_open() -> None:
     isolated = Setting(stamp=STAMP, account="a", kind="margin_mode", value="isolated")
     assert apply(EMPTY, hedge).position_mode == "hedge"
     assert apply(EMPTY, isolated).mode == "isolated"
-    for bad in (hedge, isolated, replace(leverage, value="0"), replace(leverage, value="x")):
+    per_market = replace(isolated, market="YUSDT")
+    assert apply(account, per_market) is account
+    order = OrderChange(stamp=STAMP, account="a", order_id="1", market="XUSDT", side="buy", quantity=D(1), price=D(0))
+    wrong = (replace(leverage, value="0"), replace(leverage, value="x"), replace(leverage, kind="emode"), order)
+    for bad in (hedge, isolated, *wrong):
         with pytest.raises(BadInput):
             apply(account, bad)
 

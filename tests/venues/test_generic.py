@@ -1,5 +1,6 @@
 """generic/derivatives and generic/lending: what the book's own parameters may say, and what they may not."""
 
+import pickle
 from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import LendingAction, Setting, Stamp, Transfer
+from marginbook.domain.events import AccountSnapshot, Fill, LendingAction, PriceFrame, Setting, Stamp, Transfer
 from marginbook.domain.market import Market, Quote
 from marginbook.venues.registry import rule_set
 
@@ -239,6 +240,48 @@ def test_actions_change_amounts_and_refuse_what_exceeds_a_limit() -> None:
     after = act(loan(d=170), "liquidation", "D", 85, collateral_asset="C")
     assert {c.asset: c.amount for c in after.collateral} == {"C": D("53.25")}
     assert after.debt[0].amount == 85
+
+
+def test_other_events_of_a_loan() -> None:
+    frame = PriceFrame(stamp=Stamp(), prices={("generic", "C", "oracle"): D(3)})
+    account, market = LENDING.apply(loan(), PRICES, frame, lending(), 0)
+    assert main(account, market).collateral_value == 300
+    snapshot = AccountSnapshot(stamp=Stamp(), account=loan(c=7))
+    assert LENDING.apply(loan(), PRICES, snapshot, lending(), 0)[0] == loan(c=7)
+    leave = Transfer(stamp=Stamp(), account="a", kind="withdrawal", asset="C", amount=D(-34))
+    with pytest.raises(BadInput, match="exceeds_borrow_limit"):
+        LENDING.apply(loan(), PRICES, leave, lending(), 0)
+    lost = replace(leave, kind="correction")
+    assert main(LENDING.apply(loan(), PRICES, lost, lending(), 0)[0]).collateral_value == 132
+    fill = Fill(stamp=Stamp(), account="a", market="C", side="buy", quantity=D(1), price=D(1))
+    with pytest.raises(BadInput, match="unsupported_event"):
+        LENDING.apply(loan(), PRICES, fill, lending(), 0)
+
+
+def test_bad_debt_without_collateral_and_prices_that_are_missing() -> None:
+    nothing = loan(c=0)
+    plan = LENDING.plan_liquidation(nothing, "main", PRICES, lending(), 0)
+    assert (plan.reason, plan.bad_debt) == ("no collateral is left", 100)
+    assert LENDING.liquidation_prices(nothing, PRICES, lending(), 0) == []
+    [price] = LENDING.liquidation_prices(loan(), quotes("oracle", D=1), lending(), 0)
+    assert price.market == "C"
+    with pytest.raises(BadInput, match="missing_price"):
+        LENDING.liquidation_prices(loan(), Market(), lending(), 0)
+    with pytest.raises(BadInput, match="bad_price"):
+        main(loan(), quotes("oracle", C=-1, D=1))
+    with pytest.raises(BadInput, match="unknown_pool"):
+        LENDING.is_liquidatable(loan(), "cross", PRICES, lending(), 0)
+
+
+def test_parameters_travel_to_other_processes() -> None:
+    for table in (derivatives(), lending(), rule_set("binance/usdm").module.parameters("usdm", 2 * 10**15)):
+        assert type(pickle.loads(pickle.dumps(table))) is type(table)
+
+
+def test_odd_rates_are_warnings() -> None:
+    assert "initial rate" in derivatives(initial_rate="0.01").warnings[0]
+    falling = derivatives(maintenance_rate="0", brackets=[["0", "10", "0.2"], ["10", "", "0.1"]])
+    assert "falls" in falling.warnings[0]
 
 
 def test_collateral_is_switched_off_only_while_the_rest_carries_the_debt() -> None:

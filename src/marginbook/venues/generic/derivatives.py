@@ -46,11 +46,15 @@ def parameters(
         venue_truncates=False,
         displays_price=False,
         terms=terms,
-        currency_of=lambda market: None,
+        currency_of=_unstated,
         source="the book's own parameters",
         default=default,
         warnings=tuple(odd),
     )
+
+
+def _unstated(market: str) -> None:
+    """A generic market's name says nothing about its settlement currency."""
 
 
 def operator_of(overlay: Mapping[str, Any]) -> str:
