@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from marginbook.demo.venue import DemoVenue
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.engine.ports import Ledger
 from marginbook.service.core import Core
@@ -36,8 +37,9 @@ class Runner:
 
     def __init__(self, setup: Setup, ledger: Ledger | None = None) -> None:
         self.setup = setup
-        self.shelf: tuple[Setup, Core, Player, Timeline] | None = None
+        self.shelf: tuple[Setup, Core, Player, Timeline, DemoVenue | None] | None = None
         self.timeline = Timeline()
+        self.venue: DemoVenue | None = None
         self.view: View | None = None
         self.generation = 0  # grows with each book that is shown
         self.number = 0  # grows with each view, and with progress in building one
@@ -92,23 +94,25 @@ class Runner:
         core = self._build(setup, None)
         if self.shelf is None and self.core is not None:
             self.player.control(time.monotonic(), True, None)
-            self.shelf = (self.setup, self.core, self.player, self.timeline)
-        self._take(setup, core, self._player(setup), Timeline())
+            self.shelf = (self.setup, self.core, self.player, self.timeline, self.venue)
+        self._take(setup, core, self._player(setup), Timeline(), venue_of(setup))
 
     def restore(self) -> None:
         """Back to the book that was kept aside. Only on the engine's thread."""
         if self.shelf is None:
             return
-        (setup, core, player, timeline), self.shelf = self.shelf, None
+        (setup, core, player, timeline, venue), self.shelf = self.shelf, None
         player.control(time.monotonic(), False, None)
-        self._take(setup, core, player, timeline)
+        self._take(setup, core, player, timeline, venue)
 
     def again(self) -> None:
         """The replay that is shown starts again from its first frame. Only on the engine's thread."""
-        self._take(self.setup, self._build(self.setup, None), self._player(self.setup), Timeline())
+        core = self._build(self.setup, None)
+        self._take(self.setup, core, self._player(self.setup), Timeline(), venue_of(self.setup))
 
-    def _take(self, setup: Setup, core: Core, player: Player, timeline: Timeline) -> None:
+    def _take(self, setup: Setup, core: Core, player: Player, timeline: Timeline, venue: DemoVenue | None) -> None:
         self.setup, self.core, self.player, self.timeline = setup, core, player, timeline
+        self.venue = venue
         self.generation += 1
         self._finished_at = None
         self._names = None
@@ -121,6 +125,8 @@ class Runner:
     def heard(self, outputs: Iterable[Any]) -> None:
         """Take what the engine said into the time line. Only on the engine's thread."""
         self.timeline.add(outputs)
+        if self.venue is not None:
+            self.venue.hear(outputs)
         self.last_wall = time.monotonic()
 
     def changed(self) -> None:
@@ -139,7 +145,7 @@ class Runner:
     def _loop(self) -> None:
         try:
             core = self._build(self.setup, self._ledger)
-            self._take(self.setup, core, self._player(self.setup), Timeline())
+            self._take(self.setup, core, self._player(self.setup), Timeline(), venue_of(self.setup))
         except Stopped:
             return
         while not self._stop.is_set():
@@ -182,6 +188,10 @@ class Runner:
             return
         self._frames += len(frames)
         self.heard(self.core.submit(frames).outputs)
+        if self.venue is not None:
+            fills = self.venue.due(self.core.clock, self.core.find, self.core.market)
+            if fills:
+                self.heard(self.core.submit(fills).outputs)
 
     def _repeat(self, wall: float) -> None:
         if not self.setup.repeats or not self.player.finished:
@@ -209,3 +219,8 @@ class Runner:
         self.view = View(self.number, sequence, at, market, self._names, columns)
         self._published = wall
         self._cost = time.perf_counter() - started
+
+
+def venue_of(setup: Setup) -> DemoVenue | None:
+    """Who carries out liquidations in this setup."""
+    return setup.venue() if setup.venue is not None else None

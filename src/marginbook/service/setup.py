@@ -9,6 +9,7 @@ from marginbook.book.bulk import ContractColumns, LendingColumns
 from marginbook.connectors.books import BookFile, load_book_bytes, market_of
 from marginbook.demo.accounts import ACCOUNTS, SEED, demo_columns, demo_market
 from marginbook.demo.scenarios import DEFAULT, MINUTE, STARTS_AT, load, scenario
+from marginbook.demo.venue import DemoVenue
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
@@ -37,6 +38,7 @@ class Setup:
     speed: Decimal = Decimal(1)
     problems: tuple[Problem, ...] = ()
     repeats: bool = False
+    venue: Callable[[], DemoVenue] | None = None  # carries out what the engine forecasts
 
 
 def demo_setup(accounts: int = ACCOUNTS, seed: int = SEED, name: str = DEFAULT, speed: Decimal | None = None) -> Setup:
@@ -56,6 +58,7 @@ def demo_setup(accounts: int = ACCOUNTS, seed: int = SEED, name: str = DEFAULT, 
         ends=STARTS_AT + plan.minutes * MINUTE,
         speed=speed or plan.speed,
         repeats=True,
+        venue=DemoVenue,
     )
 
 

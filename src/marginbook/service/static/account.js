@@ -50,7 +50,7 @@ export function accountView(root, id, state) {
     sequence = answer.sequence;
     put(place, `${row.venue} · ${row.rules} · parameters ${(row.parameters_as_of || "–").slice(0, 10)} · prices ${(row.prices_as_of || answer.as_of || "–").replace("T", " ").replace("Z", " UTC")}`);
     if (!body.firstChild) {
-      body.append(h("div", { class: "stack" }, gaugeBox, remedies, trial.node), h("div", { class: "stack" }, numbers, prices), pools, tree.node);
+      body.append(h("div", { class: "stack" }, gaugeBox, remedies), h("div", { class: "stack" }, numbers, prices, trial.node), pools, tree.node);
     }
     replace($("#account-zone"), row.zone ? zonePill(row.zone) : null);
     if (row.error) {

@@ -129,10 +129,10 @@ export function gauge({ danger, warning, call, reading, caption, zone }) {
   });
   const angle = TURN(Math.min(danger, top) / top);
   const tip = (r, shift = 0) => `${(cx + r * Math.cos(angle + shift)).toFixed(2)} ${(cy - r * Math.sin(angle + shift)).toFixed(2)}`;
-  return s("svg", { class: `gauge zone-${zone}`, viewBox: "0 0 320 196", role: "img", "aria-label": `${reading}, zone ${zone}, ${percent(danger, 1)} of support used` },
+  return s("svg", { class: `gauge zone-${zone}`, viewBox: "0 0 320 212", role: "img", "aria-label": `${reading}, zone ${zone}, ${percent(danger, 1)} of support used` },
     arcs, marks,
     s("path", { class: "needle", d: `M${tip(radius - 16)}L${tip(10, 1.5)}L${tip(10, -1.5)}z` }),
     s("circle", { class: "hub", cx, cy, r: 8 }),
     s("text", { class: "reading", x: cx, y: cy + 38, "text-anchor": "middle" }, reading),
-    s("text", { class: "caption", x: cx, y: cy - 44, "text-anchor": "middle" }, caption));
+    s("text", { class: "caption", x: cx, y: cy + 56, "text-anchor": "middle" }, caption));
 }
