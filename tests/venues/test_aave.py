@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from marginbook.exact import RAY, WAD
 from marginbook.units import parse_time
 from marginbook.venues.aave_v3.account_data import health_factor
 from marginbook.venues.aave_v3.holdings import USER, pool_of
-from marginbook.venues.aave_v3.liquidation import cover_range, liquidate, plan
+from marginbook.venues.aave_v3.liquidation import cover_range, liquidate, plan, plan_or_reason
 from marginbook.venues.aave_v3.math import binomial_interest_3_0, taylor_interest_3_4
 from marginbook.venues.aave_v3.reserve import accrue, normalized_debt, normalized_income
 from marginbook.venues.aave_v3.state import NO_DEBT, Pool, Reserve, ReserveConfig, Revert
@@ -353,3 +354,27 @@ def test_health_factor_of_nothing() -> None:
     assert health_factor(AAVE_3_0, 0, 0, 0) == NO_DEBT
     assert health_factor(AAVE_3_0, 0, 0, 5) == health_factor(AAVE_3_6, 0, 0, 5) == 0
     assert health_factor(AAVE_3_6, 10, 80_000, 8) == WAD
+
+
+@BOTH
+def test_least_and_most_cover_against_every_cover(version: str) -> None:
+    """Whole units worth tens of dollars, so that every cover can be tried."""
+    random, seen = Random(2), 0
+    for _ in range(120):
+        terms = {"C": TERMS["C"] | {"decimals": 0, "protocol_fee": "0.1"}, "D": {"decimals": 0}, "F": {"decimals": 0}}
+        debt = random.randrange(1, 90)
+        worth = 50 * debt * D(str(random.choice([1.05, 1.15, 1.2, 1.22])))
+        held = {"C": max(int(worth / 37), 1)}
+        case = Case(version, account(held, {"D": debt, "F": random.randrange(1, 30)}), market(C=37, D=50, F=1), terms)
+        covers = {c: plan_or_reason(case.pool, USER, "C", "D", c) for c in range(1, debt + 1)}
+        done = {c: call for c, call in covers.items() if not isinstance(call, Revert)}
+        if not done:
+            with pytest.raises(Revert):
+                cover_range(case.pool, USER, "C", "D")
+            continue
+        least, most = cover_range(case.pool, USER, "C", "D")
+        assert done[most].repaid == max(call.repaid for call in done.values())
+        assert least == min(done)
+        assert case.plan.close_most >= case.plan.close_least > 0
+        seen += 1
+    assert seen > 40

@@ -140,6 +140,19 @@ def test_a_liquidation_follows_the_plan(version: str) -> None:
 
 
 @BOTH
+def test_a_liquidation_that_takes_all_collateral(version: str) -> None:
+    life = Life(version, market(C=1000, D=1)).apply(lend("supply", "C", 10), lend("borrow", "D", 7500))
+    life.market = market(C=500, D=1)
+    plan = life.module.plan_liquidation(life.account, "main", life.market, life.parameters, AT)
+    assert plan.seized == 10
+    assert plan.close_most < 5000
+    assert plan.bad_debt == (7500 - plan.close_most if version == "3.6" else 0)
+    life.apply(lend("liquidation", "D", plan.close_most, "C"))
+    assert life.account.collateral == ()
+    assert life.account.debt == (() if version == "3.6" else (Debt(asset="D", amount=7500 - plan.close_most),))
+
+
+@BOTH
 def test_other_events(version: str) -> None:
     life = Life(version, market(C=1000))
     update = IndexUpdate(stamp=STAMP, venue="aave", asset="C", kind="supply", value=D(RAY * 2), rate=D(5))

@@ -88,10 +88,23 @@ def _step(
             case "liquidation":
                 if event.collateral_asset is None:
                     raise BadInput("missing_value", f"{place}.collateral_asset", "nothing", "the seized asset")
-                after, _ = liquidate(pool, USER, event.collateral_asset, event.asset, amount)
+                after = _liquidate(pool, event.collateral_asset, event.asset, amount)
     except Revert as revert:
         raise BadInput("refused", place, revert.reason, "an action that the contract accepts") from None
     return _account(account, market, pool, after, parameters), _market(market, after, whole)
+
+
+def _liquidate(pool: Pool, collateral: str, debt: str, repaid: int) -> Pool:
+    """A call that repaid so much; where it took all collateral, more may have been offered than was taken."""
+    try:
+        return liquidate(pool, USER, collateral, debt, repaid)[0]
+    except Revert as revert:
+        if revert.reason != "MustNotLeaveDust":
+            raise
+        after, call = liquidate(pool, USER, collateral, debt, ALL)
+        if call.repaid != repaid:
+            raise
+        return after
 
 
 def _raw_amount(event: LendingAction, parameters: Parameters, place: str) -> int:

@@ -210,22 +210,21 @@ def _write_off(pool: Pool, name: str) -> Pool:
 
 
 def cover_range(pool: Pool, name: str, collateral: str, debt: str) -> tuple[int, int]:
-    """(least, most) of `debt` [token units] that a call may cover now; `Revert` with the reason if nothing may be.
+    """(least, most) of `debt` [token units] that a call may offer to cover now; `Revert` if nothing may be.
 
     Between the two there may be a gap (3.3): small covers leave enough on both sides, or everything is taken; the dust
-    rule refuses what lies between.
+    rule refuses what lies between. Where the collateral runs out first, less is repaid than was offered.
     """
     pool = touch(touch(pool, debt), collateral)
     top = plan_or_reason(pool, name, collateral, debt, ALL)
-    _, owed = balances(pool, name, collateral, debt)
-    if isinstance(top, Revert):
-        if top.reason != "MustNotLeaveDust":
-            raise top
-        most = _largest(pool, name, collateral, debt, owed)
-        if most == 0:
-            raise top
+    if not isinstance(top, Revert):
+        most = most_repayable(pool, name, collateral, debt, account_data(pool, name))
+    elif top.reason == "MustNotLeaveDust":
+        most = _largest(pool, name, collateral, debt, balances(pool, name, collateral, debt)[1])
     else:
-        most = top.repaid
+        raise top
+    if most == 0:
+        raise Revert("MustNotLeaveDust")
     return _smallest(pool, name, collateral, debt, most), most
 
 
@@ -254,10 +253,17 @@ def _smallest(pool: Pool, name: str, collateral: str, debt: str, most: int) -> i
     """Smallest cover that does something: below it nothing would be burned, or (3.3) dust would be left."""
     dust = plan_or_reason(pool, name, collateral, debt, 1)
     only_full = isinstance(dust, Revert) and dust.reason == "MustNotLeaveDust"
-    low, high = 1, most
-    while low < high:
+
+    def refused(cover: int) -> bool:
+        result = plan_or_reason(pool, name, collateral, debt, cover)
+        return isinstance(result, Revert) and (result.reason == "InvalidBurnAmount" or only_full)
+
+    if only_full and refused(most - 1):
+        return most
+    low, high = 0, most if only_full else 1
+    while high < most and refused(high):
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
         middle = (low + high) >> 1
-        result = plan_or_reason(pool, name, collateral, debt, middle)
-        refused = isinstance(result, Revert) and (result.reason == "InvalidBurnAmount" or only_full)
-        low, high = (middle + 1, high) if refused else (low, middle)
-    return low
+        low, high = (middle, high) if refused(middle) else (low, middle)
+    return high

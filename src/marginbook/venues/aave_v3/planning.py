@@ -15,7 +15,7 @@ from marginbook.venues.aave_v3.state import Pool, Revert
 
 @in_exact_context
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
-    """One call on the pair of collateral and debt that repays the most value now, with the least and most it may cover.
+    """One call on the pair of collateral and debt that repays the most value now, with the least and most it may repay.
 
     `bad_debt` [USD] is what becomes a deficit because no collateral is left (3.3). Otherwise `reason` says why no call
     is possible, by the contract's own error name.
@@ -30,6 +30,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
             try:
                 least, most = cover_range(state, USER, collateral, debt)
                 after, call = liquidate(state, USER, collateral, debt, most)
+                least = liquidate(state, USER, collateral, debt, least)[1].repaid
             except Revert as revert:
                 reason = revert.reason
                 continue
