@@ -67,8 +67,8 @@ def bracket_rows(n: int) -> list[list[str]]:
 
 
 @cache
-def parameters() -> dict[str, Any]:
-    """Parameters of the synthetic markets and assets."""
+def overlays() -> dict[str, dict[str, Any]]:
+    """Overlay tables of the synthetic markets and assets, by rule set."""
     contracts = {market_name(n): {"brackets": bracket_rows(n)} for n in range(MARKETS)}
     lending = {
         asset_name(n): {
@@ -79,9 +79,15 @@ def parameters() -> dict[str, Any]:
         }
         for n in range(ASSETS)
     }
+    return {CONTRACT_RULES: contracts, LENDING_RULES: lending}
+
+
+@cache
+def parameters() -> dict[str, Any]:
+    """Parameters of the synthetic markets and assets."""
     return {
-        CONTRACT_RULES: rule_set(CONTRACT_RULES).module.parameters("usdm", AT, contracts),
-        LENDING_RULES: rule_set(LENDING_RULES).module.parameters("3.6", AT, lending),
+        name: rule_set(name).module.parameters(rule_set(name).version, AT, overlay)
+        for name, overlay in overlays().items()
     }
 
 
@@ -218,20 +224,20 @@ def ticks(
     seen = np.zeros(len(keys))
     latent = np.zeros(len(keys))
     chosen = rng.choice(len(keys), count, p=weights / weights.sum())
-    common = rng.normal(0, 0.12e-4 * per_event, count)
+    common = rng.normal(0, 0.16e-4 * per_event, count)
     single = rng.normal(0, 1.0, count)
     last = np.zeros(len(keys))
     total = np.cumsum(common)
     for n in range(count):
         m = chosen[n]
         if only is None:
-            if per_event > 0 and n % 2000 == 1999:
+            if n % 10_000 == 9_999:
                 latent += rng.normal(0, 80e-4)
             if n % 1000 == 999:
                 latent[rng.integers(0, len(keys))] += rng.normal(0, 200e-4)
             waited = n + 1 - last[m]
             last[m] = n + 1
-            latent[m] += single[n] * 0.16e-4 * per_event * np.sqrt(waited)
+            latent[m] += single[n] * 0.21e-4 * per_event * np.sqrt(waited)
             move = latent[m] + total[n] - seen[m]
             seen[m] = latent[m] + total[n]
         else:

@@ -592,7 +592,9 @@ class Book:
     def borders_for(self, family: str, default: tuple[Border, ...]) -> tuple[Border, ...]:
         """The chosen borders of a family of pools, else those of loops or of the rule set."""
         found = self._chosen_borders.get(family)
-        return found or (borders_of_family("loop") if family == "loop" else default)
+        if found is not None:
+            return found
+        return borders_of_family("loop") if family == "loop" else default
 
     def borders(self, pool: int) -> tuple[Border, ...]:
         """Borders of a pool."""
