@@ -173,6 +173,8 @@ def _report(
     quotes = _quotes(account, market, rules)
     stale = tuple(name for name, quote in quotes.items() if _is_stale(quote, at))
     warnings = [*getattr(parameters, "warnings", ())]
+    if hasattr(module, "warnings"):
+        warnings += module.warnings(account, market, parameters, at)
     warnings += [f"price of {name} is stale: from {format_time(quotes[name].time or 0)}" for name in stale]
     warnings += [f"price_substituted: {name}" for name, quote in quotes.items() if quote.substituted]
     target, money = _totals(account, pools, market, currency, warnings)

@@ -187,6 +187,7 @@ RULE_SETS = (
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
         module=Module(),
+        verified=("the venue's printed figures, to the last digit (tests/vectors/binance)",),
         unverified=(
             "liquidation at maintenance margin = margin balance, not only above it",
             "open-order margin as max(position + bids, position − asks)",

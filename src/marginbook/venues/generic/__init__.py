@@ -31,6 +31,7 @@ RULE_SETS = (
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
         module=derivatives.Module(),
+        verified=("worked examples (tests/venues/test_worked_examples.py); no venue of its own",),
     ),
     RuleSet(
         name="generic/lending",
@@ -41,5 +42,6 @@ RULE_SETS = (
         risk_scale=0,
         borders=LENDING_BORDERS,
         module=Lending(),
+        verified=("worked examples (tests/venues/test_worked_examples.py); no venue of its own",),
     ),
 )
