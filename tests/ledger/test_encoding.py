@@ -23,7 +23,7 @@ from marginbook.domain.events import (
     Stamp,
     Transfer,
 )
-from marginbook.ledger.encoding import decode_batch, decode_event, encode_batch, encode_event
+from marginbook.ledger.encoding import decode_batch, decode_event, encode_batch, encode_event, read_batch
 
 NUMBERS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**9), max_value=10**9),
@@ -99,6 +99,8 @@ def test_batches_read_back_digit_for_digit(events):
     back = decode_batch(encode_batch(events))
     assert back == events
     assert repr(back) == repr(events)
+    batch = read_batch(encode_batch(events))
+    assert [batch.event(index) for index in range(len(events))] == events
 
 
 def test_the_first_byte_is_the_version():

@@ -11,7 +11,7 @@ A test holds it equal to the steps one by one.
 """
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from marginbook.domain.events import Event, Fill, Transfer
 from marginbook.engine.book_store import BookStore
 from marginbook.engine.fold import Fold
 from marginbook.engine.outputs import Output
-from marginbook.engine.ports import NONE, TEXT, EventBatch, Run
+from marginbook.engine.ports import NONE, EventBatch, Run
 from marginbook.engine.store import Move
 from marginbook.exact import div_ceil, div_floor
 from marginbook.units import MICROSECONDS
@@ -39,12 +39,15 @@ ENTRY_MOST = 1 << 88
 VOLUNTARY = ("withdrawal", "transfer")
 ENTRY_PART = 10**8  # a position's entry lies in two columns
 POWERS: list[int] = [10**n for n in range(WALLET_PLACES + 1)]
+UNKNOWN = 1 << 40
+Scaled = tuple[int | None, int | None, int | None]
+"""Amount of a transfer [10^-24]; or quantity [10^-8], price [10^-16] and fee [10^-24] of a fill."""
 
 
 def fold_batch(fold: Fold, store: BookStore, batch: EventBatch, skip: int = 0) -> Iterator[Output]:
     """Fold the events of a logged batch after the first `skip`; what they give rise to, in order."""
     events = _Events(batch)
-    at, end = skip, len(batch.kinds)
+    at, end = skip, len(events)
     while at < end:
         stop = events.stretch(at, fold) if _plain(fold) else at
         if stop - at < LEAST:
@@ -61,70 +64,97 @@ def _plain(fold: Fold) -> bool:
 
 
 class _Events:
-    """A batch as events by place, and as the columns that transfers and fills share."""
+    """A batch as events by place, and as arrays of what transfers and fills have in common."""
 
     def __init__(self, batch: EventBatch) -> None:
         self.batch = batch
-        self._made: list[Event] | None = None
         kinds = np.frombuffer(batch.kinds, np.uint8)
         size = len(kinds)
         self.simple = np.zeros(size, bool)
         self.fill = np.zeros(size, bool)
-        self.account = np.zeros(size, np.int64)
+        self.account = np.zeros(size, np.int64)  # index of a string, like the next four
+        self.target = np.zeros(size, np.int64)  # market of a fill, asset of a transfer
+        self.source = np.zeros(size, np.int64)
+        self.number = np.zeros(size, np.int64)
         self.time = np.zeros(size, np.int64)
-        self.place = np.zeros(size, np.int64)  # among the events of its kind
-        self.runs: dict[bool, Run] = {}
+        self.plain = np.zeros(size, bool)
+        self.flag = np.zeros(size, bool)  # a buy; a transfer that must be covered
+        self.amounts: list[Scaled] = [(0, 0, 0)] * size
         for kind, run in batch.runs.items():
-            if not isinstance(run, Run) or run.event not in (Fill, Transfer):
-                continue
-            of_kind = kinds == kind
-            self.runs[run.event is Fill] = run
-            self.simple[of_kind] = True
-            self.fill[of_kind] = run.event is Fill
-            self.account[of_kind] = run.columns["account"]
-            self.time[of_kind] = run.columns["time"]
-            self.place[of_kind] = np.arange(run.count)
+            if isinstance(run, Run) and run.event in (Fill, Transfer):
+                self._read(np.flatnonzero(kinds == kind), run)
+        order = np.argsort(self.account, kind="stable")
+        same = self.account[order[1:]] == self.account[order[:-1]]
+        self.before = np.full(size, -1, np.int64)  # the event before of the same account
+        self.before[order[1:][same]] = order[:-1][same]
+        self.before[~self.simple] = -1
+
+    def _read(self, places: Array, run: Run) -> None:
+        columns, strings = run.columns, self.batch.strings
+        fill = run.event is Fill
+        self.simple[places] = True
+        self.fill[places] = fill
+        for name, column in (("account", "account"), ("source", "source"), ("time", "time")):
+            getattr(self, name)[places] = columns[column]
+        self.number[places] = columns["source_sequence"]
+        self.target[places] = columns["market" if fill else "asset"]
+        kinds = np.asarray(columns["kind"])
+        if fill:
+            self.plain[places] = (np.asarray(columns["order_id"]) == NONE) & _means(kinds, strings, ("trade",))
+            self.flag[places] = _means(np.asarray(columns["side"]), strings, ("buy",))
+            scaled = zip(
+                _scaled(columns["quantity"], QUANTITY_PLACES),
+                _scaled(columns["price"], ENTRY_PLACES),
+                _scaled(columns["fee"], WALLET_PLACES),
+                strict=True,
+            )
+        else:
+            self.plain[places] = (np.asarray(columns["pool"]) == NONE) & (np.asarray(columns["to_pool"]) == NONE)
+            self.flag[places] = _means(kinds, strings, VOLUNTARY)
+            scaled = zip(_scaled(columns["amount"], WALLET_PLACES), repeat(0), repeat(0), strict=False)
+        for place, amounts in zip(places.tolist(), scaled, strict=True):
+            self.amounts[place] = amounts
 
     def __getitem__(self, index: int) -> Event:
-        if self._made is None:
-            self._made = self.batch.events()
-        return self._made[index]
+        return self.batch.event(index)
 
-    def stretch(self, at: int, fold: Fold) -> int:
-        """End of the longest stretch from `at` that may be taken at once."""
-        second = fold.clock // MICROSECONDS
-        clock, fresh_until = fold.clock, fold.doubts.fresh_until()
-        seen: set[int] = set()
-        stop = at
-        simple, time, account = self.simple, self.time, self.account
-        for stop in range(at, len(simple)):
-            if not simple[stop] or time[stop] < clock or time[stop] // MICROSECONDS != second:
-                return stop
-            if account[stop] in seen or (fresh_until is not None and time[stop] > fresh_until):
-                return stop
-            seen.add(int(account[stop]))
-            clock = time[stop]
-        return len(simple)
-
-    def columns(self, index: int) -> tuple[dict[str, Any], int]:
-        """The columns of an event's kind, and its place in them."""
-        return self.runs[bool(self.fill[index])].columns, int(self.place[index])
-
-    def text(self, index: int, name: str) -> str:
-        """A text of an event."""
-        columns, place = self.columns(index)
-        return str(self.batch.strings[columns[name][place]])
+    def __len__(self) -> int:
+        return len(self.simple)
 
     def name(self, index: int) -> str:
         """The account of an event."""
         return str(self.batch.strings[self.account[index]])
 
-    def stamps(self, at: int, stop: int) -> Iterator[tuple[str, int]]:
-        """(source, number) of the events of a stretch."""
-        strings = self.batch.strings
-        for index in range(at, stop):
-            columns, place = self.columns(index)
-            yield strings[columns["source"][place]], columns["source_sequence"][place]
+    def stretch(self, at: int, fold: Fold) -> int:
+        """End of the longest stretch from `at` that may be taken at once."""
+        time = self.time[at:]
+        ends = ~self.simple[at:] | (time // MICROSECONDS != fold.clock // MICROSECONDS) | (self.before[at:] >= at)
+        ends[0] |= time[0] < fold.clock
+        ends[1:] |= np.diff(time) < 0
+        fresh_until = fold.doubts.fresh_until()
+        if fresh_until is not None:
+            ends |= time > fresh_until
+        return at + int(np.argmax(ends)) if ends.any() else len(self)
+
+    def marks(self, at: int, stop: int) -> dict[str, int]:
+        """The last number of every source of a stretch that numbers its events."""
+        sources, numbers = self.source[at:stop].tolist(), self.number[at:stop].tolist()
+        last = dict(zip(sources, numbers, strict=True))
+        return {self.batch.strings[source]: number for source, number in last.items() if number > 0}
+
+
+def _means(column: Array, strings: list[Any], texts: tuple[str, ...]) -> Array:
+    """Where a column of string indices means one of `texts`."""
+    return np.isin(column, [index for index, text in enumerate(strings) if text in texts])
+
+
+def _scaled(column: Any, places: int) -> list[int | None]:
+    """Decimals as integers of 10^-places; None where one has more decimals, or is not that plain."""
+    powers = [POWERS[places + exponent] if -places <= exponent <= 0 else None for exponent in range(-128, 128)]
+    return [
+        None if (power := powers[exponent + 128]) is None else coefficient * power
+        for coefficient, exponent in zip(*column, strict=True)
+    ]
 
 
 @njit(cache=True, nogil=True)
@@ -173,24 +203,19 @@ def _stretch(fold: Fold, store: BookStore, events: _Events, at: int, stop: int) 
             yield from fold.step(events[index])
     fold.sequence = first + stop - 1
     fold.clock = fold.tables.clock = int(events.time[stop - 1])
-    fold.marks |= {source: number for source, number in events.stamps(at, stop) if number > 0}
+    fold.marks |= events.marks(at, stop)
 
 
 def _located(book: Book, events: _Events, at: int, stop: int) -> tuple[Array, Array]:
     """Pool and position row of every event of a stretch; −1 where the plain way ends."""
-    numbers = book.names.numbers
-    unknown = 1 << 40
-    markets = [
-        numbers.get(events.text(index, "market"), unknown)
-        if events.fill[index]
-        else -1 - numbers.get(events.text(index, "asset"), unknown)
-        for index in range(at, stop)
-    ]
-    keys = np.array([events.name(index).encode() for index in range(at, stop)])
+    strings, numbers = events.batch.strings, book.names.numbers
+    targets = [numbers.get(strings[index], UNKNOWN) for index in events.target[at:stop].tolist()]
+    fill = events.fill[at:stop]
+    keys = np.array([strings[index].encode() for index in events.account[at:stop].tolist()])
     found, rows = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
     _locate(
         keys.view(np.uint8).reshape(len(keys), -1),
-        np.array(markets),
+        np.where(fill, targets, -1 - np.array(targets)),
         book.identities.names,
         book.identities.slots,
         book.holders,
@@ -200,6 +225,7 @@ def _located(book: Book, events: _Events, at: int, stop: int) -> tuple[Array, Ar
         found,
         rows,
     )
+    found[~events.plain[at:stop]] = -1
     return found, rows
 
 
@@ -208,35 +234,45 @@ def _written(
 ) -> tuple[set[int], list[Move]]:
     """Write what the plain events of a stretch change; which those are, and what has moved."""
     places, exact = store.book.store.places, store.book.store.exact
-    high, low = places["wallet_high"][pools].tolist(), places["wallet_low"][pools].tolist()
     before = exact[rows]
+    steady = (rows < 0) | ((before["leverage"] != 0) & (before["funding"] < 0))
+    funded = _funded(store.book, fold)
+    if funded:
+        steady &= (rows < 0) | ~np.isin(before["market"], funded)
+    chosen = np.flatnonzero((pools >= 0) & steady)
+    pools, rows, before = pools[chosen], rows[chosen], before[chosen]
+    high, low = places["wallet_high"][pools].tolist(), places["wallet_low"][pools].tolist()
     quantities, entries, parts = (before[name].tolist() for name in ("quantity", "entry", "entry_low"))
-    steady = (before["leverage"] != 0) & (before["funding"] < 0)
-    steady &= ~np.isin(before["market"], _funded(store.book, fold))
-    taken: dict[int, tuple[int, int, int]] = {}  # -> wallet, quantity, entry
-    for n in np.flatnonzero(pools >= 0).tolist():
+    flags, amounts = events.flag[at + chosen].tolist(), events.amounts
+    kept: list[int] = []
+    wallets: list[int] = []
+    filled: list[tuple[int, int]] = []
+    for n, (place, row) in enumerate(zip(chosen.tolist(), rows.tolist(), strict=True)):
         wallet = (high[n] << 64) + low[n]
-        after: tuple[int, int, int] | None
-        if rows[n] < 0:
-            after = _paid(events, at + n, wallet)
-        elif steady[n]:
-            after = _filled(events, at + n, wallet, quantities[n], entries[n] * ENTRY_PART + parts[n])
+        if row < 0:
+            paid = _paid(amounts[at + place][0], flags[n], wallet)
+            if paid is None:
+                continue
+            wallets.append(paid)
         else:
-            after = None
-        if after is not None:
-            taken[n] = after
-    chosen = np.fromiter(taken, np.int64, len(taken))
-    split = [limbs(wallet) for wallet, _, _ in taken.values()]
-    written = pools[chosen]
-    places["wallet_high"][written] = [pair[0] for pair in split]
-    places["wallet_low"][written] = np.array([pair[1] for pair in split], np.uint64)
-    filled = rows[chosen] >= 0
-    held = rows[chosen][filled]
-    values = [pair for pair, is_fill in zip(taken.values(), filled.tolist(), strict=True) if is_fill]
-    exact["quantity"][held] = [quantity for _, quantity, _ in values]
-    exact["entry"][held] = [entry // ENTRY_PART for _, _, entry in values]
-    exact["entry_low"][held] = [entry % ENTRY_PART for _, _, entry in values]
-    return {at + n for n in taken}, store.rewritten(written)
+            entry = entries[n] * ENTRY_PART + parts[n]
+            after = _filled(amounts[at + place], flags[n], wallet, quantities[n], entry)
+            if after is None:
+                continue
+            wallets.append(after[0])
+            filled.append(after[1:])
+        kept.append(n)
+    if not kept:
+        return set(), []
+    pools, rows = pools[kept], rows[kept]
+    split = [limbs(wallet) for wallet in wallets]
+    places["wallet_high"][pools] = [pair[0] for pair in split]
+    places["wallet_low"][pools] = np.array([pair[1] for pair in split], np.uint64)
+    held = rows[rows >= 0]
+    exact["quantity"][held] = [quantity for quantity, _ in filled]
+    exact["entry"][held] = [entry // ENTRY_PART for _, entry in filled]
+    exact["entry_low"][held] = [entry % ENTRY_PART for _, entry in filled]
+    return set((at + chosen[kept]).tolist()), store.rewritten(pools)
 
 
 def _funded(book: Book, fold: Fold) -> list[int]:
@@ -245,46 +281,29 @@ def _funded(book: Book, fold: Fold) -> list[int]:
     return [book.names.numbers[name] for name in names if name in book.names.numbers]
 
 
-def _paid(events: _Events, index: int, wallet: int) -> tuple[int, int, int] | None:
+def _paid(amount: int | None, must_be_covered: bool, wallet: int) -> int | None:
     """The wallet after a transfer."""
-    columns, place = events.columns(index)
-    amount = _scaled(columns["amount"], place, WALLET_PLACES)
-    if amount is None or columns["pool"][place] != NONE or columns["to_pool"][place] != NONE:
+    if amount is None:
         return None
     after = wallet + amount
-    refused = amount < 0 and after < 0 and events.text(index, "kind") in VOLUNTARY
-    return None if refused or abs(after) >= BALANCE_MOST else (after, 0, 0)
+    refused = must_be_covered and amount < 0 and after < 0
+    return None if refused or abs(after) >= BALANCE_MOST else after
 
 
-def _filled(events: _Events, index: int, wallet: int, held: int, entry: int) -> tuple[int, int, int] | None:
+def _filled(amounts: Scaled, buys: bool, wallet: int, held: int, entry: int) -> tuple[int, int, int] | None:
     """Wallet, signed quantity and entry after a fill that grows or reduces the position `held` at `entry`."""
-    columns, place = events.columns(index)
-    quantity = _scaled(columns["quantity"], place, QUANTITY_PLACES)
-    price = _scaled(columns["price"], place, ENTRY_PLACES)
-    fee = _scaled(columns["fee"], place, WALLET_PLACES)
+    quantity, price, fee = amounts
     if not quantity or not price or fee is None or quantity < 0 or price < 0:
         return None
-    if events.text(index, "kind") != "trade" or columns["order_id"][place] != NONE:
-        return None
-    sign = 1 if held > 0 else -1
-    size = abs(held)
-    if (events.text(index, "side") == "buy") == (held > 0):
-        total = size + quantity
-        # Against the holder: a long's entry up, a short's down.
-        average = (div_ceil if held > 0 else div_floor)(size * entry + quantity * price, total)
-        after = wallet - fee, sign * total, average
-    elif quantity < size:
-        after = wallet - fee + sign * quantity * (price - entry), sign * (size - quantity), entry
+    if buys == (held > 0):
+        # Averaged against the holder: a long's entry up, a short's down.
+        total = abs(held) + quantity
+        average = (div_ceil if buys else div_floor)(abs(held) * entry + quantity * price, total)
+        after = wallet - fee, total if buys else -total, average
+    elif quantity < abs(held):
+        signed = quantity if held > 0 else -quantity
+        after = wallet - fee + signed * (price - entry), held - signed, entry
     else:
         return None
     fits = abs(after[0]) < BALANCE_MOST and abs(after[1]) < QUANTITY_MOST and after[2] < ENTRY_MOST
     return after if fits else None
-
-
-def _scaled(column: Any, place: int, places: int) -> int | None:
-    """A decimal as an integer of 10^-places, or None if it has more decimals, or is not that plain."""
-    exponent = column[1][place]
-    if exponent == TEXT or exponent < -places or exponent > 0:
-        return None
-    coefficient: int = column[0][place]
-    return coefficient * POWERS[places + exponent]

@@ -76,6 +76,9 @@ class EventBatch(Protocol):
     def events(self) -> list[Event]:
         """All events, in order."""
 
+    def event(self, index: int) -> Event:
+        """One of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

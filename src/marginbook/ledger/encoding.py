@@ -121,6 +121,12 @@ class Batch:
         }
         return [next(members[kind]) for kind in self.kinds]
 
+    def event(self, index: int) -> Event:
+        """One of them, without making the others."""
+        kind = self.kinds[index]
+        run, place = self.runs[kind], self.kinds.count(kind, 0, index)
+        return run[place] if isinstance(run, list) else run_events(_one(run, place), self.strings)[0]
+
 
 def encode_event(event: Event) -> bytes:
     """One event: a batch of one.
@@ -226,6 +232,17 @@ def run_events(run: Run, strings: list[Any]) -> list[Event]:
             columns.append(decimals_of(raw, strings))
     make = run.event
     return [make(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def _one(run: Run, place: int) -> Run:
+    def cut(column: Any) -> Any:
+        return (
+            tuple(part[place : place + 1] for part in column)
+            if isinstance(column, tuple)
+            else column[place : place + 1]
+        )
+
+    return Run(run.event, 1, {name: cut(column) for name, column in run.columns.items()})
 
 
 def decimals_of(column: tuple[Sequence[int], Sequence[int]], strings: list[str]) -> list[Decimal | None]:
