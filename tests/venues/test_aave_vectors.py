@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from marginbook.testing.conformance import conform
 from marginbook.venues.aave_v3.state import EMode, Pool, RateStrategy, Reserve, ReserveConfig
 from marginbook.venues.aave_v3.steps import Action, step
 from marginbook.venues.aave_v3.versions import VERSIONS, Version
@@ -86,3 +87,12 @@ def test_recorded_walks_meet_the_rules(version: str) -> None:
     assert len(reasons) >= 12
     assert sum(isinstance(outcome, list) for outcome in outcomes) >= 40
     assert ("MustNotLeaveDust" in reasons) == (version == "3.6")
+
+
+def test_what_the_contracts_printed_for_accounts_comes_out_of_book_files() -> None:
+    """`getUserAccountData`, digit for digit, through files, overlays and the rule set's own quantities."""
+    answer = conform([TESTS / "vectors" / "aave" / "accounts.json"])
+    assert answer["failures"] == []
+    passed = {row["rules"]: row["passed"] for row in answer["results"]}
+    assert passed["aave/3.0"] > 200
+    assert passed["aave/3.6"] > 200

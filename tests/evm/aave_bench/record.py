@@ -15,6 +15,9 @@ from aave_bench.figures import model_numbers
 from aave_bench.packages import compiled_3_6, core_3_0
 from aave_bench.run import compare
 from aave_bench.scene import USERS, scene
+from marginbook.exact import format_decimal, from_raw
+from marginbook.venues.aave_v3.reserve import normalized_debt, normalized_income
+from marginbook.venues.aave_v3.state import NO_DEBT, Pool
 from marginbook.venues.aave_v3.steps import Action
 from marginbook.venues.aave_v3.versions import AAVE_3_0, AAVE_3_6, Version
 
@@ -46,7 +49,7 @@ def record(version: Version, contracts: dict[str, Any], seed: int, steps: int) -
     last = [0] * len(model_numbers(scene(version), USERS))
     rows: list[list[Any]] = []
 
-    def keep(action: Action, outcome: tuple[Any, Any], numbers: list[int]) -> None:
+    def keep(action: Action, outcome: tuple[Any, Any], numbers: list[int], _: Pool) -> None:
         call, reason = outcome
         changes = [x for i, (a, b) in enumerate(zip(last, numbers, strict=True)) if a != b for x in (i, b)]
         last[:] = numbers
@@ -57,9 +60,92 @@ def record(version: Version, contracts: dict[str, Any], seed: int, steps: int) -
     return {"seed": seed, "steps": rows}
 
 
+def text(raw: int, decimals: int) -> str:
+    """A decimal as a book file writes it."""
+    return format_decimal(from_raw(raw, decimals))
+
+
+def table(pool: Pool) -> dict[str, Any]:
+    """The pool's parameters as a book's overlay."""
+    found: dict[str, Any] = {
+        name: {
+            "decimals": config.decimals,
+            "ltv": text(config.ltv, 4),
+            "liquidation_threshold": text(config.liquidation_threshold, 4),
+        }
+        for name, config in pool.configs.items()
+    }
+    for number, emode in pool.emodes.items():
+        found[f"emode:{number}"] = {
+            "ltv": text(emode.ltv, 4),
+            "liquidation_threshold": text(emode.liquidation_threshold, 4),
+            "collateral": sorted(emode.collateral),
+            "borrowable": sorted(emode.borrowable),
+            "zero_ltv": sorted(emode.zero_ltv),
+        } | ({"price_source": emode.price_source} if emode.price_source else {})
+    return found
+
+
+def account(pool: Pool, name: str) -> dict[str, Any]:
+    """A user as an account of a book: scaled balances at the indices of the moment."""
+    user = pool.user(name)
+    found: dict[str, Any] = {"emode": user.emode, "collateral": [], "debt": []}
+    for asset, position in user.positions.items():
+        reserve = pool.reserves[asset]
+        if position.scaled_supply:
+            index = normalized_income(reserve, pool.time)
+            row = {"asset": asset, "scaled_raw": position.scaled_supply, "index_raw": index}
+            found["collateral"].append(row | {"enabled": position.collateral})
+        if position.scaled_debt:
+            index = normalized_debt(pool.version, reserve, pool.time)
+            found["debt"].append({"asset": asset, "scaled_raw": position.scaled_debt, "index_raw": index})
+    return found
+
+
+def accounts(version: Version, contracts: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    """What `getUserAccountData` printed for users with debt, every few steps of one walk, as vectors for `conform`."""
+    found: list[dict[str, Any]] = []
+    steps = 0
+
+    def keep(action: Action, _: Any, numbers: list[int], pool: Pool) -> None:
+        nonlocal steps
+        steps += 1
+        name = USERS[steps % len(USERS)]
+        users = numbers[len(numbers) - len(USERS) * (8 + 4 * len(pool.configs)) :]
+        start = USERS.index(name) * (8 + 4 * len(pool.configs))
+        collateral, debt, borrowable, _threshold, _ltv, health = users[start : start + 6]
+        if steps % 23 or health == NO_DEBT:
+            return
+        found.append(
+            {
+                "id": f"aave-{version.name}-{steps}-{name}",
+                "rules": f"aave/{version.name}",
+                "function": "quantities",
+                "inputs": {
+                    "account": account(pool, name),
+                    "prices": {"aave": {key: text(price, 8) for key, price in pool.prices.items()}},
+                    "parameters": table(pool),
+                    "at": "2026-10-01T00:00:00Z",
+                },
+                "expected": {
+                    "collateral_value": text(collateral, 8),
+                    "debt_value": text(debt, 8),
+                    "borrowable": text(borrowable, 8),
+                    "health_factor": text(health, 18),
+                },
+                "tolerance": "0",
+                "source": f"getUserAccountData of {source}, unmodified, in an in-process EVM",
+            }
+        )
+
+    compare(version, contracts, 3, 2_000, record=keep)
+    return found
+
+
 def main() -> None:
-    """Write both files."""
+    """Write the walks, and the accounts."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    vectors: list[dict[str, Any]] = []
     for version, load, source, walks in CHOSEN:
         pool, contracts = scene(version), load()
         content = {
@@ -74,6 +160,7 @@ def main() -> None:
             "reserves": {name: asdict(reserve) for name, reserve in pool.reserves.items()},
             "prices": pool.prices,
         }
+        vectors += accounts(version, contracts, source)
         recorded = [record(version, contracts, seed, steps) for seed, steps in walks]
         head = json.dumps(content, indent=1)[:-2]
         lines = ",\n".join(
@@ -84,6 +171,8 @@ def main() -> None:
             for w in recorded
         )
         (FOLDER / f"{version.name}.json").write_text(f'{head},\n "walks": [\n{lines}\n]\n}}\n')
+    rows = ",\n".join("  " + json.dumps(vector) for vector in vectors)
+    (FOLDER / "accounts.json").write_text(f'{{\n "about": {json.dumps(NOTE)},\n "vectors": [\n{rows}\n ]\n}}\n')
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def compare(
     contracts: dict[str, Any],
     seed: int,
     steps: int,
-    record: Callable[[Action, Any, list[int]], None] | None = None,
+    record: Callable[[Action, Any, list[int], Pool], None] | None = None,
     model: Version | None = None,
 ) -> Tally:
     """Walk `steps` steps; `Difference` at the first number that is not equal. `model` plants a changed version."""
@@ -77,7 +77,7 @@ def compare(
             wrong = [f"{n}: chain {a}, model {b}" for n, a, b in zip(labels, chain, ours, strict=True) if a != b]
             raise Difference(f"{where}: " + "; ".join(wrong[:6]))
         if record:
-            record(action, (chain_call, chain_reason), chain)
+            record(action, (chain_call, chain_reason), chain, after)
         tally.steps += 1
         tally.numbers += len(chain)
         if reason:
