@@ -43,7 +43,8 @@ def decimal_loop(part: ContractColumns, made: World, sample: int) -> float:
     tables = [[(Decimal(low), Decimal(rate)) for low, _, rate, _ in bracket_rows(n)] for n in range(MARKETS)]
     brackets = []
     for table in tables:
-        rows, cum, before = [], Decimal(0), Decimal(0)
+        rows: list[tuple[Decimal, Decimal, Decimal]] = []
+        cum = before = Decimal(0)
         for low, rate in table:
             cum += low * (rate - before) if rows else Decimal(0)
             rows.append((low, rate, cum))

@@ -130,9 +130,10 @@ class Book:
         market: Market,
         parameters_of: ParametersOf,
         at: int,
+        borders: Mapping[str, tuple[Border, ...]] | None = None,
     ) -> "Book":
         """A book of accounts in columns; zones start from safe, without crossings."""
-        book = cls(market, parameters_of, at)
+        book = cls(market, parameters_of, at, borders)
         bulk.fill(book, columns)
         book._lower_all()
         book._rebuild()

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from marginbook.book.layout import FACTOR_INSET, FACTOR_OFFSET, FACTOR_SIGMA, FACTOR_VALUE, Array
+from marginbook.book.layout import FACTOR_INSET, FACTOR_OFFSET, FACTOR_SIGMA, FACTOR_VALUE, FACTORS_MOST, Array
+from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import Factor
 from marginbook.units import STABLE_ASSETS
 
@@ -69,6 +70,8 @@ class Factors:
             return known
         fresh = {key: current(key) for key, _ in parts if key not in self.value_ids}  # a missing one leaves no trace
         number = len(self.names)
+        if number >= FACTORS_MOST:
+            raise BadInput("too_many_factors", "book", number, f"at most {FACTORS_MOST} prices and indices")
         product = 1.0
         for key, power in parts:
             i = self.value_id(key)

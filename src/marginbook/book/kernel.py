@@ -23,12 +23,13 @@ KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_mo
 
 
 @njit(**INLINE)
-def leg_bracket(brackets: Any, k: Any, notional: float) -> Any:
-    """Index of the bracket of class `k` that contains `notional`."""
-    index = np.int64(k.table)
-    last = index + np.int64(k.brackets) - 1
-    while index < last and brackets[index + 1].floor <= notional:
-        index += 1
+def leg_bracket(brackets: Any, k: Any, guess: Any, notional: float) -> Any:
+    """Index of the bracket of class `k` that contains `notional`, whatever the guess."""
+    index = np.int64(k.table) + np.int64(guess)
+    if not (guess < k.brackets and brackets[index].floor <= notional < brackets[index + 1].floor):
+        index = np.int64(k.table)
+        while brackets[index + 1].floor <= notional:
+            index += 1
     return index
 
 
@@ -55,7 +56,7 @@ def pool_sums(pool: Any, r: Any) -> tuple[float, ...]:
             f = r.factors[np.int64(leg.factor), 0]
             v = leg.amount * (f + r.factors[np.int64(leg.factor), 1])
             x = abs(leg.amount) * f
-            b = leg_bracket(r.brackets, k, x)
+            b = leg_bracket(r.brackets, k, leg.bracket, x)
             balance += v
             demand_initial += k.initial_rate * x
             notional += x
@@ -83,7 +84,7 @@ def pool_sums(pool: Any, r: Any) -> tuple[float, ...]:
         notional += worth * k.notional
         owed = k.demand * v
         if k.brackets > 0:
-            b = leg_bracket(r.brackets, k, x)
+            b = leg_bracket(r.brackets, k, leg.bracket, x)
             owed += r.brackets[b].rate * x - r.brackets[b].cum
         demand += owed
         gross += k.gross * (abs(v) + x)

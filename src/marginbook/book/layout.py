@@ -42,8 +42,9 @@ POOL = np.dtype(
 LEG = np.dtype(
     [
         ("amount", "f8"),
-        ("factor", "u4"),
         ("klass", "u4"),
+        ("factor", "u2"),
+        ("bracket", "u2"),  # where the notional was last found: a guess that is checked
         ("slot", "i4"),  # of the leg's group in the index; -1: not the first leg of its group
         ("weight", "f4"),  # share of the pool's slack, up to scale
         ("low", "f4"),  # certified band of the factor, as in the index
@@ -82,7 +83,9 @@ CLASS = np.dtype(
     align=True,
 )
 BRACKET = np.dtype([("floor", "f8"), ("rate", "f8"), ("cum", "f8"), ("jump", "f8")], align=True)
-"""`jump`: |discontinuity| at the floor."""
+"""`jump`: |discontinuity| at the floor. A row with an infinite floor ends every table."""
+
+FACTORS_MOST = 1 << 16
 
 REACH = np.dtype(
     [
@@ -217,7 +220,8 @@ def bracket_rows(table: Iterable[tuple[float, float, float]]) -> tuple[Array, Ar
     """
     rows = list(table)
     n = len(rows)
-    out, reach = np.zeros(n, BRACKET), np.zeros(n, REACH)
+    out, reach = np.zeros(n + 1, BRACKET), np.zeros(n + 1, REACH)
+    out[n]["floor"] = np.inf
     floors = [0.0, *(row[0] for row in rows[1:]), np.inf]
     for i, (floor, rate, cum) in enumerate(rows):
         jump = 0.0

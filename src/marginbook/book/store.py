@@ -240,7 +240,8 @@ class Store:
         for i, (factor, amount, leg_class, held) in enumerate(records, start):
             sigma = self.factors.table[factor, FACTOR_SIGMA]
             weight = (abs(amount) * abs(self.factors.table[factor, FACTOR_VALUE]) * sigma) ** 0.5
-            self.legs[i] = (amount, factor, leg_class, -1 if factor == previous else -2, max(weight, 1e-30), inf, -inf)
+            slot = -1 if factor == previous else -2
+            self.legs[i] = (amount, leg_class, factor, 0, slot, max(weight, 1e-30), inf, -inf)
             if held is not None:
                 self.exact[i] = held
             previous = factor

@@ -82,7 +82,8 @@ def _band(
         spread += k.gross * (abs(leg.amount) + size)
         units += k.blur
         if k.brackets > 0:
-            b = leg_bracket(r.brackets, k, size * f)
+            b = leg_bracket(r.brackets, k, leg.bracket, size * f)
+            r.legs[j].bracket = b - np.int64(k.table)
             row = r.reach[b]
             up_least += size * row.up_least
             up_most += size * row.up_most
