@@ -322,6 +322,13 @@ def test_a_price_source_moves_every_member_of_its_category_in_3_0() -> None:
 
 
 @BOTH
+def test_an_empty_holding_needs_no_price(version: str) -> None:
+    case = Case(version, account({"C": 10, "F": 0}, {"D": 5}), market(C=1, D=1), TERMS | {"F": {"decimals": 6}})
+    assert case.numbers.health_factor == D("1.6")
+    assert set(case.prices) == {"C", "D"}
+
+
+@BOTH
 def test_bad_input_names_the_place(version: str) -> None:
     prices = market(C=1, D=1)
     for wrong, code in (

@@ -107,6 +107,15 @@ def test_deposits_and_withdrawals_are_supplies_and_withdrawals(version: str) -> 
 
 
 @BOTH
+def test_an_empty_debt_may_grow(version: str) -> None:
+    life = Life(version, market(C=1000, D=1)).apply(lend("supply", "C", 10))
+    life.account = replace(life.account, debt=(Debt(asset="D", amount=D(0)),))
+    assert life.refused(lend("borrow", "D", "7500.000001")) == "CollateralCannotCoverNewBorrow"
+    life.apply(lend("borrow", "D", 7500))
+    assert life.account.debt == (Debt(asset="D", amount=D(7500)),)
+
+
+@BOTH
 def test_settings(version: str) -> None:
     life = Life(version, market(C=1000, D=1)).apply(lend("supply", "C", 10))
     off = Setting(stamp=STAMP, account="a", kind="collateral_enabled", market="C", value="false")

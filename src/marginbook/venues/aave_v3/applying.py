@@ -126,15 +126,15 @@ def _pool(
     pool = pool_of(account, market, parameters, at, unpriced if harmless else frozenset())
     emode = emode_of(account, parameters)
     for asset in (event.asset, event.collateral_asset):
-        if asset is None or asset in pool.configs:
+        if asset is None:
             continue
         key = price_key(asset, emode)
         price = 0 if harmless else price_raw(market, key, f"account {account.id}")
-        pool = replace(
-            pool,
-            configs={**pool.configs, asset: parameters.asset(asset, f"account {account.id}.{event.kind}")},
-            prices={**pool.prices, key: price},
-        ).with_reserve(asset, _new_reserve(asset, market, parameters, at))
+        pool = replace(pool, prices={**pool.prices, key: price})
+        if asset not in pool.configs:
+            config = parameters.asset(asset, f"account {account.id}.{event.kind}")
+            pool = replace(pool, configs={**pool.configs, asset: config})
+            pool = pool.with_reserve(asset, _new_reserve(asset, market, parameters, at))
     whole = set()
     for asset in {event.asset, event.collateral_asset} - {None}:
         assert asset is not None
@@ -163,7 +163,7 @@ def _whole_reserve(account: Account, asset: str, market: Market, parameters: Par
     own += [(d.scaled_raw, d.index_raw) for d in account.debt if d.asset == asset]
     plain = any(scaled is None or index is not None for scaled, index in own)
     supply, borrow = indices
-    if supply is None or borrow is None or None in totals or plain:
+    if supply is None or borrow is None or supply.time != borrow.time or None in totals or plain:
         return None
     cash, scaled_supply, scaled_debt, treasury, deficit = (int(total or 0) for total in totals)
     return Reserve(

@@ -90,10 +90,11 @@ def asset_config(account: Account, asset: str, parameters: Parameters) -> Reserv
 
 
 def price_keys(account: Account, parameters: Parameters) -> dict[str, str]:
-    """Asset -> whose price values it, for every holding."""
+    """Asset -> whose price values it, for every holding that is not empty."""
     emode = emode_of(account, parameters)
-    assets = dict.fromkeys([c.asset for c in account.collateral] + [d.asset for d in account.debt])
-    return {asset: price_key(asset, emode) for asset in assets}
+    assets = [c.asset for c in account.collateral if c.amount or c.scaled_raw]
+    assets += [d.asset for d in account.debt if d.amount or d.scaled_raw]
+    return {asset: price_key(asset, emode) for asset in dict.fromkeys(assets)}
 
 
 def pool_of(
@@ -101,7 +102,7 @@ def pool_of(
 ) -> Pool:
     """The account as the only user of a pool at `at`: reserves accrued, totals unknown.
 
-    `without_price` names price keys that the caller will fill in (0 stands there).
+    `without_price` names price keys that the caller will fill in; 0 stands there, and for what is not held.
     """
     emode = emode_of(account, parameters)
     version, time = parameters.version, seconds(at)
@@ -131,12 +132,13 @@ def pool_of(
             scaled_supply=scaled_supply, scaled_debt=scaled_debt, collateral=enabled, borrowing=scaled_debt > 0
         )
     keys = dict.fromkeys(price_key(asset, emode) for asset in configs)
+    needed = set(price_keys(account, parameters).values()) - without_price
     place = f"account {account.id}"
     return Pool(
         version=version,
         configs=configs,
         reserves=reserves,
-        prices={key: 0 if key in without_price else price_raw(market, key, place) for key in keys},
+        prices={key: price_raw(market, key, place) if key in needed else 0 for key in keys},
         emodes=parameters.emodes,
         users={USER: User(positions=positions, emode=account.emode)},
         time=time,
