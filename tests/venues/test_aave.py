@@ -224,6 +224,16 @@ def test_what_no_collateral_covers_becomes_a_deficit() -> None:
 
 
 @BOTH
+def test_without_a_bonus_the_liquidator_gets_what_was_paid(version: str) -> None:
+    terms = {"C": {"ltv": "0.7", "liquidation_threshold": "0.8"}, "D": {"decimals": 6}}
+    plan_ = Case(version, account({"C": 11}, {"D": 10}), market(C=1, D=1), terms).plan
+    assert (plan_.bonus, plan_.seized, plan_.close_most) == (0, 10, 10)
+    worthless = Case(version, account({"C": 11}, {"D": 10}), market(C="0.000000001", D=1), terms)
+    assert worthless.liquidatable()
+    assert worthless.plan.reason == "DivisionByZero"
+
+
+@BOTH
 def test_bonus_and_protocol_fee(version: str) -> None:
     terms = {"C": TERMS["C"] | {"protocol_fee": "0.1"}, "D": TERMS["D"]}
     plan_ = Case(version, account({"C": 100}, {"D": 100_000}), market(C=1100, D=1), terms).plan

@@ -55,7 +55,7 @@ def test_before_the_first_row_and_elsewhere_there_are_none() -> None:
 def test_an_overlay_changes_what_it_names_and_may_add_assets() -> None:
     table = at("2023-11-01", {"WETH": {"ltv": D("0.7")}, "NEW": {"ltv": "0.1", "liquidation_threshold": "0.2"}})
     assert terms(table, "WETH") == (7000, 8300, 10500, 1000)
-    assert terms(table, "NEW") == (1000, 2000, 0, 0)
+    assert terms(table, "NEW") == (1000, 2000, 10000, 0)
     assert table.assets["NEW"].decimals == 18
     alone = at("2022-01-01", {"USDX": {"decimals": 6}})
     assert (alone.assets["USDX"].decimals, alone.as_of) == (6, None)

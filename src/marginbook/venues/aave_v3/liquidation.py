@@ -93,6 +93,7 @@ def plan(pool: Pool, name: str, collateral: str, debt: str, cover: int) -> Liqui
     # with a price source, 3.0 prices the debt by it without looking whether the asset is a member
     debt_price = pool.prices[emode.price_source] if emode and emode.price_source else pool.prices[debt]
     bonus = user_bonus(collateral, config, emode)
+    require(price > 0 and debt_price > 0 and bonus > 0, "DivisionByZero")
     repaid = min(cover, most_repayable(pool, name, collateral, debt, data))
     taken = percent_mul_half_up(div_floor(debt_price * repaid * unit, price * debt_unit), bonus)
     if taken > balance:

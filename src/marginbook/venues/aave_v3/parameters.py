@@ -112,7 +112,7 @@ class _Builder:
 
     def _add_asset(self, name: str, row: Mapping[str, Any], place: str) -> None:
         _known_keys(row, ASSET_KEYS, place)
-        old = self.assets.get(name, ReserveConfig(decimals=18))
+        old = self.assets.get(name, ReserveConfig(decimals=18, liquidation_bonus=10_000))
         values: dict[str, Any] = {key: _basis_points(row[key], f"{place}.{key}") for key in FRACTIONS if key in row}
         if "liquidation_bonus" in row:
             bonus = _basis_points(row["liquidation_bonus"], f"{place}.liquidation_bonus")
