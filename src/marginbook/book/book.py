@@ -25,7 +25,7 @@ from marginbook.book.columns import (
     position_of,
     wallet_of,
 )
-from marginbook.book.factors import Factors, ValueKey, apply_values, grown, index_float
+from marginbook.book.factors import Factors, ValueKey, grown, index_float
 from marginbook.book.identities import Identities
 from marginbook.book.index import SLICE, Outcome
 from marginbook.book.index import Index as BandIndex
@@ -382,13 +382,11 @@ class Book:
         return self._decide(n, 0) if n else []
 
     def _decide(self, changed: int, moved: int) -> list[Crossing]:
-        f = self.factors
-        f.link()
-        count = apply_values(
-            self._changed[:changed], self._values[:changed], self.index.moved, moved, f.values, f.fan_start,
-            f.fan_factor, f.part_start, f.part_value, f.part_power, f.table,
-        )  # fmt: skip
-        crossings = [c for outcome in self.index.move(count) for c in self._report(outcome)]
+        self.factors.link()
+        outcomes = self.index.move(self._changed, self._values, changed, moved)
+        if not outcomes:
+            return []
+        crossings = [c for outcome in outcomes for c in self._report(outcome)]
         self.index.certify_slice()
         return crossings
 

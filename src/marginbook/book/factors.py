@@ -7,12 +7,10 @@ A value (one quote or one index) feeds every factor that it is part of: its fan-
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
-from numba import njit
 
-from marginbook.book.layout import FACTOR_INSET, FACTOR_OFFSET, FACTOR_SIGMA, FACTOR_VALUE, FACTORS_MOST, Array
+from marginbook.book.layout import FACTOR_INSET, FACTOR_OFFSET, FACTOR_SIGMA, FACTOR_VALUE, FACTORS_MOST, Array, Links
 from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import Factor
 from marginbook.units import STABLE_ASSETS
@@ -142,6 +140,11 @@ class Factors:
         self.fan_factor = np.array([factor for fan in fans for factor in fan], np.int32)
         self._stale = False
 
+    @property
+    def links(self) -> Links:
+        """What kernels recompute factors from; `link` first."""
+        return Links(self.values, self.fan_start, self.fan_factor, self.part_start, self.part_value, self.part_power)
+
     def with_values(self, multipliers: Iterable[tuple[int, float]]) -> Array:
         """A copy of the factor table in which values are multiplied, for what-if sweeps."""
         values = self.values.copy()
@@ -155,41 +158,6 @@ class Factors:
                 product = product * values[i] if power > 0 else product / values[i]
             table[number, FACTOR_VALUE] = product
         return table
-
-
-@njit(cache=True, nogil=True)
-def apply_values(
-    changed: Any,
-    fresh: Any,
-    moved: Any,
-    known: int,
-    values: Any,
-    fan_start: Any,
-    fan_factor: Any,
-    part_start: Any,
-    part_value: Any,
-    part_power: Any,
-    table: Any,
-) -> int:
-    """Write `fresh` values, recompute the factors they feed and append those to `moved[known:]`; returns the count."""
-    count = known
-    for n in range(len(changed)):
-        values[changed[n]] = fresh[n]
-    for n in range(len(changed)):
-        v = changed[n]
-        for q in range(fan_start[v], fan_start[v + 1]):
-            factor = fan_factor[q]
-            f = 1.0
-            for part in range(part_start[factor], part_start[factor + 1]):
-                if part_power[part] > 0:
-                    f *= values[part_value[part]]
-                else:
-                    f /= values[part_value[part]]
-            if f != table[factor, 0]:
-                table[factor, 0] = f
-                moved[count] = factor
-                count += 1
-    return count
 
 
 def parts_of(factor: Factor, rules: str) -> tuple[tuple[ValueKey, int], ...]:

@@ -139,17 +139,22 @@ class Index:
             self.confirm(chosen, self.store.pools["zone"][chosen])
         return len(self.pending)
 
-    def move(self, count: int) -> list[Outcome]:
-        """Decide what `count` moved factors in `moved` have touched, by bands or by a sweep if that is cheaper."""
-        if not count:
+    def move(self, changed: Array, values: Array, count: int, known: int) -> list[Outcome]:
+        """Apply `count` changed values, besides `known` factors in `moved`, and decide what they touch.
+
+        By bands, or by a sweep if that is cheaper.
+        """
+        if not count and not known:
             return []
         self.stamp += 1
         found = watch.move(
-            self.moved, count, self.stamp, self.counts, self.candidates, self.found, self.stamps, self.store.records,
-            self.slots,
+            changed, values, count, self.moved, known, self.stamp, self.counts, self.candidates, self.found,
+            self.stamps, self.store.factors.links, self.store.records, self.slots,
         )  # fmt: skip
         if found < 0:
             return [self.decide_all()]
+        if not found and not len(self.pending):
+            return []
         undecided = self.found[len(self.found) - int(self.counts[2]) :, 0]
         first = Outcome(self.found[: int(self.counts[1])], undecided)
         return [first, self._decide_pending()] if len(self.pending) else [first]

@@ -127,6 +127,17 @@ class Records(NamedTuple):
     stay: Array  # [border set, zone, condition, 3]
 
 
+class Links(NamedTuple):
+    """What factors are made of."""
+
+    values: Array  # quotes and indices
+    fan_start: Array  # [value] first of its factors in fan_factor
+    fan_factor: Array
+    part_start: Array  # [factor] first of its parts
+    part_value: Array
+    part_power: Array
+
+
 class Slots(NamedTuple):
     """The live index: bands of every group of legs by factor, and their extremes by block, superblock and factor."""
 

@@ -261,15 +261,52 @@ def _collect(factor: int, found: int, stamp: int, r: Any, w: Any, stamps: Any, c
     return found
 
 
+@njit(**INLINE)
+def _apply_values(changed: Any, fresh: Any, count: int, moved: Any, known: int, links: Any, factors: Any) -> int:
+    """Write `fresh` values, recompute the factors they feed and append those to `moved[known:]`; returns the count."""
+    for n in range(count):
+        links.values[changed[n]] = fresh[n]
+    found = known
+    for n in range(count):
+        v = changed[n]
+        for q in range(links.fan_start[v], links.fan_start[v + 1]):
+            factor = links.fan_factor[q]
+            f = 1.0
+            for part in range(links.part_start[factor], links.part_start[factor + 1]):
+                if links.part_power[part] > 0:
+                    f *= links.values[links.part_value[part]]
+                else:
+                    f /= links.values[links.part_value[part]]
+            if f != factors[factor, 0]:
+                factors[factor, 0] = f
+                moved[found] = factor
+                found += 1
+    return found
+
+
 @njit(**KERNEL)
 def move(
-    moved: Any, count: int, stamp: int, counts: Any, candidates: Any, crossings: Any, stamps: Any, r: Any, w: Any
+    changed: Any,
+    fresh: Any,
+    count: int,
+    moved: Any,
+    known: int,
+    stamp: int,
+    counts: Any,
+    candidates: Any,
+    crossings: Any,
+    stamps: Any,
+    links: Any,
+    r: Any,
+    w: Any,
 ) -> int:
-    """Decide the pools whose bands the moved factors have left.
+    """Apply `count` changed values and decide the pools whose bands the moved factors have left.
 
     `counts` receives (candidates, crossings, undecided); `crossings` holds (pool, zone before, zone) from the front and
-    undecided pools from the back. Returns −1, with nothing decided, if a sweep is cheaper.
+    undecided pools from the back. Returns −1, with values applied and nothing decided, if a sweep is cheaper; otherwise
+    the number of crossings and undecided pools.
     """
+    count = _apply_values(changed, fresh, count, moved, known, links, r.factors)
     found = 0
     for n in range(count):
         found = _collect(moved[n], found, stamp, r, w, stamps, candidates)
@@ -292,7 +329,7 @@ def move(
     counts[0] = found
     counts[1] = crossed
     counts[2] = undecided
-    return found
+    return crossed + undecided
 
 
 @njit(parallel=True, **KERNEL)
