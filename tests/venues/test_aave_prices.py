@@ -224,6 +224,9 @@ def test_a_loop_in_one_emode_category_is_of_the_family_loop() -> None:
         debt=(Debt(asset="E", amount=D(9)),),
     )
     assert module.lower(loop, Market(), parameters).pools[0].family == "loop"
+    loose = terms | {"emode:1": terms["emode:1"] | {"ltv": "0.75", "liquidation_threshold": "0.78"}}
+    pair = module.lower(loop, Market(), module.parameters("3.6", AT, loose)).pools[0]
+    assert pair.family == "lending"  # volatile collateral of stablecoins, say
     mixed = replace(loop, collateral=(*loop.collateral, Collateral(asset="B", amount=D(1))))
     assert module.lower(mixed, Market(), parameters).pools[0].family == "lending"
 

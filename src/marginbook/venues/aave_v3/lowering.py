@@ -39,11 +39,11 @@ DUST_DECIMALS = 18  # tokens with fewer decimals make a pool with dust opaque
 
 
 def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
-    """The account's one pool as legs; family `loop` where debt and collateral share an e-mode category."""
+    """The account's one pool as legs; family `loop` where all collateral is of a correlated e-mode category."""
     emode, version = emode_of(account, parameters), parameters.version
     legs, inputs, thresholds = [], [], []
     relative, absolute, opaque = 0.0, 0.0, False
-    correlated = emode is not None and bool(account.debt)
+    correlated = emode is not None and emode.correlated and bool(account.debt)
     holdings: list[tuple[Collateral | Debt, str]] = [(c, "supply") for c in account.collateral]
     holdings += [(d, "borrow") for d in account.debt]
     for holding, kind in holdings:

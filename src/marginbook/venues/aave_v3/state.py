@@ -10,6 +10,8 @@ ALL = 2**256 - 1
 """Amount that means "all of it"."""
 NO_DEBT = 2**256 - 1
 """Health factor of an account without debt."""
+CORRELATED_FROM = 8_500  # [bp]
+"""Liquidation threshold from which an e-mode category is taken for one of correlated assets."""
 TREASURY = "treasury"
 """User that receives the protocol's share of liquidation bonuses."""
 
@@ -77,6 +79,14 @@ class EMode:
     borrowable: frozenset[str] = frozenset()
     zero_ltv: frozenset[str] = frozenset()  # 3.6
     price_source: str | None = None  # 3.0: whose price replaces that of every member
+
+    @property
+    def correlated(self) -> bool:
+        """Whether collateral and debt of the category follow one asset (our judgement, for zones only).
+
+        Governance grants such a threshold to pairs of one underlying, and less to volatile collateral of stablecoins.
+        """
+        return self.liquidation_threshold >= CORRELATED_FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
