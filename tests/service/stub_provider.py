@@ -225,7 +225,7 @@ class StubProvider:
 
     def timeline(self, after: int, limit: int) -> Answer:
         found = [event for event in self.events if event["number"] > after][-limit:]
-        return self._answer({"events": found, "number": len(self.events)})
+        return self._answer({"events": found, "number": len(self.events), "bars": []})
 
     def prices(self) -> Answer:
         return self._answer({"prices": []})

@@ -43,11 +43,13 @@ TICKS = 1000  # [per second]
 SECONDS = 600  # of ticks at hand
 TURNS = 300
 WARM = 30
+MOVE = 1.0  # [bp] of every tick, up or down
+SETTLE = 20.0  # [s] in which the accounts that are built right at a border cross it
 ACCEPT, AIM = 300.0, 100.0  # [ms]
 QUERIES = (
     "offset=0",
+    "offset=25",
     "offset=50",
-    "offset=100",
     "sort=exposure",
     "sort=headroom&order=asc",
     "zone=call",
@@ -73,10 +75,12 @@ def run(accounts: int = 1_000_000, seed: int = 1) -> list[dict[str, Any]]:
             if provider.runner.failure is not None:
                 raise RuntimeError(str(provider.runner.failure))
             time.sleep(0.1)
-        first, started = _sequence(provider), time.monotonic()
+        time.sleep(SETTLE)
+        first, started = _played(provider), time.monotonic()
         command = [sys.executable, "-m", "marginbook.benchmarks.page", str(port), str(TURNS)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
-        rate = (_sequence(provider) - first) / (time.monotonic() - started)
+        steps, ticks_done = (b - a for a, b in zip(first, _played(provider), strict=True))
+        seconds = time.monotonic() - started
     finally:
         server.should_exit = True
         thread.join(timeout=30)
@@ -84,7 +88,8 @@ def run(accounts: int = 1_000_000, seed: int = 1) -> list[dict[str, Any]]:
     rows = [_row("page-under-load", found["p95"], "ms p95", ACCEPT)]
     rows.append(_row("page-under-load p50", found["p50"], "ms p50", None))
     rows.append(_row("page-under-load worst", found["worst"], "ms worst", None))
-    rows.append(_row("page-under-load ticks", rate, "ticks/s applied", None))
+    rows.append(_row("page-under-load ticks", ticks_done / seconds, "ticks/s taken in", None))
+    rows.append(_row("page-under-load frames", steps / seconds, "frames/s of them folded, neighbours merged", None))
     return rows
 
 
@@ -100,9 +105,11 @@ def _row(name: str, value: float, unit: str, limit: float | None) -> dict[str, A
     }
 
 
-def _sequence(provider: LiveProvider) -> int:
+def _played(provider: LiveProvider) -> tuple[int, int]:
+    """(frames folded, ticks in them)."""
     core = provider.runner.core
-    return 0 if core is None else core.sequence
+    steps = 0 if core is None else core.sequence
+    return steps, steps + provider.runner.player.merged
 
 
 def _setup(made: World, seed: int) -> Setup:
@@ -122,7 +129,7 @@ def _setup(made: World, seed: int) -> Setup:
 
 def _frames(made: World, seed: int) -> Iterator[PriceFrame]:
     step = MICROSECONDS // TICKS
-    for number, (key, price) in enumerate(ticks(made.market, TICKS * SECONDS, seed), 1):
+    for number, (key, price) in enumerate(ticks(made.market, TICKS * SECONDS, seed, only=MOVE), 1):
         stamp = Stamp(source="ticks", source_sequence=number, time=AT + number * step)
         yield PriceFrame(stamp=stamp, prices={key: price})
 
@@ -151,7 +158,7 @@ def _turn_pages(port: int, turns: int) -> dict[str, float]:
         taken = []
         for turn in range(WARM + turns):
             begun = time.perf_counter()
-            connection.request("GET", f"/api/v1/accounts?limit=50&{QUERIES[turn % len(QUERIES)]}")
+            connection.request("GET", f"/api/v1/accounts?limit=25&{QUERIES[turn % len(QUERIES)]}")
             answer = connection.getresponse()
             body = answer.read()
             taken.append((time.perf_counter() - begun) * 1000)

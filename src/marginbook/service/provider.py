@@ -87,7 +87,8 @@ class Provider(Protocol):
         """`{"asset", "by", "steps": [{"move", "accounts", "notional", "stacks": {name: notional}}]}`."""
 
     def timeline(self, after: int, limit: int) -> Answer:
-        """`{"events": [zone change], "number": last}`, oldest first, those with number > `after`."""
+        """`{"events": [zone change], "number": last, "bars": [{time, minutes, entered}]}`: events above `after`, oldest
+        first; bars over the whole run."""
 
     def prices(self) -> Answer:
         """`{"prices": [{venue, market, kind, price, age_seconds, stale}]}`."""

@@ -2,17 +2,17 @@
 
 import gc
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import numpy as np
-
 from marginbook.demo.venue import DemoVenue
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.engine.ports import Ledger
+from marginbook.service.columns import account_columns
 from marginbook.service.core import Core
 from marginbook.service.player import Player
 from marginbook.service.setup import Setup
@@ -22,9 +22,9 @@ from marginbook.service.view import Names, View
 T = TypeVar("T")
 INTERVAL = 0.25  # [s] least time between two views
 SHARE = 0.1  # most of the thread's time that publishing may take
+SWITCH = 0.001  # [s] after which a busy thread lets another one run: readers wait for the engine this long at most
+BUDGET = 0.1  # [s] of frames between two looks at everything else
 IDLE = 0.2  # [s] between looks at the clock when nothing is due
-BEYOND = 1e9
-"""Sorts what has no support left behind every ratio, the largest last."""
 REPEAT_AFTER = 45.0  # [s] a finished demo stands still before it starts again
 
 
@@ -61,6 +61,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin."""
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH))
         self._thread.start()
 
     def stop(self) -> None:
@@ -183,15 +184,19 @@ class Runner:
         return core
 
     def _play(self, wall: float) -> None:
-        frames = self.player.due(wall)
-        if not frames or self.core is None:
+        """Frames that are due, for a bounded time: readers get a new view even when the engine is behind."""
+        core = self.core
+        if core is None:
             return
-        self._frames += len(frames)
-        self.heard(self.core.submit(frames).outputs)
+        while (frame := self.player.due(time.monotonic())) is not None:
+            self._frames += 1
+            self.heard(core.submit((frame,)).outputs)
+            if time.monotonic() - wall > BUDGET:
+                break
         if self.venue is not None:
-            fills = self.venue.due(self.core.clock, self.core.find, self.core.market)
+            fills = self.venue.due(core.clock, core.find, core.market)
             if fills:
-                self.heard(self.core.submit(fills).outputs)
+                self.heard(core.submit(fills).outputs)
 
     def _repeat(self, wall: float) -> None:
         if not self.setup.repeats or not self.player.finished:
@@ -205,14 +210,10 @@ class Runner:
         core = self.core
         assert core is not None
         started = time.perf_counter()
-        with core.book.lock:
-            columns = dict(core.book.columns())
-            market, at, sequence = core.market, core.clock, core.sequence
-            if self._names is None:
-                self._names = Names(core.book)
-        columns["headroom"] = columns["margin_balance"] - columns["maintenance_margin"]
-        ratio = columns["ratio"]
-        columns["danger"] = np.where(np.isfinite(ratio), ratio, BEYOND + columns["notional"])
+        if self._names is None:
+            self._names = Names(core.book)
+        columns = account_columns(core.book, self._names.numbers)
+        market, at, sequence = core.market, core.clock, core.sequence
         elapsed = max(wall - self._published, 1e-9)
         self.frames_per_second, self._frames = self._frames / elapsed, 0
         self.number += 1

@@ -1,7 +1,7 @@
 """The latest zone changes, numbered, and how many calls and liquidations there were in all."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -9,9 +9,12 @@ from typing import Any
 from marginbook.domain.events import ZoneChange
 from marginbook.domain.zones import Zone
 from marginbook.service.provider import Json
-from marginbook.units import format_time
+from marginbook.units import MICROSECONDS, format_time
 
 KEPT = 20_000
+BARS = 60
+"""Most bars of the chart; each is a whole number of minutes of the book's clock."""
+MINUTE = 60 * MICROSECONDS
 RANK = {zone.label: zone for zone in Zone}
 
 
@@ -20,6 +23,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[int, ZoneChange]] = deque(maxlen=KEPT)
+        self._minutes: dict[int, Counter[str]] = {}
         self._lock = Lock()
         self.number = 0
         self.calls = 0
@@ -32,6 +36,7 @@ class Timeline:
                 if isinstance(change, ZoneChange):
                     self.number += 1
                     self._kept.append((self.number, change))
+                    self._minutes.setdefault(change.time // MINUTE, Counter())[change.to_zone] += 1
                     worse = RANK[change.to_zone] > RANK[change.from_zone]
                     self.calls += worse and change.to_zone == Zone.CALL.label
                     self.liquidations += change.to_zone == Zone.LIQUIDATION.label and worse
@@ -42,7 +47,23 @@ class Timeline:
             fresh = min(limit, self.number - after, len(self._kept))
             chosen = list(islice(reversed(self._kept), max(fresh, 0)))
             number = self.number
-        return {"events": [_event(n, change) for n, change in reversed(chosen)], "number": number}
+            bars = _bars(self._minutes)
+        return {"events": [_event(n, change) for n, change in reversed(chosen)], "number": number, "bars": bars}
+
+
+def _bars(minutes: Mapping[int, Counter[str]]) -> list[Json]:
+    """Pools that entered each zone, by intervals of equal length."""
+    if not minutes:
+        return []
+    first, last = min(minutes), max(minutes)
+    width = (last - first) // BARS + 1
+    bars: list[Counter[str]] = [Counter() for _ in range((last - first) // width + 1)]
+    for minute, tally in minutes.items():
+        bars[(minute - first) // width].update(tally)
+    return [
+        {"time": format_time((first + i * width) * MINUTE), "minutes": width, "entered": dict(bar)}
+        for i, bar in enumerate(bars)
+    ]
 
 
 def _event(number: int, change: ZoneChange) -> Json:

@@ -67,34 +67,33 @@ export function ladderChart(ladder, { cumulative, measure, current, onPick }) {
     h("figcaption", { class: "legend" }, names.map((name, k) => h("span", {}, h("i", { class: `swatch ${STACK[k % 6]}` }), name))));
 }
 
-/** Calls and liquidations over time, one bar per interval of the book's own clock. */
-export function timelineChart(events) {
-  const width = 460, height = 128, left = 34, bottom = 20, top = 8, slots = 40;
+/** Pools that entered each zone, one bar per interval of the book's own clock. */
+export function timelineChart(bars) {
+  const width = 460, height = 132, left = 38, bottom = 20, top = 8;
   const kinds = ["warning", "call", "liquidation", "bankrupt"];
-  const times = events.map((event) => Date.parse(event.time));
-  const first = Math.min(...times), last = Math.max(...times);
-  const span = Math.max(last - first, 1000);
-  const bins = Array.from({ length: slots }, () => Object.fromEntries(kinds.map((kind) => [kind, 0])));
-  events.forEach((event, i) => {
-    if (kinds.includes(event.to)) bins[Math.min(slots - 1, Math.floor(((times[i] - first) / span) * slots))][event.to] += 1;
-  });
-  const peak = niceTop(Math.max(1, ...bins.map((bin) => kinds.reduce((sum, kind) => sum + bin[kind], 0))));
-  const slot = (width - left - 4) / slots;
+  const total = (bar) => kinds.reduce((sum, kind) => sum + (bar.entered[kind] || 0), 0);
+  const peak = niceTop(Math.max(1, ...bars.map(total)));
+  const slot = Math.min((width - left - 4) / Math.max(bars.length, 1), 24);
   const y = (v) => top + (height - top - bottom) * (1 - v / peak);
   const nodes = [0, peak].map((v) => [
     s("line", { class: v ? "grid" : "axis", x1: left, x2: width - 4, y1: y(v), y2: y(v) }),
     s("text", { class: "tick", x: left - 6, y: y(v) + 4, "text-anchor": "end" }, count(Math.round(v)))]).flat();
-  bins.forEach((bin, i) => {
+  bars.forEach((bar, i) => {
     let base = 0;
+    const group = s("g", {}, s("title", {}, `${timeOfDay(bar.time)}: ${kinds.map((kind) => `${kind} ${count(bar.entered[kind] || 0)}`).join(", ")}`));
     for (const kind of kinds) {
-      if (!bin[kind]) continue;
-      nodes.push(s("rect", { class: `fill-${kind}`, x: left + slot * i + 1, width: slot - 2, y: y(base + bin[kind]), height: Math.max(1, y(base) - y(base + bin[kind])) }));
-      base += bin[kind];
+      const value = bar.entered[kind] || 0;
+      if (!value) continue;
+      group.append(s("rect", { class: `fill-${kind}`, x: left + slot * i + slot * 0.08, width: slot * 0.84, y: y(base + value), height: Math.max(1, y(base) - y(base + value)) }));
+      base += value;
     }
+    nodes.push(group);
   });
-  nodes.push(s("text", { class: "tick", x: left, y: height - 4 }, timeOfDay(new Date(first).toISOString())));
-  nodes.push(s("text", { class: "tick", x: width - 4, y: height - 4, "text-anchor": "end" }, timeOfDay(new Date(last).toISOString())));
-  return s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${count(events.length)} zone changes over time` }, nodes);
+  if (bars.length) {
+    nodes.push(s("text", { class: "tick", x: left, y: height - 4 }, timeOfDay(bars[0].time)));
+    if (bars.length > 6) nodes.push(s("text", { class: "tick", x: left + slot * bars.length, y: height - 4, "text-anchor": "end" }, timeOfDay(bars[bars.length - 1].time)));
+  }
+  return s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Zone changes over time, ${count(bars.reduce((sum, bar) => sum + total(bar), 0))} in all` }, nodes);
 }
 
 /** A short line of recent values. */

@@ -31,6 +31,7 @@ export function overviewView(root, state) {
       shock.run();
       ladder.load();
       table.load();
+      bars();
     }
     const newest = events.length ? events[events.length - 1].number : 0;
     if (newest !== lastEvent) {
@@ -38,7 +39,10 @@ export function overviewView(root, state) {
       drawEvents(line, events, summary);
     }
   };
-  const timers = [setInterval(() => state.summary && !document.hidden && table.load(), 1000), setInterval(() => state.summary && !document.hidden && ladder.load(), 4000),
+  const bars = async () => {
+    try { replace($("#timeline-chart", line), timelineChart((await call("/timeline?limit=1")).bars)); } catch (error) { explainError(error, "The time line"); }
+  };
+  const timers = [setInterval(() => state.summary && !document.hidden && table.load(), 1000), setInterval(() => state.summary && !document.hidden && bars(), 2000), setInterval(() => state.summary && !document.hidden && ladder.load(), 4000),
     setInterval(() => state.summary && !document.hidden && shock.run(), 1500)];
   return { update, close: () => timers.forEach(clearInterval) };
 
@@ -109,11 +113,9 @@ function drawEvents(line, events, summary) {
   put($("#timeline-count", line), `${many(summary.calls_opened || 0, "call")}, ${many(summary.liquidations || 0, "liquidation")} since the start`);
   const list = $("#events", line);
   if (!events.length) {
-    replace($("#timeline-chart", line));
     replace(list, h("li", { class: "empty" }, "Nothing has changed zone yet. Warnings, calls and liquidations appear here as prices move."));
     return;
   }
-  replace($("#timeline-chart", line), timelineChart(events));
   replace(list, events.slice(-60).reverse().map((event) => h("li", {},
     h("time", {}, timeOfDay(event.time)), zonePill(event.to),
     h("a", { href: `#/account/${encodeURIComponent(event.account)}` }, event.account),
