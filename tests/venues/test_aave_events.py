@@ -176,6 +176,9 @@ def test_other_events(version: str) -> None:
         life.apply(lend("supply", "D", "0.0000001"))
     with pytest.raises(BadInput, match="unknown_market"):
         life.apply(lend("supply", "X", "1"))
+    for amount in ("-1", "Infinity", "NaN", "1e30"):
+        with pytest.raises(BadInput, match="bad_value"):
+            life.apply(lend("supply", "C", amount))
 
 
 def whole_market(version: str) -> tuple[Market, Pool]:

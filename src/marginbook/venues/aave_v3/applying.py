@@ -24,6 +24,7 @@ from marginbook.venues.aave_v3.holdings import (
     accrued_index,
     amount_of,
     emode_of,
+    in_range,
     pool_of,
     price_keys,
     price_raw,
@@ -35,6 +36,8 @@ from marginbook.venues.aave_v3.state import ALL, Pool, Reserve, Revert, price_ke
 
 TRANSFERS = {"deposit": "supply", "withdrawal": "withdraw"}
 NEEDS_NO_PRICE = ("supply", "repay")
+TAKES_ALL = ("withdraw", "repay", "liquidation")
+"""Kinds for which an infinite amount means all of it."""
 
 
 @in_exact_context
@@ -108,13 +111,16 @@ def _liquidate(pool: Pool, collateral: str, debt: str, repaid: int) -> Pool:
 
 
 def _raw_amount(event: LendingAction, parameters: Parameters, place: str) -> int:
-    if event.amount == Decimal("Infinity"):
+    if event.amount == Decimal("Infinity") and event.kind in TAKES_ALL:
         return ALL
+    if not (event.amount.is_finite() and event.amount >= 0):
+        raise BadInput("bad_value", place, event.amount, "an amount that is not negative")
     config = parameters.asset(event.asset, place)
     try:
-        return to_raw_exact(event.amount, config.decimals)
+        raw = to_raw_exact(event.amount, config.decimals)
     except ValueError:
         raise BadInput("too_many_decimals", place, event.amount, f"at most {config.decimals} decimals") from None
+    return in_range(raw, place)
 
 
 def _pool(
