@@ -71,6 +71,37 @@ def test_the_accounts_of_a_ledger_win_over_those_of_a_file(tmp_path):
         assert list(engine.state().accounts) == ["ann"]
 
 
+@pytest.mark.parametrize("file", ["exact.npy", "book.json", "legs.npy"])
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before_it(tmp_path, file):
+    world = World(23)
+    engine = opened(tmp_path / "log.db", world)
+    for number in range(40):
+        engine.submit([world.event()])
+        if number == 30:
+            engine.snapshot()
+    state = engine.state()
+    engine.close()
+    newest = sorted((tmp_path / "log.db.snapshots").iterdir())[-1]
+    damaged = newest / "book" / file
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2] ^= 255
+    damaged.write_bytes(bytes(data))
+    engine = opened(tmp_path / "log.db")
+    assert engine.state() == state
+    engine.close()
+
+
+def test_a_damaged_log_is_an_error_and_not_another_state(tmp_path):
+    options = {"market": market(), "overlays": OVERLAYS, "accounts": [trader()]}
+    with Engine.open(ledger=SqliteLedger(tmp_path / "log.db"), **options) as engine:
+        engine.submit([Source().pay(1, "ann", "5")])
+        engine.ledger._connection.execute("UPDATE batches SET events = zeroblob(40)")
+    with SqliteLedger(tmp_path / "log.db") as ledger:
+        with pytest.raises(BadInput) as error:
+            Engine.open(ledger=ledger)
+        assert error.value.problem.code == "ledger_corrupt"
+
+
 def test_events_without_the_snapshot_they_follow_are_an_error(tmp_path):
     with SqliteLedger(tmp_path / "log.db") as ledger:
         ledger.append([Source().pay(1, "ann", "5")])

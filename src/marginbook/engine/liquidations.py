@@ -50,6 +50,7 @@ class Liquidations:
         self.intents = dict(state.intents)
         self.held = dict(state.held)
         self.undecided = dict(state.undecided)
+        self.said: Mapping[str, LiquidationIntent] = {}  # by key: from the time line, while events are folded again
         self._store = store
         self._calls = calls
         self._parameters_of = parameters_of
@@ -193,6 +194,10 @@ class Liquidations:
         account = self._store.get(key[0])
         assert account is not None
         identity = f"{self._calls[key].id}/{moment.sequence}/{step}"
+        known = self.said.get(identity)
+        if known is not None:
+            self.intents[key] = Intent(key=identity, step=step, market=known.market)
+            return known
         module = rule_set(account.rules).module
         market = collateral = price = None
         least = most = ZERO

@@ -25,8 +25,8 @@ from marginbook.engine.batch import fold_batch
 from marginbook.engine.book_store import BookStore
 from marginbook.engine.coalesce import coalesced
 from marginbook.engine.fold import Fold
-from marginbook.engine.outputs import Output, Rejected
-from marginbook.engine.ports import Admission, Gap, Ledger, admit
+from marginbook.engine.outputs import LiquidationIntent, Output, Rejected
+from marginbook.engine.ports import Admission, Gap, Ledger, Snapshot, admit
 from marginbook.engine.reserve import Reservation, margin_for
 from marginbook.engine.state import Overlay, Policy, State, settled
 from marginbook.engine.tables import Tables
@@ -126,18 +126,36 @@ class Engine:
 
     @classmethod
     def _restored(cls, ledger: Ledger) -> "Engine | None":
-        snapshot = ledger.load_snapshot(State)
-        if snapshot is None:
-            if ledger.last_sequence():
-                raise BadInput("no_snapshot", "ledger", "events without a snapshot", "the snapshot that they follow")
-            return None
+        for snapshot in ledger.snapshots(State):
+            try:
+                engine = cls._from(ledger, snapshot)
+            except Exception:
+                if snapshot.intact():
+                    raise
+                continue
+            if snapshot.intact():
+                engine._record()
+                engine.publish()
+                return engine
+        if ledger.last_sequence():
+            raise BadInput("no_snapshot", "ledger", "events without a snapshot", "the snapshot that they follow")
+        return None
+
+    @classmethod
+    def _from(cls, ledger: Ledger, snapshot: Snapshot) -> "Engine":
+        """The engine that a snapshot and the events after it make; nothing of it is recorded yet."""
         state: State = snapshot.state
         tables = Tables(state.overlays, state.tables, state.clock)
         store = BookStore(Book.load(snapshot.folder / "book", tables.of, state.policy.borders))
         engine = cls(state, store, tables, ledger)
+        said = ledger.recorded(LiquidationIntent, snapshot.sequence)
+        engine.fold.liquidations.said = {intent.key: intent for intent in said}
         for first, batch in ledger.batches(snapshot.sequence):
-            engine._said(list(fold_batch(engine.fold, store, batch, max(0, snapshot.sequence + 1 - first))))
-        engine.publish()
+            skip = max(0, snapshot.sequence + 1 - first)
+            outputs = list(fold_batch(engine.fold, store, batch, skip))
+            engine._tail.extend(outputs)
+            engine._unrecorded += outputs
+        engine.fold.liquidations.said = {}
         return engine
 
     def submit(self, events: Iterable[Event]) -> Receipt:

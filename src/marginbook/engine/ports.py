@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from marginbook.domain.events import Event
 
@@ -82,11 +82,19 @@ class EventBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A saved state: `state` as given to `save_snapshot`, and the folder that its writers filled."""
+    """A saved state: `state` as given to `save_snapshot`, and the folder that its writers filled.
+
+    The folder is still being checked against its checksums: `intact` waits for that, and nothing that was made from the
+    snapshot may be shown before.
+    """
 
     sequence: int
     state: Any
     folder: Path
+    intact: Callable[[], bool]
+
+
+Recorded = TypeVar("Recorded")
 
 
 class Ledger(Protocol):
@@ -110,11 +118,14 @@ class Ledger(Protocol):
     def record(self, outputs: Iterable[Any]) -> None:
         """Outputs of the engine into the time line; recording one again changes nothing."""
 
+    def recorded(self, kind: type[Recorded], after: int = 0) -> Iterator[Recorded]:
+        """The outputs of one kind that the time line has after a sequence, in order."""
+
     def save_snapshot(self, sequence: int, state: Any, kind: Any, write: Callable[[Path], None] | None = None) -> None:
         """`state` (a dataclass of type `kind`) and whatever `write` puts into a folder, as of `sequence`."""
 
-    def load_snapshot(self, kind: Any) -> Snapshot | None:
-        """The newest snapshot that is whole."""
+    def snapshots(self, kind: Any) -> Iterator[Snapshot]:
+        """The snapshots, newest first, without those whose state is damaged."""
 
     def close(self) -> None:
         """Release the ledger."""

@@ -50,7 +50,7 @@ def codec(kind: Any) -> Codec:
     if kind in (str, int, bool, float, type(None)):
         return Codec(_same, _checked(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return Codec(lambda member: member.value, kind)
+        return Codec(lambda member: member.value, kind._value2member_map_.__getitem__)
     if is_dataclass(kind):
         return _dataclass_codec(kind)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -100,7 +100,7 @@ def _dataclass_codec(kind: Any) -> Codec:
     for field in fields(kind):
         default = field.default if field.default_factory is MISSING else field.default_factory()
         parts.append((field.name, default, codec(hints[field.name])))
-    names = {name for name, _, _ in parts}
+    readers = [(name, _plain_type(hints[name]), part.decode) for name, _, part in parts]
 
     def encode(value: Any) -> dict[str, Any]:
         plain = {}
@@ -111,11 +111,26 @@ def _dataclass_codec(kind: Any) -> Codec:
         return plain
 
     def decode(plain: Any) -> Any:
-        if not isinstance(plain, dict) or not plain.keys() - {"type"} <= names:
+        if not isinstance(plain, dict):
+            raise TypeError(f"{plain!r} is not {_name(kind)}")
+        values = {}
+        for name, expected, read in readers:
+            if name in plain:
+                item = plain[name]
+                values[name] = item if type(item) is expected else read(item)
+        if len(values) != len(plain) - ("type" in plain):
             raise TypeError(f"fields {sorted(plain)} are not those of {_name(kind)}")
-        return kind(**{name: part.decode(plain[name]) for name, _, part in parts if name in plain})
+        return kind(**values)
 
     return Codec(encode, decode)
+
+
+def _plain_type(kind: Any) -> Any:
+    """The type whose values are written as they are, for a shortcut past the codec; Ellipsis: there is none."""
+    members = [member for member in get_args(kind) if member is not type(None)]
+    if get_origin(kind) in (Union, types.UnionType) and len(members) == 1:
+        kind = members[0]
+    return kind if kind in (str, int, bool) else Ellipsis
 
 
 def _identical(item: Any, default: Any) -> bool:
@@ -149,11 +164,22 @@ def _tuple_codec(arguments: tuple[Any, ...]) -> Codec:
             lambda values: [item.encode(value) for value in values],
             lambda plain: tuple(item.decode(value) for value in plain),
         )
+    if set(arguments) == {str}:
+        return Codec(list, _texts(len(arguments)))
     items = tuple(map(codec, arguments))
     return Codec(
         lambda values: [item.encode(value) for item, value in zip(items, values, strict=True)],
         lambda plain: tuple(item.decode(value) for item, value in zip(items, plain, strict=True)),
     )
+
+
+def _texts(count: int) -> Callable[[Any], Any]:
+    def decode(plain: Any) -> Any:
+        if len(plain) != count or any(type(item) is not str for item in plain):
+            raise TypeError(f"{plain!r} is not {count} texts")
+        return tuple(plain)
+
+    return decode
 
 
 def _mapping_codec(arguments: tuple[Any, ...]) -> Codec:

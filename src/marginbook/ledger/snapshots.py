@@ -20,7 +20,9 @@ from marginbook.domain.errors import BadInput
 from marginbook.engine.ports import Snapshot
 from marginbook.ledger.records import from_plain
 
+STATE = "state.json"
 KEPT = 2
+THREADS = 2
 FORMAT = 1
 
 
@@ -31,7 +33,7 @@ def save(folder: Path, sequence: int, state: Any, write: Callable[[Path], None] 
     building = folder / f"{target.name}.building"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
-    (building / "state.json").write_text(json.dumps(state, separators=(",", ":")))
+    (building / STATE).write_text(json.dumps(state, separators=(",", ":")))
     if write is not None:
         write(building)
     files = {str(path.relative_to(building)): _print(path) for path in _files(building)}
@@ -47,27 +49,31 @@ def save(folder: Path, sequence: int, state: Any, write: Callable[[Path], None] 
         shutil.rmtree(folder / old, ignore_errors=True)
 
 
-def load(folder: Path, kind: Any) -> Snapshot | None:
-    """The newest snapshot that is whole."""
+def load(folder: Path, kind: Any) -> Iterator[Snapshot]:
+    """The snapshots, newest first; their folders are checked meanwhile, by threads of their own."""
     for name in _names(folder):
-        found = _whole(folder / name)
-        if found is not None:
-            state = from_plain(json.loads((folder / name / "state.json").read_text()), kind)
-            return Snapshot(found, state, folder / name)
-    return None
+        path = folder / name
+        try:
+            manifest = json.loads((path / "manifest.json").read_text())
+            files = {path / file: tuple(expected) for file, expected in manifest["files"].items()}
+            sequence, written = int(manifest["sequence"]), manifest["format"]
+            if _print(path / STATE) != files.pop(path / STATE):
+                continue
+        except (OSError, KeyError, TypeError, ValueError):
+            continue
+        if written > FORMAT:
+            raise BadInput("unknown_format", str(path), written, f"a snapshot of format {FORMAT}")
+        with ThreadPoolExecutor(THREADS) as pool:
+            checks = [pool.submit(_matches, file, expected) for file, expected in files.items()]
+            state = from_plain(json.loads((path / STATE).read_text()), kind)
+            yield Snapshot(sequence, state, path, lambda checks=checks: all(check.result() for check in checks))  # type: ignore[misc]
 
 
-def _whole(snapshot: Path) -> int | None:
+def _matches(path: Path, expected: tuple[int, int]) -> bool:
     try:
-        manifest = json.loads((snapshot / "manifest.json").read_text())
-        files = {snapshot / name: tuple(expected) for name, expected in manifest["files"].items()}
-        with ThreadPoolExecutor(2) as pool:
-            matches = all(pool.map(lambda item: _print(item[0]) == item[1], files.items()))
-        if manifest["format"] > FORMAT:
-            raise BadInput("unknown_format", str(snapshot), manifest["format"], f"a snapshot of format {FORMAT}")
-        return int(manifest["sequence"]) if matches else None
-    except (OSError, KeyError, TypeError, json.JSONDecodeError):
-        return None
+        return _print(path) == expected
+    except OSError:
+        return False
 
 
 def _print(path: Path) -> tuple[int, int]:

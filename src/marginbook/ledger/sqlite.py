@@ -14,10 +14,10 @@ from typing import Any
 
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event
-from marginbook.engine.ports import Appended, Snapshot, admit
+from marginbook.engine.ports import Appended, Recorded, Snapshot, admit
 from marginbook.ledger import snapshots
 from marginbook.ledger.encoding import Batch, checksum, decode_batch, encode_batch, read_batch
-from marginbook.ledger.records import to_plain
+from marginbook.ledger.records import from_plain, to_plain
 
 FORMAT = 1
 SCHEMA = """
@@ -137,14 +137,28 @@ class SqliteLedger:
             )
             return [{"type": kind, **json.loads(record)} for kind, record in rows]
 
+    def recorded(self, kind: type[Recorded], after: int = 0) -> Iterator[Recorded]:
+        """The outputs of one kind that the time line has after a sequence, in order."""
+        with self._clear_errors():
+            rows = self._connection.execute(
+                "SELECT record FROM timeline WHERE kind = ? AND sequence > ? ORDER BY sequence, ordinal",
+                (kind.__name__, after),
+            )
+            for (record,) in rows:
+                yield from_plain(json.loads(record), kind)
+
     def save_snapshot(self, sequence: int, state: Any, kind: Any, write: Callable[[Path], None] | None = None) -> None:
         """`state` and whatever `write` puts into a folder, as of `sequence`; whole or not at all."""
         with self._clear_errors():
             snapshots.save(self.snapshot_folder, sequence, to_plain(state, kind), write)
 
+    def snapshots(self, kind: Any) -> Iterator[Snapshot]:
+        """The snapshots, newest first, without those whose state is damaged."""
+        return snapshots.load(self.snapshot_folder, kind)
+
     def load_snapshot(self, kind: Any) -> Snapshot | None:
         """The newest whole snapshot, or None."""
-        return snapshots.load(self.snapshot_folder, kind)
+        return next((snapshot for snapshot in self.snapshots(kind) if snapshot.intact()), None)
 
     @property
     def snapshot_folder(self) -> Path:
