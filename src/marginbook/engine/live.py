@@ -7,12 +7,13 @@ the same code. One thread folds at a time; any thread reads the view. `offer` ha
 which commits what has gathered in one transaction and may pass over frames that a later one replaces whole.
 """
 
+import gc
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 
@@ -128,7 +129,8 @@ class Engine:
     def _restored(cls, ledger: Ledger) -> "Engine | None":
         for snapshot in ledger.snapshots(State):
             try:
-                engine = cls._from(ledger, snapshot)
+                with _no_collection():
+                    engine = cls._from(ledger, snapshot)
             except Exception:
                 if snapshot.intact():
                     raise
@@ -345,3 +347,15 @@ class Engine:
             return
         for (_, future), receipt in zip(gathered, receipts, strict=True):
             future.set_result(receipt)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without looking for cycles among a million objects that all stay."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

@@ -1,7 +1,8 @@
 """Plain JSON values for the frozen dataclasses of the domain, driven by their type hints.
 
 Decimals are text, tuples are lists, mappings with compound keys are lists of pairs, and fields at their default are
-left out, so that a field added later with a default reads old records. A union of dataclasses is tagged with `"type"`.
+left out, so that a field added later with a default reads old records. A union of dataclasses is tagged with `"type"`;
+a mapping of flat dataclasses is written by columns.
 """
 
 import types
@@ -184,6 +185,8 @@ def _texts(count: int) -> Callable[[Any], Any]:
 
 def _mapping_codec(arguments: tuple[Any, ...]) -> Codec:
     key, value = codec(arguments[0]), codec(arguments[1])
+    if is_dataclass(arguments[1]) and all(map(_is_flat, get_type_hints(arguments[1]).values())):
+        return _table_codec(key, arguments[1])
     if arguments[0] is str:
         return Codec(
             lambda mapping: {name: value.encode(item) for name, item in mapping.items()},
@@ -193,6 +196,35 @@ def _mapping_codec(arguments: tuple[Any, ...]) -> Codec:
         lambda mapping: [[key.encode(name), value.encode(item)] for name, item in mapping.items()],
         lambda plain: {key.decode(name): value.decode(item) for name, item in plain},
     )
+
+
+def _is_flat(kind: Any) -> bool:
+    return _plain_type(kind) is not Ellipsis or (isinstance(kind, type) and issubclass(kind, Enum))
+
+
+def _table_codec(key: Codec, kind: Any) -> Codec:
+    """Many flat records of one kind as columns: {"keys": […], "columns": {field: […]}}."""
+    hints = get_type_hints(kind)
+    parts = [(field.name, codec(hints[field.name]), _plain_type(hints[field.name])) for field in fields(kind)]
+
+    def encode(mapping: Mapping[Any, Any]) -> dict[str, Any]:
+        columns = {name: [part.encode(getattr(item, name)) for item in mapping.values()] for name, part, _ in parts}
+        return {"keys": [key.encode(name) for name in mapping], "columns": columns}
+
+    def decode(plain: Any) -> Any:
+        columns = []
+        for name, part, expected in parts:
+            given = plain["columns"].pop(name, None)
+            if given is not None:
+                read = [item if type(item) is expected else part.decode(item) for item in given]
+                columns.append([(name, item) for item in read])
+        if plain["columns"]:
+            raise TypeError(f"fields {sorted(plain['columns'])} are not those of {_name(kind)}")
+        names = [key.decode(name) for name in plain["keys"]]
+        rows = [kind(**dict(row)) for row in zip(*columns, strict=True)]
+        return dict(zip(names, rows, strict=True))
+
+    return Codec(encode, decode)
 
 
 def _encode_any(value: Any) -> Any:
