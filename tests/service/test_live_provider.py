@@ -210,7 +210,7 @@ def test_ones_own_file_becomes_the_book_and_the_first_comes_back(demo: TestClien
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.toml", b"= ["), ("a.json", b"{"), ("a.csv", b"x,y\n1,2\n"), ("a.bin", b"")]
+    ("name", "content"), [("a.toml", b"= ["), ("a.json", b"{"), ("a.csv", b"x,y\n1,2\n"), ("a.bin", b"x")]
 )
 def test_a_file_without_accounts_leaves_the_book_as_it_is(demo: TestClient, name: str, content: bytes) -> None:
     answer = demo.post(f"/api/v1/book?name={name}", content=content).json()

@@ -79,3 +79,13 @@ def test_two_clients_see_the_same_numbers(client: TestClient, provider: StubProv
         two.receive_json()
         provider.tick("0.3")
         assert one.receive_json() == two.receive_json()
+
+
+def test_another_book_is_a_new_snapshot_for_everybody(client: TestClient, provider: StubProvider) -> None:
+    with client.websocket_connect("/api/v1/stream", headers=HOST) as socket:
+        number = socket.receive_json()["number"]
+        client.post("/api/v1/book?name=mine.toml", content=b"x")
+        message = socket.receive_json()
+        assert message["type"] == "snapshot"
+        assert message["number"] == number + 1
+        assert message["summary"]["book"] == 2

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from marginbook import __version__
 from marginbook.domain.errors import BadInput
@@ -118,7 +119,15 @@ def _add_errors(app: FastAPI) -> None:
         code = codes.get(error.status_code, f"http_{error.status_code}")
         answer = error_response(error.status_code, code, request.url.path, request.method, "see /openapi.json")
         answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(app, request.url.path))
         return answer
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """What may be done at a path: several routes may share it."""
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return sorted({method for route in routes for method in route.methods or ()})
 
 
 def _add_reading(app: FastAPI, provider: Provider) -> None:
@@ -221,14 +230,14 @@ def _add_writing(app: FastAPI, provider: Provider) -> None:
     @app.post("/api/v1/events", responses=answers(models.SubmitAnswer), tags=tags, openapi_extra=raw_lines)
     async def events(request: Request) -> Response:
         """JSON lines of events. What is accepted is logged before the answer; the rest is listed by line."""
-        return await _in_thread(provider.submit, await request.body())
+        return await _in_thread(provider.submit, await _body(request, "JSON lines of events"))
 
     @app.post("/api/v1/book", responses=answers(models.LoadAnswer), tags=tags, openapi_extra=raw_file)
     async def book(
         request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "book.toml"
     ) -> Response:
         """One's own file (TOML, JSON or CSV, told by its name) becomes the book shown; nothing is kept on disk."""
-        return await _in_thread(provider.load, name, await request.body())
+        return await _in_thread(provider.load, name, await _body(request, "a book file"))
 
     @app.delete("/api/v1/book", responses=answers(models.Stamped), tags=tags)
     def restore() -> Response:
@@ -240,6 +249,13 @@ def _add_writing(app: FastAPI, provider: Provider) -> None:
         """Pause, go on, or change the speed of a replay."""
         speed: Decimal | None = None if request.speed is None else parse_decimal(request.speed)
         return _reply(lambda: provider.control(request.paused, speed))
+
+
+async def _body(request: Request, expected: str) -> bytes:
+    body = await request.body()
+    if not body:
+        raise BadInput("empty_body", "body", "nothing", expected)
+    return body
 
 
 async def _in_thread(function: Callable[..., Answer], *arguments: Any) -> Response:
