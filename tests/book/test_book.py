@@ -6,12 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from marginbook.book.book import Book
-from marginbook.domain.account import Account, Fixed, Order, Position
+from marginbook.book.bulk import mark_loops
+from marginbook.domain.account import Account, Collateral, Debt, Fixed, Order, Position
 from marginbook.domain.errors import BadInput
-from marginbook.domain.market import Index
+from marginbook.domain.market import Index, Quote
 from marginbook.domain.zones import Zone
 
 
@@ -198,3 +200,31 @@ def test_a_snapshot_comes_back_and_goes_on(worlds: SimpleNamespace, kind: str, t
 def test_a_broken_snapshot_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="bad_snapshot"):
         Book.load(tmp_path, lambda account: None)
+
+
+def test_loops_are_found_in_columns_as_the_rule_set_finds_them(worlds: SimpleNamespace) -> None:
+    world = worlds.Lending(41)
+    category, emode = next((n, e) for n, e in world.parameters.emodes.items() if e.correlated)
+    inside = sorted(set(emode.collateral) & set(world.parameters.assets))[:2]
+    prices = {("aave", a, "oracle"): Quote(Decimal(100)) for a in world.parameters.assets}
+    market = replace(world.market(), quotes=prices)
+    outside = next(a for a in world.assets if a not in emode.collateral)
+    accounts = [
+        Account(
+            id=f"{n}-{kind}-{mode}",
+            rules="aave/3.6",
+            emode=mode,
+            collateral=tuple(Collateral(asset=a, amount=Decimal(1)) for a in held),
+            debt=(Debt(asset=outside, amount=Decimal("0.5")),) if kind else (),
+        )
+        for n, held in enumerate((inside[:1], inside, [inside[0], outside]))
+        for kind in (0, 1)
+        for mode in (0, category)
+    ]
+    book = Book.from_accounts(accounts, market, world.parameters_of, worlds.AT)
+    pools = np.arange(book.store.pool_count)
+    assert not book.problems
+    lowered = book.store.pools["borders"].copy()
+    mark_loops(book, pools)
+    assert len(set(lowered[pools].tolist())) == 2
+    assert (book.store.pools["borders"][pools] == lowered[pools]).all()

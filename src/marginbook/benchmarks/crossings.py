@@ -75,7 +75,7 @@ def contracts_on_the_brink(count: int, seed: int) -> Brink:
                 positions.append(
                     Position(
                         market=name,
-                        side=side,  # type: ignore[arg-type]
+                        side=side,
                         quantity=round_floor(divide(value, price[name]), 3) + Decimal("0.001"),
                         entry=round_floor(price[name] * rng.randrange(970, 1030) / 1000, 2),
                         leverage=Decimal(20),

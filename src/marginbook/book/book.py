@@ -432,20 +432,29 @@ class Book:
         """Load the parameters of `rules` (and overlay `name`) again and decide all holders."""
         with self.lock:
             keys = [key for key in self.rules if key[0] == rules and (name is None or key[1] == name)]
-            for key in keys:
-                self._parameters.pop(key, None)
+            old = {key: self._parameters.pop(key, None) for key in keys}
             crossings = self._accrued(at)
+            numbers = {self.rule_number(key): key for key in keys}
+            fresh = {key: self.parameters_for(key) for key in keys}
+            same: dict[Any, bool] = {}
             rewritten = {}
             for tag, klass in self.store.tags.items():
-                key = self.rules[tag[0]]
-                if key in keys:
-                    rewritten[klass] = twins.tagged_key(tag, rule_set(rules), self.parameters_for(key), self.market)[1]
+                key = numbers.get(tag[0])
+                if key is None:
+                    continue
+                parameters = fresh[key]
+                about = (tag[0], tag[2], tag[3] if isinstance(tag[3], tuple) else None)
+                if about not in same:
+                    same[about] = old[key] is not None and twins.same_terms(tag, old[key], parameters)
+                if not same[about]:
+                    rewritten[klass] = twins.tagged_key(tag, rule_set(rules), parameters, self.market)[1]
             before = self.store.classes[["flags", "unit"]].copy()
             for klass, class_key in rewritten.items():
                 self.store.write_class(klass, class_key)
             owners = self.store.live_pools["account"]
-            held = np.isin(self.holders["rule"][owners], [self.rule_number(key) for key in keys]) & (owners >= 0)
-            held &= self.store.live_pools["kind"] != OBJECT
+            touched = np.zeros(len(self.rules) + 1, np.bool_)
+            touched[list(numbers)] = True
+            held = touched[self.holders["rule"][owners]] & (self.store.live_pools["kind"] != OBJECT) & (owners >= 0)
             chosen = np.flatnonzero(held).astype(np.int32)
             lending = chosen[self.store.pools["kind"][chosen] == LENDING]
             if (before != self.store.classes[["flags", "unit"]]).any() or len(lending):
@@ -453,7 +462,6 @@ class Book:
             if len(lending):
                 bulk.mark_loops(self, lending)
             crossings += self._report(self.index.await_certificates(chosen))
-            numbers = [self.rule_number(key) for key in keys]
             objects = [a for n, a in self.objects.items() if int(self.holders[n]["rule"]) in numbers]
             return crossings + (self._upsert(objects, at) if objects else [])
 

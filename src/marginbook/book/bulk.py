@@ -216,10 +216,11 @@ def mark_loops(book: "Book", chosen: Array) -> None:
     for (rule, flags, asset, raw), klass in store.tags.items():
         if isinstance(raw, tuple):
             category = raw[0]
+            emode = book.parameters_for(book.rules[rule]).emodes.get(category) if category else None
             owed[klass] = bool(flags & IS_DEBT)
-            if not flags & IS_DEBT and store.classes[klass]["support"] > 0:
-                emode = book.parameters_for(book.rules[rule]).emodes.get(category) if category else None
-                foreign[klass] = emode is None or asset not in emode.collateral
+            counts_here = not flags & IS_DEBT and store.classes[klass]["support"] > 0
+            outside = counts_here and (emode is None or asset not in emode.collateral)
+            foreign[klass] = outside or emode is None or not emode.correlated
     counts = pools["count"].astype(np.int64)
     which = np.repeat(np.arange(len(chosen)), counts)
     legs = np.repeat(pools["start"].astype(np.int64) - (np.cumsum(counts) - counts), counts) + np.arange(len(which))

@@ -260,6 +260,17 @@ def tagged_key(tag: Tag, rules: RuleSet, parameters: Any, market: Market) -> tup
     return leg, leg_key(leg, unit, blur)[1]
 
 
+def same_terms(tag: Tag, old: Any, new: Any) -> bool:
+    """Whether two parameter sets say the same about what a tag describes."""
+    _, _, name, raw = tag
+    if isinstance(new, Contracts):
+        before, after = old.terms_of(name), new.terms_of(name)
+        return bool(before.table.rows == after.table.rows and replace(before, table=after.table) == after)
+    if type(old) is not type(new) or old.version != new.version:
+        return False
+    return bool(old.assets.get(name) == new.assets.get(name) and old.emodes.get(raw[0]) == new.emodes.get(raw[0]))
+
+
 def unit_and_blur(flags: int, decimals: int) -> tuple[float, float]:
     """(token units per amount, rounding to a token unit in amounts) of a balance."""
     unit = 10.0**decimals
