@@ -95,7 +95,7 @@ class Plan:
 
     `close_*` are quantities of the position (derivatives) or amounts of the debt asset (lending); `seized` is what the
     liquidator receives and `protocol_fee` what the protocol keeps, both in the collateral asset; `reason` says why
-    nothing may be done. `after` is the account that is left.
+    nothing may be done.
     """
 
     pool: str
