@@ -242,7 +242,7 @@ class StubProvider:
             else:
                 text = line.decode("utf-8", "replace")[:100]
                 problems.append({"code": "bad_json", "place": f"line {number}", "value": text, "expected": "an event"})
-        return self._answer({"accepted": accepted, "problems": problems})
+        return self._answer({"accepted": accepted, "duplicates": 0, "problems": problems})
 
     def load(self, name: str, content: bytes) -> Answer:
         if not name.endswith((".toml", ".json", ".csv")):

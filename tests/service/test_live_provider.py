@@ -244,6 +244,37 @@ def test_events_move_the_account_and_a_bad_line_does_not_stop_the_rest(file_clie
     assert events[-1]["to"] == "bankrupt"
 
 
+def test_the_same_line_twice_is_two_events_unless_its_source_numbers_it(file_client: TestClient) -> None:
+    line = {"type": "deposit", "time": "2026-10-01T12:01:00Z", "account": "trader-1", "asset": "USDT", "amount": "100"}
+    for numbered, duplicates, expected in (
+        ({}, 0, "10100"),
+        ({}, 0, "10200"),
+        ({"source": "bank", "source_sequence": 7}, 0, "10300"),
+        ({"source": "bank", "source_sequence": 7}, 1, "10300"),
+    ):
+        answer = file_client.post("/api/v1/events", content=json.dumps(line | numbered).encode()).json()
+        assert (answer["accepted"], answer["duplicates"]) == (1 - duplicates, duplicates)
+        account = file_client.get("/api/v1/accounts/trader-1").json()["account"]
+        assert account["wallet_balance"] == expected
+    assert file_client.get("/api/v1/summary").json()["mode"] == "live"
+
+
+def test_an_account_that_a_stale_price_leaves_open_is_undecided(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    mark = '{ mark = "47500", time = "2026-10-01T12:00:00Z", max_age = "60" }'
+    path.write_bytes(BOOK.replace(b'BTCUSDT = "60000"', f"BTCUSDT = {mark}".encode()))
+    client = opened(LiveProvider(files_setup([path], [])))
+    frame = {"type": "price_frame", "time": "2026-10-01T12:05:00Z", "prices": {"binance": {"ETHUSDT": "3100"}}}
+    assert client.post("/api/v1/events", content=json.dumps(frame).encode()).json()["accepted"] == 1
+    wait_for(lambda: client.get("/api/v1/summary").json()["counts"]["undecided"] == 1)
+    summary = client.get("/api/v1/summary").json()
+    assert summary["prices"]["stale"] == 1
+    assert summary["prices"]["oldest"] == "binance:BTCUSDT:mark"
+    assert client.get("/api/v1/accounts?zone=undecided").json()["rows"][0]["account"] == "trader-1"
+    assert client.get("/api/v1/accounts/trader-1").json()["gauge"]["zone"] == "undecided"
+    client.__exit__(None, None, None)
+
+
 def test_what_was_accepted_is_still_there_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(BOOK)

@@ -9,6 +9,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import Event
 from marginbook.domain.market import Market
+from marginbook.domain.zones import Zone
 from marginbook.engine.book_store import BookStore
 from marginbook.engine.live import Engine, Receipt
 from marginbook.engine.ports import Ledger
@@ -81,6 +82,13 @@ class Core:
         if blind is None:
             raise BadInput("unknown_account", "account", account, "an account of the book shown")
         return blind.account
+
+    def zone(self, account: str) -> str | None:
+        """The zone that the account is held in: hysteresis keeps it until the inner border is passed."""
+        if account in self.undecided:
+            return Zone.UNDECIDED.label
+        with self.book.lock:
+            return self.book.zone(account).label if account in self.book else None
 
     def tables(self) -> list[tuple[str, Any]]:
         """Parameter tables in use, by rule set."""

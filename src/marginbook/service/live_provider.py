@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,8 @@ from marginbook.venues.registry import rule_set
 
 SPEED_MOST = Decimal(100_000)
 PROBLEMS_SHOWN = 1000
+UNNUMBERED = "events without a source"
+"""Name under which the reader puts events that carry no source of their own, numbered by their lines."""
 
 
 class LiveProvider:
@@ -72,6 +75,7 @@ class LiveProvider:
         gauge: Json = {}
         if row["error"] is None:
             gauge = gauge_of(found, view.market, core.parameters(found), view.at)
+            gauge["zone"] = core.zone(account)
         return Answer({"account": row, "gauge": gauge}, self._stamp(view))
 
     def explain(self, account: str) -> Answer:
@@ -120,19 +124,23 @@ class LiveProvider:
     def submit(self, lines: bytes) -> Answer:
         self._ready()
         events, problems = [], []
-        for found in events_of(source_of_bytes("events", lines)):
+        for found in events_of(source_of_bytes(UNNUMBERED, lines)):
             if isinstance(found, Problem):
                 problems.append(found)
             else:
-                events.append(found)
-        accepted = 0
+                events.append(_as_given(found))
+        accepted = duplicates = 0
         if events:
-            accepted, refused = self.runner.call(lambda: self._apply(events))
+            accepted, duplicates, refused = self.runner.call(lambda: self._apply(events))
             problems += refused
-        body = {"accepted": accepted, "problems": [problem_json(problem) for problem in problems[:PROBLEMS_SHOWN]]}
+        body = {
+            "accepted": accepted,
+            "duplicates": duplicates,
+            "problems": [problem_json(problem) for problem in problems[:PROBLEMS_SHOWN]],
+        }
         return Answer(body, self._stamp(self.runner.view))
 
-    def _apply(self, events: list[Any]) -> tuple[int, list[Problem]]:
+    def _apply(self, events: list[Any]) -> tuple[int, int, list[Problem]]:
         core = self.runner.core
         assert core is not None
         receipt = core.submit(events)
@@ -140,7 +148,9 @@ class LiveProvider:
         if not all(isinstance(event, PriceFrame) for event in events):
             self.runner.changed()
         refused = [Problem(o.code, o.place, o.value, o.expected) for o in receipt.rejected]
-        return receipt.last - receipt.first + 1 - len(refused), refused
+        if receipt.last >= receipt.first:
+            self.runner.now_live()
+        return receipt.last - receipt.first + 1 - len(refused), receipt.duplicates, refused
 
     def load(self, name: str, content: bytes) -> Answer:
         setup = upload_setup(name, content, time.time_ns() // 1000)
@@ -194,3 +204,10 @@ class LiveProvider:
             return Stamp(as_of=self.runner.setup.at, sequence=0, rules=())
         core = self.runner.core
         return Stamp(as_of=view.at, sequence=view.sequence, rules=core.rules if core is not None else ())
+
+
+def _as_given(event: Any) -> Any:
+    """An event without a source has no number either: two posts of one line each are two events."""
+    if event.stamp.source != UNNUMBERED:
+        return event
+    return replace(event, stamp=replace(event.stamp, source="api", source_sequence=0))

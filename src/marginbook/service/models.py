@@ -104,6 +104,7 @@ class SubmitAnswer(Stamped):
     """How many events were logged and applied, and what is wrong with the others."""
 
     accepted: int
+    duplicates: int
     problems: list[ErrorAnswer]
 
 

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from marginbook.demo.venue import DemoVenue
 from marginbook.domain.errors import BadInput, Problem
+from marginbook.domain.zones import Zone
 from marginbook.engine.ports import Ledger
 from marginbook.service.columns import account_columns
 from marginbook.service.core import Core
@@ -130,6 +132,11 @@ class Runner:
             self.venue.hear(outputs)
         self.last_wall = time.monotonic()
 
+    def now_live(self) -> None:
+        """Events have come to a book from files: from now on prices are expected. Only on the engine's thread."""
+        if self.setup.mode == "file":
+            self.setup = replace(self.setup, mode="live", banner=f"{self.setup.title}, following events")
+
     def changed(self) -> None:
         """Accounts came, went or were altered: names are read anew at the next view. Only on the engine's thread."""
         self._names = None
@@ -213,6 +220,7 @@ class Runner:
         if self._names is None:
             self._names = Names(core.book)
         columns = account_columns(core.book, self._names.numbers)
+        columns["zone"][self._names.rows(core.undecided)] = Zone.UNDECIDED
         market, at, sequence = core.market, core.clock, core.sequence
         elapsed = max(wall - self._published, 1e-9)
         self.frames_per_second, self._frames = self._frames / elapsed, 0

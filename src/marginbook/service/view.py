@@ -4,7 +4,7 @@ The engine's thread publishes a new one a few times a second; tables are cut fro
 without an object per account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,6 +45,11 @@ class Names:
     def id(self, i: int) -> str:
         """Id of the account in row `i` of the columns."""
         return bytes(self._texts[i]).rstrip(b"\0").decode()
+
+    def rows(self, accounts: Iterable[str]) -> Array:
+        """Rows of these accounts; those that are not here are left out."""
+        found = np.array([self._identities.find(account) for account in accounts], np.int64)
+        return np.flatnonzero(np.isin(self.numbers, found[found >= 0])) if len(found) else found
 
     @cached_property
     def rank(self) -> Array:

@@ -1,7 +1,7 @@
 // One account: gauge, quantities, pools, liquidation prices, remedies, what-if, explanation.
 import { call, post } from "./api.js";
 import { gauge } from "./charts.js";
-import { $, h, put, replace, zonePill } from "./dom.js";
+import { $, ZONE_NAMES, h, put, replace, zonePill } from "./dom.js";
 import { exact, money, percent, price, words } from "./format.js";
 import { explainError } from "./main.js";
 
@@ -52,7 +52,9 @@ export function accountView(root, id, state) {
     if (!body.firstChild) {
       body.append(h("div", { class: "stack" }, gaugeBox, remedies), h("div", { class: "stack" }, numbers, prices, trial.node), pools, tree.node);
     }
-    replace($("#account-zone"), row.zone ? zonePill(row.zone) : null);
+    const held = answer.gauge.zone || row.zone;
+    replace($("#account-zone"), held ? zonePill(held) : null, held && row.zone && held !== row.zone
+      ? h("small", { class: "muted held" }, ` by its numbers ${ZONE_NAMES[row.zone].toLowerCase()}; held until it is past the inner border`) : null);
     if (row.error) {
       replace(gaugeBox, h("p", { class: "empty" }, `${row.error.place}: got ${row.error.value}, expected ${row.error.expected} (${row.error.code})`));
       return;

@@ -123,7 +123,7 @@ function loading(summary) {
   const bar = $("#loading progress");
   if (share < 0.98) bar.value = share;
   else bar.removeAttribute("value");
-  put($("#loading p"), share < 0.98 ? `Reading ${count(done)} of ${count(total)} accounts` : `Computing margins of ${count(total)} accounts, exactly`);
+  put($("#loading p"), share < 0.98 ? `Reading ${count(done)} of ${count(total)} accounts` : `Computing margins of ${count(total)} accounts. The very first start also compiles the kernels, which takes a while longer.`);
   return true;
 }
 
