@@ -34,12 +34,31 @@ def told(outputs):
     ],
 )
 def test_the_engine_equals_the_fold_on_random_events(seed, policy, max_age):
+    seen = compare(seed, policy, max_age, events=220)
+    assert {"ZoneChange", "CallChange", "LiquidationIntent", "IntentEnded", "Rejected", "NotEvaluated"} <= seen
+    assert (max_age is not None) == ("Undecided" in seen)
+    assert (policy.mode == "authority" and max_age is None) == ("Brake" in seen)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 220))
+def test_the_engine_equals_the_fold_on_many_seeds(seed):
+    policies = (
+        Policy(),
+        Policy(mode="authority", brakes=Brakes(accounts=D("0.03"), accounts_least=2), jump_most=D("0.05")),
+        Policy(mode="authority", stale_band=D("0.02")),
+    )
+    compare(seed, policies[seed % 3], 60 * SECOND if seed % 2 else None, events=200)
+
+
+def compare(seed, policy, max_age, events):
+    """Fold and engine side by side; the kinds of output that were seen."""
     world = World(seed, max_age=max_age)
     state, said = opening(**world.opening() | {"policy": policy})
     with Engine.open(policy=policy, **world.opening()) as engine:
         assert engine.state() == state
         seen = set(kinds(said))
-        for number in range(220):
+        for number in range(events):
             event = world.event()
             state, expected = apply(state, event)
             receipt = engine.submit([event])
@@ -48,9 +67,7 @@ def test_the_engine_equals_the_fold_on_random_events(seed, policy, max_age):
             if number % 20 == 0:
                 assert engine.state() == state, (number, event)
         assert engine.state() == state
-    assert {"ZoneChange", "CallChange", "LiquidationIntent", "IntentEnded", "Rejected", "NotEvaluated"} <= seen
-    assert (max_age is not None) == ("Undecided" in seen)
-    assert (policy.mode == "authority" and max_age is None) == ("Brake" in seen)
+    return seen
 
 
 def test_pools_near_a_border_are_found_by_the_kernel_too(monkeypatch):

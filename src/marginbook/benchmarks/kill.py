@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+from marginbook.benchmarks.measure import row
 from marginbook.domain.account import Account, Position
 from marginbook.domain.events import Event, Fill, PriceFrame, Stamp, Transfer
 from marginbook.domain.market import Market, Quote
@@ -150,19 +151,11 @@ def run(accounts: int, seed: int) -> list[dict[str, Any]]:
     """`bench kill`: nothing acknowledged is lost, nothing is repeated, no state is torn."""
     with TemporaryDirectory() as folder:
         outcome = kill_in_own_process(KILLS, seed, Path(folder))
-    rows = {"lost": outcome.lost, "repeated": outcome.repeated, "torn": outcome.torn}
     measured = f"{outcome.kills} kills, {outcome.acknowledged} events acknowledged"
     return [
-        {
-            "name": f"kill-{name}",
-            "value": value,
-            "unit": "events" if name == "lost" else "kills",
-            "baseline": measured,
-            "ratio": None,
-            "limit": 0,
-            "fraction_of_limit": None,
-        }
-        for name, value in rows.items()
+        row("kill-lost", outcome.lost, "events", measured),
+        row("kill-repeated", outcome.repeated, "kills", measured),
+        row("kill-torn", outcome.torn, "kills", measured),
     ]
 
 
