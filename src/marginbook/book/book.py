@@ -5,11 +5,12 @@ kernel, or by the exact functions where the kernel's allowance reaches a border,
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,14 +52,16 @@ ORACLE_PLACES = 8
 """Decimals that Aave's oracle keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(NamedTuple):
     """A pool entered another zone."""
 
     account: str
     pool: str
     from_zone: Zone
     to_zone: Zone
+
+
+_ZONES = tuple(Zone)
 
 
 class Book:
@@ -174,7 +177,7 @@ class Book:
 
     def ids(self) -> list[str]:
         """Names of all accounts, in the order of `columns()`."""
-        return [self.identities.name(n) for n in self.identities.numbers().tolist()]
+        return self.identities.names_of(self.identities.numbers())
 
     def account(self, account: str) -> Account:
         """The exact account; KeyError if it is not here."""
@@ -619,7 +622,7 @@ class Book:
 
     def _report(self, outcome: Outcome) -> list[Crossing]:
         """Crossings by name; undecided pools are decided exactly first."""
-        rows = [(int(p), int(a), int(b)) for p, a, b in outcome.crossings.tolist()] if len(outcome.crossings) else []
+        rows: list[tuple[int, int, int]] = outcome.crossings.tolist()
         if len(outcome.undecided):
             chosen = outcome.undecided.astype(np.int32)
             zones = np.empty(len(chosen), np.int8)
@@ -629,9 +632,24 @@ class Book:
                 if zones[n] != before:
                     rows.append((p, before, int(zones[n])))
             self.index.confirm(chosen, zones)
-        pools, name = self.store.pools, self.identities.name
-        rows.sort()
-        return [Crossing(name(int(pools[p]["account"])), self.pool_name(p), Zone(a), Zone(b)) for p, a, b in rows]
+        if not rows:
+            return []
+        rows.sort(key=itemgetter(0))
+        pools = [row[0] for row in rows]
+        names = self.identities.names_of(self.store.pools["account"][pools])
+        labels = self.store.places["label"][pools].tolist()
+        texts = self.names.texts
+        return [
+            Crossing(name, texts[label], _ZONES[row[1]], _ZONES[row[2]])
+            for name, label, row in zip(names, labels, rows, strict=True)
+        ]
+
+    def rewritten(self, pools: Array) -> list[Crossing]:
+        """After the exact columns of these pools were written: their legs, zones and certificates follow."""
+        with self.lock:
+            chosen = pools.astype(np.int32)
+            self._lower(chosen)
+            return self._report(self.index.settle(chosen))
 
 
 def accrual_of(rules: str, parameters: Any) -> Callable[[Index, str, int], int]:

@@ -139,6 +139,12 @@ class Identities:
         """Name of a number."""
         return bytes(self.names[number]).rstrip(b"\0").decode()
 
+    def names_of(self, numbers: Array) -> list[str]:
+        """Names of many numbers."""
+        width = self.names.shape[1]
+        data = self.names[numbers].tobytes()
+        return [data[i : i + width].rstrip(b"\0").decode() for i in range(0, len(data), width)]
+
     def add(self, name: str) -> int:
         """Number of `name`, given out when new."""
         key = self._key(name)
