@@ -204,7 +204,7 @@ class StubProvider:
             }
         )
 
-    def ladder(self, asset: str) -> Answer:
+    def ladder(self, asset: str, by: str) -> Answer:
         if asset not in ("ALL", "BTC", "ETH"):
             raise BadInput("unknown_asset", "ladder.asset", asset, "one of ALL, BTC, ETH")
         steps = []
@@ -221,7 +221,7 @@ class StubProvider:
                     "stack_accounts": accounts,
                 }
             )
-        return self._answer({"asset": asset, "by": "venue", "currency": "USD", "steps": steps})
+        return self._answer({"asset": asset, "by": by, "currency": "USD", "steps": steps})
 
     def timeline(self, after: int, limit: int) -> Answer:
         found = [event for event in self.events if event["number"] > after][-limit:]

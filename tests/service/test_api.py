@@ -70,6 +70,7 @@ def test_accounts_filter_by_search_zone_and_venue(client: TestClient) -> None:
         ("GET", "shock?asset=ETH&move=-2", 400),
         ("GET", "shock?asset=NOPE&move=-0.2", 400),
         ("GET", "ladder?asset=NOPE", 400),
+        ("GET", "ladder?by=colour", 422),
         ("GET", "nothing", 404),
         ("PUT", "summary", 405),
     ],

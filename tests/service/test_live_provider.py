@@ -138,6 +138,18 @@ def test_the_ladder_agrees_with_the_shock_at_each_step(demo: TestClient) -> None
         assert step["notional"] == shock["liquidatable"]["notional"]
 
 
+def test_the_ladder_stacked_by_asset_adds_up_to_the_one_by_venue(demo: TestClient) -> None:
+    by_venue = demo.get("/api/v1/ladder?asset=ALL&by=venue").json()["steps"]
+    by_asset = demo.get("/api/v1/ladder?asset=ALL&by=asset").json()["steps"]
+    assert {"BTC", "ETH", "other"} <= set(by_asset[0]["stacks"])
+    for one, other in zip(by_venue, by_asset, strict=True):
+        assert one["accounts"] == other["accounts"]
+        assert one["notional"] == other["notional"]
+        assert sum(map(Decimal, other["stacks"].values())) == pytest.approx(Decimal(one["notional"]), abs=1)
+    fall = demo.get("/api/v1/ladder?asset=ETH&by=asset").json()["steps"][0]
+    assert Decimal(fall["stacks"]["ETH"]) > Decimal(fall["notional"]) / 2
+
+
 def test_speed_and_pause_change_the_clock_without_a_jump(demo: TestClient) -> None:
     before = demo.get("/api/v1/summary").json()
     time.sleep(0.7)

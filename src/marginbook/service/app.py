@@ -190,9 +190,11 @@ def _add_reading(app: FastAPI, provider: Provider) -> None:
         return _reply(lambda: provider.shock([(s.asset, parse_decimal(s.move)) for s in request.shocks], request.only))
 
     @app.get("/api/v1/ladder", responses=answers(models.Stamped), tags=tags)
-    def ladder(asset: Annotated[str, Query(min_length=1, max_length=40)] = "ALL") -> Response:
-        """Notional that is liquidatable at each price shock, in both directions, cumulative, by venue."""
-        return _reply(lambda: provider.ladder(asset))
+    def ladder(
+        asset: Annotated[str, Query(min_length=1, max_length=40)] = "ALL", by: models.LadderGroups = "venue"
+    ) -> Response:
+        """Notional that is liquidatable at each price shock, in both directions, cumulative, by venue or asset."""
+        return _reply(lambda: provider.ladder(asset, by))
 
     @app.get("/api/v1/timeline", responses=answers(models.Stamped), tags=tags)
     def timeline(

@@ -103,9 +103,9 @@ class LiveProvider:
         body = shock_answer(core.book, view.market, shocks, only)
         return Answer(body | {"currency": "USD"}, self._stamp(view))
 
-    def ladder(self, asset: str) -> Answer:
+    def ladder(self, asset: str, by: str) -> Answer:
         view, core = self._ready()
-        body = ladder_answer(core.book, view.market, asset)
+        body = ladder_answer(core.book, view.market, asset, by)
         return Answer(body | {"currency": "USD"}, self._stamp(view))
 
     def timeline(self, after: int, limit: int) -> Answer:

@@ -11,6 +11,7 @@ ZONE_NAMES = ("safe", "warning", "call", "liquidation", "bankrupt", "undecided")
 
 DecimalText = Annotated[str, Field(pattern=DECIMAL_TEXT, description="a decimal number as text")]
 ZoneFilter = Literal["", "safe", "warning", "call", "liquidation", "bankrupt", "undecided"]
+LadderGroups = Literal["venue", "asset"]
 SortKey = Literal["danger", "exposure", "margin_balance", "maintenance_margin", "headroom", "account"]
 assert SortKey.__args__ == SORT_KEYS  # type: ignore[attr-defined]
 

@@ -83,7 +83,7 @@ class Provider(Protocol):
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         """`{"shocks", "moved", "before", "after", "liquidatable", "bad_debt", "worst"}`."""
 
-    def ladder(self, asset: str) -> Answer:
+    def ladder(self, asset: str, by: str) -> Answer:
         """`{"asset", "by", "steps": [{"move", "accounts", "notional", "stacks": {name: notional}}]}`."""
 
     def timeline(self, after: int, limit: int) -> Answer:

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from marginbook.book.book import Book
-from marginbook.book.views import pool_outputs, venues_of
+from marginbook.book.views import pool_outputs
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.domain.zones import Zone
 from marginbook.exact import divide
 from marginbook.margin_calls.assets import is_stable, underlying
+from marginbook.service.groups import groups_by_asset, groups_by_venue
 from marginbook.service.provider import Json
 from marginbook.simulate.shocks import Moved, Shock, shocked
 from marginbook.simulate.stress import LADDER_MOVES
@@ -60,6 +61,7 @@ def moved_quotes(
 class Swept:
     """Every pool at moved prices."""
 
+    pools: Array  # numbers of the pools in the book
     zones: Array
     notional: Array
     equity: Array
@@ -77,7 +79,9 @@ def sweep(book: Book, multiples: Mapping[QuoteKey, Decimal]) -> Swept:
         before = pools["zone"][live]
         owners = pools["account"][live]
     zones = out["zone"][live]
-    return Swept(np.where(zones < 0, before, zones).astype(np.int8), out["notional"][live], out["equity"][live], owners)
+    return Swept(
+        live, np.where(zones < 0, before, zones).astype(np.int8), out["notional"][live], out["equity"][live], owners
+    )
 
 
 def side(swept: Swept) -> Json:
@@ -117,23 +121,26 @@ def shock_answer(book: Book, market: Market, shocks: Sequence[tuple[str, Decimal
     }
 
 
-def ladder_answer(book: Book, market: Market, asset: str) -> Json:
-    """What is liquidatable at each move of `asset`, by venue."""
-    venues, venue_of = venues_of(book)
+def ladder_answer(book: Book, market: Market, asset: str, by: str = "venue") -> Json:
+    """What is liquidatable at each move of `asset`, stacked by venue or by the asset that a pool depends on most."""
+    group_of, names = groups_by_asset(book) if by == "asset" else groups_by_venue(book)
     steps = []
     for move in LADDER_MOVES:
         swept = sweep(book, moved_quotes(market, [(asset, move)])[0] if move else {})
         hit = swept.zones >= Zone.LIQUIDATION
         owners = swept.owners[hit]
-        sums = np.bincount(venue_of[owners], weights=swept.notional[hit], minlength=len(venues))
-        people = np.bincount(venue_of[np.unique(owners)], minlength=len(venues))
+        groups = group_of[np.minimum(swept.pools[hit], len(group_of) - 1)]
+        sums = np.bincount(groups, weights=swept.notional[hit], minlength=len(names))
+        people = np.bincount(
+            np.unique(owners.astype(np.int64) * len(names) + groups) % len(names), minlength=len(names)
+        )
         steps.append(
             {
                 "move": move,
-                "accounts": int(people.sum()),
+                "accounts": len(np.unique(owners)),
                 "notional": money(float(sums.sum())),
-                "stacks": {name: money(sums[i]) for i, name in enumerate(venues)},
-                "stack_accounts": {name: int(people[i]) for i, name in enumerate(venues)},
+                "stacks": {name: money(sums[i]) for i, name in enumerate(names)},
+                "stack_accounts": {name: int(people[i]) for i, name in enumerate(names)},
             }
         )
-    return {"asset": asset, "by": "venue", "steps": steps}
+    return {"asset": asset, "by": by, "steps": steps}

@@ -18,7 +18,7 @@ function barTop(x, y, width, height, radius) {
 /** Liquidatable notional at each shock, falls to the left and rises to the right of today's price. */
 export function ladderChart(ladder, { cumulative, measure, current, onPick }) {
   const steps = ladder.steps;
-  const names = [...new Set(steps.flatMap((step) => Object.keys(step.stacks)))].sort();
+  const names = [...new Set(steps.flatMap((step) => Object.keys(step.stacks)))];
   const zero = steps.findIndex((step) => Number(step.move) === 0);
   const value = (step, name) => Number((measure === "accounts" ? step.stack_accounts : step.stacks)[name] || 0);
   const bars = steps.map((step, i) => {

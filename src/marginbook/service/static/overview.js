@@ -6,7 +6,7 @@ import { count, many, money, percent, price, timeOfDay } from "./format.js";
 import { explainError } from "./main.js";
 import { accountsTable } from "./table.js";
 
-const kept = { asset: "ALL", move: -0.2, cumulative: true, measure: "notional" };
+const kept = { asset: "ALL", move: -0.2, cumulative: true, measure: "notional", by: "venue" };
 
 export function overviewView(root, state) {
   const quotes = h("section", { class: "quotes", "aria-label": "Main prices" });
@@ -59,6 +59,9 @@ export function overviewView(root, state) {
         h("div", { class: "segments", role: "group", "aria-label": "Measure" },
           toggle("Notional", () => kept.measure === "notional", () => { kept.measure = "notional"; }),
           toggle("Accounts", () => kept.measure === "accounts", () => { kept.measure = "accounts"; })),
+        h("div", { class: "segments", role: "group", "aria-label": "Stacked by" },
+          toggle("By venue", () => kept.by === "venue", () => { kept.by = "venue"; load(); }),
+          toggle("By asset", () => kept.by === "asset", () => { kept.by = "asset"; load(); })),
         h("div", { class: "segments", role: "group", "aria-label": "Cumulative or per step" },
           toggle("Cumulative", () => kept.cumulative, () => { kept.cumulative = true; }),
           toggle("Per step", () => !kept.cumulative, () => { kept.cumulative = false; }))),
@@ -66,11 +69,11 @@ export function overviewView(root, state) {
     let ladder = null;
     function draw() {
       if (!ladder) return;
-      put($("#ladder-note", node), `What becomes liquidatable if ${ladder.asset === "ALL" ? "every price that is not stable" : ladder.asset} moves, by venue. Pick a bar to try it.`);
+      put($("#ladder-note", node), `What becomes liquidatable if ${ladder.asset === "ALL" ? "every price that is not stable" : ladder.asset} moves, by ${ladder.by}. Pick a bar to try it.`);
       replace(chart, ladderChart(ladder, { ...kept, current: kept.move, onPick: (move) => shock.set(move) }));
     }
     async function load() {
-      try { ladder = await call(`/ladder?asset=${encodeURIComponent(kept.asset)}`); draw(); } catch (error) { explainError(error, "The ladder"); }
+      try { ladder = await call(`/ladder?asset=${encodeURIComponent(kept.asset)}&by=${kept.by}`); draw(); } catch (error) { explainError(error, "The ladder"); }
     }
     shock.onChange = (assetChanged) => (assetChanged ? load() : draw());
     return { node, load };
