@@ -8,7 +8,7 @@ thresholds. Ticks reveal a correlated random walk, market by market, with common
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,7 @@ def lending_columns(accounts: int, rng: np.random.Generator, prices: Array) -> L
     )
 
 
+@lru_cache(maxsize=1)
 def world(accounts: int, seed: int) -> World:
     """The seeded world of `accounts` accounts."""
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marginbook.book import kernel
+from marginbook.book import kernel, tables
 from marginbook.book.layout import OUTPUT, Array
 from marginbook.domain.market import QuoteKey
 from marginbook.domain.zones import Zone
@@ -47,43 +47,26 @@ def pool_outputs(book: "Book", factors: Array | None = None) -> Array:
     return out
 
 
-def _owners(book: "Book") -> tuple[Array, Array]:
-    """(live pools, their accounts)."""
-    owners = book.store.live_pools["account"]
-    live = np.flatnonzero((owners >= 0) & (book.store.live_pools["flags"] & 1 == 0))
-    return live, owners[live]
-
-
-def _by_account(book: "Book", names: Iterable[str]) -> dict[str, Array]:
-    """Figures of `names` by account number."""
-    out = pool_outputs(book)
-    live, owners = _owners(book)
+def _by_account(book: "Book") -> dict[str, Array]:
+    """Figures by account number."""
     size = book.identities.size
-    columns: dict[str, Array] = {}
-    for name in names:
-        if name == "ratio":
-            ratio = np.zeros(size)
-            np.maximum.at(ratio, owners, out["ratio"][live])
-            columns[name] = ratio
-        elif name == "zone":
-            columns[name] = account_zones(book)
-        else:
-            columns[name] = np.bincount(owners, weights=out[name][live], minlength=size)
-    return columns
+    sums, zones = np.zeros((size, len(MONEY) + 1)), np.zeros(size, np.int8)
+    tables.sum_by_account(book.store.live_pools, pool_outputs(book), sums, zones)
+    columns = {name: sums[:, i] for i, name in enumerate((*MONEY, "ratio"))}
+    return columns | {"zone": zones}
 
 
 def account_zones(book: "Book") -> Array:
     """Zone of the worst pool by account number."""
-    live, owners = _owners(book)
-    zone = np.zeros(book.identities.size, np.int8)
-    np.maximum.at(zone, owners, book.store.live_pools["zone"][live])
-    return zone
+    zones = np.zeros(book.identities.size, np.int8)
+    tables.worst_zones(book.store.live_pools, zones)
+    return zones
 
 
 def account_columns(book: "Book") -> dict[str, Array]:
     """Figures per account in the order of `ids()`."""
     order = book.identities.numbers()
-    return {name: values[order] for name, values in _by_account(book, (*MONEY, "ratio", "zone")).items()}
+    return {name: values[order] for name, values in _by_account(book).items()}
 
 
 def venues_of(book: "Book") -> tuple[list[str], Array]:
@@ -128,7 +111,7 @@ def page(
         chosen = chosen[numbers[chosen] == (names.index(venue) if venue in names else -1)]
     if search:
         chosen = book.identities.matching(search, chosen)
-    columns = _by_account(book, (*MONEY, "ratio", "zone"))
+    columns = _by_account(book)
     if sort == "account":
         texts = book.identities.names[chosen].copy()
         keys = texts.view(f"S{texts.shape[1]}").ravel()
@@ -145,6 +128,8 @@ def page(
         rules = book.rules[int(book.holders[i]["rule"])][0]
         row: dict[str, Any] = {"account": book.identities.name(i), "venue": rules.partition("/")[0], "rules": rules}
         row |= {name: float(columns[name][i]) for name in (*MONEY, "ratio")}
+        if np.isnan(row["unrealized"]):
+            row["unrealized"] = None
         row["zone"] = Zone(int(columns["zone"][i])).label
         rows.append(row)
     return rows
@@ -154,23 +139,15 @@ def shocked(book: "Book", multipliers: Mapping[QuoteKey, float]) -> ShockSummary
     """The book after multiplying quotes; pools count once each, zones start from the present ones."""
     ids = book.factors.value_ids
     table = book.factors.with_values((ids[(*key, "")], m) for key, m in multipliers.items() if (*key, "") in ids)
-    out = pool_outputs(book, table)
-    live, owners = _owners(book)
-    zones = out["zone"][live]
-    before = book.store.live_pools["zone"][live]
-    zones = np.where(zones < 0, before, zones)
-    by_account = np.zeros(book.identities.size, np.int8)
-    np.maximum.at(by_account, owners, zones.astype(np.int8))
-    held = np.zeros(book.identities.size, bool)
-    held[owners] = True
-    sums = np.bincount(zones, weights=out["notional"][live], minlength=5)
-    tally = np.bincount(by_account[held], minlength=5)
-    equity = out["equity"][live]
+    size = book.identities.size
+    zones, by_zone, totals = np.zeros(size, np.int8), np.zeros(5), np.zeros(2)
+    tables.shocked_sums(book.store.live_pools, pool_outputs(book, table), int(Zone.LIQUIDATION), zones, by_zone, totals)
+    tally = np.bincount(zones[book.identities.numbers()], minlength=5)
     return ShockSummary(
         {zone: int(tally[zone]) for zone in list(Zone)[:5]},
-        {zone: float(sums[zone]) for zone in list(Zone)[:5]},
-        float(-equity[(equity < 0) & (zones >= Zone.LIQUIDATION)].sum()),
-        int(np.count_nonzero((zones >= Zone.LIQUIDATION) & (before < Zone.LIQUIDATION))),
+        {zone: float(by_zone[zone]) for zone in list(Zone)[:5]},
+        float(totals[0]),
+        int(totals[1]),
     )
 
 
@@ -182,16 +159,12 @@ def ladder(book: "Book", steps: Iterable[float]) -> list[LadderStep]:
         for key, n in book.factors.value_ids.items()
         if not key[3] and key[2] not in ("supply", "borrow", "funding") and key[1] not in STABLE_ASSETS
     ]
-    live, owners = _owners(book)
-    before = book.store.live_pools["zone"][live]
     found = []
     for step in steps:
         out = pool_outputs(book, book.factors.with_values((n, 1.0 + step) for n in quotes))
-        zones = out["zone"][live]
-        zones = np.where(zones < 0, before, zones)
-        hit = zones >= Zone.LIQUIDATION
-        by_venue = np.bincount(numbers[owners[hit]], weights=out["notional"][live][hit], minlength=len(names))
-        found.append(
-            LadderStep(step, len(np.unique(owners[hit])), {name: float(by_venue[i]) for i, name in enumerate(names)})
+        seen, by_venue = np.zeros(book.identities.size, np.bool_), np.zeros(len(names))
+        accounts = tables.liquidatable_by_venue(
+            book.store.live_pools, out, int(Zone.LIQUIDATION), numbers, seen, by_venue
         )
+        found.append(LadderStep(step, int(accounts), {name: float(by_venue[i]) for i, name in enumerate(names)}))
     return found
