@@ -56,7 +56,7 @@ def demo_columns(accounts: int = ACCOUNTS, seed: int = SEED) -> list[ContractCol
 
 def _sizes(random: np.random.Generator, count: int) -> Array:
     """[USD] own funds."""
-    return np.minimum(400.0 * (1.0 + random.pareto(1.15, count)), 4e7)
+    return np.minimum(400.0 * (1.0 + random.pareto(1.15, count)), 4e6)
 
 
 def _short(values: Array, digits: int) -> Array:
