@@ -18,10 +18,10 @@ from marginbook.ledger.encoding import encode_batch, read_batch
 class Busy(World):
     """Many transfers and fills within a second, most of them plain."""
 
-    def busy(self, count):
+    def busy(self, count, pause=20_000):
         events = []
         for _ in range(count):
-            self.time += self.rng.choice((0, 0, 500, 20_000))
+            self.time += self.rng.choice((0, 0, 500, pause))
             events.append(self.rng.choice((self._payment, self._trade))())
         return events
 
@@ -110,3 +110,20 @@ def test_the_bands_are_true_after_a_batch():
         assert other.fold.step(frame) == expected
         crossings += len(expected)
     assert crossings > 20
+
+
+def test_interest_that_accrues_between_the_seconds_is_not_passed_over():
+    """At a rate that eats an account in minutes, borrowers cross while others trade."""
+    world = Busy(12, accounts=120)
+    options = world.opening()
+    rates = {
+        key: replace(index, time=AT // SECOND, rate_raw=index.rate_raw * 2 * 10**6)
+        for key, index in options["market"].indices.items()
+    }
+    options["market"] = replace(options["market"], indices=rates)
+    one, other = (Engine.open(**options) for _ in range(2))
+    events = world.busy(300, pause=300_000)
+    expected = [output for event in events for output in one.fold.step(event)]
+    outputs = list(twin.fold_batch(other.fold, other.store, read_batch(encode_batch(events))))
+    assert told(outputs) == told(expected)
+    assert sum(getattr(output, "cause", "") == "interest" for output in expected) > 3

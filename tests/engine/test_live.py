@@ -162,6 +162,15 @@ def test_a_refused_order_says_what_is_missing_and_a_cancel_is_always_taken():
     assert engine.state().accounts["ann"].orders == ()
 
 
+def test_an_order_that_makes_nothing_worse_is_taken_even_without_margin():
+    engine = perps(trader())
+    source = Source()
+    engine.submit([source.prices(1, BTC="55000")])
+    answer = engine.reserve(source.order(2, "ann", "sell", "0.5", "55000"))
+    assert (answer.accepted, answer.margin.before, answer.margin.after) == (True, D(-500), D(-500))
+    assert not engine.reserve(source.order(3, "ann", "buy", "0.1", "55000", order_id="o2")).accepted
+
+
 def test_the_thread_commits_in_order_and_answers_each():
     engine = perps(trader())
     engine.start()
@@ -212,6 +221,15 @@ def test_the_brake_holds_a_frame_that_would_liquidate_too_many():
     assert engine.publish().held == 10
     released = engine.submit([OperatorAction(stamp=source.stamp(2), kind="release", by="ada")]).outputs
     assert len([o for o in released if isinstance(o, LiquidationIntent)]) == 10
+
+
+def test_a_few_liquidations_among_many_accounts_are_not_held():
+    brakes = Brakes(accounts=D("0.3"), accounts_least=3)
+    accounts = [trader(f"a{n}", wallet="10000" if n < 3 else "90000") for n in range(10)]
+    engine = perps(*accounts, policy=Policy(mode="authority", brakes=brakes))
+    outputs = engine.submit([Source().prices(1, BTC="52000")]).outputs
+    assert len([o for o in outputs if isinstance(o, LiquidationIntent)]) == 3
+    assert not [o for o in outputs if isinstance(o, Brake)]
 
 
 def test_prices_that_come_back_release_the_brake():

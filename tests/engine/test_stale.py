@@ -99,6 +99,29 @@ def test_a_price_that_was_always_stale_is_found_at_the_opening():
     assert [o.prices for o in of_type(outputs, Undecided)] == [("generic:BTC:mark",)]
 
 
+def test_a_price_that_jumps_is_not_acted_on_until_the_next_one_confirms_it():
+    state, _ = start(trader(), policy=AUTHORITY)
+    source = Source()
+    state, outputs = apply(state, source.prices(1, BTC="600"))
+    assert state.zones["ann", "cross:USD"].label == "bankrupt"
+    assert [o.prices for o in of_type(outputs, Undecided)] == [("generic:BTC:mark",)]
+    assert not of_type(outputs, LiquidationIntent)
+    confirmed, outputs = apply(state, source.prices(2, BTC="610"))
+    assert [o.resolved for o in of_type(outputs, Undecided)] == [True]
+    assert len(of_type(outputs, LiquidationIntent)) == 1
+    assert not confirmed.suspect
+    _, outputs = apply(state, source.prices(3, BTC="60000"))
+    assert not of_type(outputs, LiquidationIntent)
+
+
+def test_what_is_liquidatable_before_and_after_a_jump_is_not_shielded_by_it():
+    state, _ = start(trader(), policy=AUTHORITY)
+    source = Source()
+    state, _ = apply(state, source.prices(1, BTC="25000"))
+    state, outputs = fold(state, [source.prices(2, BTC="50000"), source.pay(3, "ann", "-1000", kind="correction")])
+    assert len(of_type(outputs, LiquidationIntent)) == 1
+
+
 def test_the_band_is_data_per_market():
     policy = replace(AUTHORITY, stale_bands={BTC: D("0.001")})
     state, _ = start(trader(wallet="5000"), policy=policy, quotes=stale_only(BTC, WETH))

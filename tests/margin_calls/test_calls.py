@@ -22,6 +22,7 @@ BROKER = CallPolicy(
     grace=Grace(kind="business_days", amount=3, close=16 * 60, utc_offset=-300, holidays=frozenset({"2026-11-26"})),
 )
 MINUTE = 60_000_000
+DAY = 24 * 60 * MINUTE
 
 
 def walk(zones, policy=OURS, cause="price", step=1):
@@ -79,6 +80,11 @@ def test_within_its_grace_a_shortfall_is_the_venues_call():
     )
     assert cured is None
     assert (told[0].action, told[0].cause) == ("cured", "deposit")
+
+
+def test_a_deadline_stays_while_the_call_does():
+    call, _ = walk([Zone.CALL, Zone.LIQUIDATION, Zone.CALL], BROKER, step=DAY)
+    assert call.deadline == deadline_of(BROKER.grace, DAY)
 
 
 def test_easing_takes_the_deadline_away():

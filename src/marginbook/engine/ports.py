@@ -84,8 +84,8 @@ class EventBatch(Protocol):
 class Snapshot:
     """A saved state: `state` as given to `save_snapshot`, and the folder that its writers filled.
 
-    The folder is still being checked against its checksums: `intact` waits for that, and nothing that was made from the
-    snapshot may be shown before.
+    The folder is still being checked against its checksums: `intact` waits for that, and nothing may be read from the
+    folder before.
     """
 
     sequence: int

@@ -33,6 +33,11 @@ class Tables:
             self.used[key] = table
         return built
 
+    def build(self) -> None:
+        """Read all tables in use now."""
+        for key, table in self.used.items():
+            self._built[key] = self._build(key, table)
+
     def change(self, event: ParameterChange, at: int) -> None:
         """New parameters for every account of `event.rules` and `event.name`; BadInput: nothing changes."""
         name = event.name
