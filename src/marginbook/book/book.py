@@ -62,6 +62,8 @@ class Crossing(NamedTuple):
 
 
 _ZONES = tuple(Zone)
+FEW = 12
+"""Crossings that are faster told one by one."""
 
 
 class Book:
@@ -454,19 +456,24 @@ class Book:
             before = self.store.classes[["flags", "unit"]].copy()
             for klass, class_key in rewritten.items():
                 self.store.write_class(klass, class_key)
-            owners = self.store.live_pools["account"]
-            touched = np.zeros(len(self.rules) + 1, np.bool_)
-            touched[list(numbers)] = True
-            held = touched[self.holders["rule"][owners]] & (self.store.live_pools["kind"] != OBJECT) & (owners >= 0)
-            chosen = np.flatnonzero(held).astype(np.int32)
-            lending = chosen[self.store.pools["kind"][chosen] == LENDING]
-            if (before != self.store.classes[["flags", "unit"]]).any() or len(lending):
+            lending = not all(isinstance(parameters, Contracts) for parameters in fresh.values())
+            if lending or (before != self.store.classes[["flags", "unit"]]).any():
+                chosen = self._pools_in_columns(list(numbers))
                 self._lower(chosen)
-            if len(lending):
-                bulk.mark_loops(self, lending)
-            crossings += self._report(self.index.await_certificates(chosen))
+                if lending:
+                    bulk.mark_loops(self, chosen)
+                crossings += self._report(self.index.await_certificates(chosen))
+            elif rewritten:
+                crossings += self._report(self.index.decide_touched(list(rewritten)))
             objects = [a for n, a in self.objects.items() if int(self.holders[n]["rule"]) in numbers]
             return crossings + (self._upsert(objects, at) if objects else [])
+
+    def _pools_in_columns(self, rules: list[int]) -> Array:
+        pools = self.store.live_pools
+        touched = np.zeros(len(self.rules) + 1, np.bool_)
+        touched[rules] = True
+        held = touched[self.holders["rule"][pools["account"]]] & (pools["kind"] != OBJECT) & (pools["account"] >= 0)
+        return np.flatnonzero(held).astype(np.int32)
 
     def maintain(self, most: int = SLICE) -> int:
         """Write up to `most` of the certificates that are pending, in an idle moment; returns how many are left."""
@@ -635,13 +642,19 @@ class Book:
         if not rows:
             return []
         rows.sort(key=itemgetter(0))
-        pools = [row[0] for row in rows]
-        names = self.identities.names_of(self.store.pools["account"][pools])
-        labels = self.store.places["label"][pools].tolist()
         texts = self.names.texts
+        accounts, labels = self.store.pools["account"], self.store.places["label"]
+        if len(rows) < FEW:
+            name = self.identities.name
+            return [
+                Crossing(name(accounts[p]), texts[labels[p]], _ZONES[before], _ZONES[after])
+                for p, before, after in rows
+            ]
+        pools = [row[0] for row in rows]
+        names = self.identities.names_of(accounts[pools])
         return [
-            Crossing(name, texts[label], _ZONES[row[1]], _ZONES[row[2]])
-            for name, label, row in zip(names, labels, rows, strict=True)
+            Crossing(name, texts[label], _ZONES[before], _ZONES[after])
+            for name, label, (_, before, after) in zip(names, labels[pools].tolist(), rows, strict=True)
         ]
 
     def rewritten(self, pools: Array) -> list[Crossing]:

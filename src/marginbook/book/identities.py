@@ -137,7 +137,7 @@ class Identities:
 
     def name(self, number: int) -> str:
         """Name of a number."""
-        return bytes(self.names[number]).rstrip(b"\0").decode()
+        return str(self.names[number].tobytes().rstrip(b"\0"), "utf-8")
 
     def names_of(self, numbers: Array) -> list[str]:
         """Names of many numbers."""

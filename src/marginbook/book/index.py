@@ -1,6 +1,7 @@
 """Slots of the live index, and the calls that keep zones and certificates true."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Index:
         self.found: Array = np.zeros((0, 3), np.int32)
         self.moved: Array = np.zeros(0, np.int32)
         self.pending: Array = np.zeros(0, np.int32)
+        self._move: Any = watch.move
 
     @property
     def slots(self) -> Slots:
@@ -126,6 +128,19 @@ class Index:
         self.pending = np.flatnonzero(waiting).astype(np.int32)
         return self._decide_pending()
 
+    def decide_touched(self, classes: list[int]) -> Outcome:
+        """Decide the holders of rewritten classes, and have them certified in slices."""
+        records = self.store.records
+        touched = np.zeros(len(records.classes), np.bool_)
+        touched[classes] = True
+        waiting = np.zeros(len(records.pools), np.bool_)
+        waiting[self.pending] = True
+        before = np.empty(len(records.pools), np.int8)
+        after = np.empty(len(records.pools), np.int8)
+        watch.decide_touched_parallel(touched, before, after, waiting, records)
+        self.pending = np.flatnonzero(waiting).astype(np.int32)
+        return self._changes(np.arange(len(before), dtype=np.int32), before, after)
+
     def _decide_pending(self) -> Outcome:
         before = np.empty(len(self.pending), np.int8)
         after = np.empty(len(self.pending), np.int8)
@@ -147,7 +162,7 @@ class Index:
         if not count and not known:
             return []
         self.stamp += 1
-        found = watch.move(
+        found = self._move(
             changed, values, count, self.moved, known, self.stamp, self.counts, self.candidates, self.found,
             self.stamps, self.store.factors.links, self.store.records, self.slots,
         )  # fmt: skip
@@ -156,6 +171,9 @@ class Index:
         if not found and not len(self.pending):
             return []
         undecided = self.found[len(self.found) - int(self.counts[2]) :, 0]
+        if self._move is watch.move:
+            (compiled,) = watch.move.overloads.values()  # always the same types: no need to look at them every tick
+            self._move = compiled.entry_point
         first = Outcome(self.found[: int(self.counts[1])], undecided)
         return [first, self._decide_pending()] if len(self.pending) else [first]
 

@@ -388,6 +388,25 @@ def decide_some_parallel(chosen: Any, before: Any, after: Any, r: Any) -> None:
 
 
 @njit(parallel=True, **KERNEL)
+def decide_touched_parallel(touched: Any, before: Any, after: Any, waiting: Any, r: Any) -> None:
+    """Decide the pools that hold a `touched` class, and mark them as `waiting` for a certificate."""
+    for p in prange(len(r.pools)):
+        pool = r.pools[p]
+        before[p] = pool.zone
+        after[p] = pool.zone
+        found = False
+        start = np.int64(pool.start)
+        for i in range(start, start + np.int64(pool.count)):
+            found = found or touched[np.int64(r.legs[i].klass)]
+        if found and not pool.flags & FLAG_DEAD:
+            waiting[p] = True
+            zone = pool_zone(pool, r)
+            after[p] = zone
+            if zone >= 0:
+                r.pools[p].zone = zone
+
+
+@njit(parallel=True, **KERNEL)
 def rebuild_extremes_parallel(w: Any) -> None:
     """Exact extremes of every block and superblock."""
     for s in prange(len(w.supers)):
