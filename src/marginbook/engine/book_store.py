@@ -61,6 +61,9 @@ class BookStore:
     def get(self, account: str) -> Account | None:
         return self.book.account(account) if account in self.book else None
 
+    def holds(self, account: str) -> bool:
+        return account in self.book
+
     def zones(self, account: str) -> Mapping[str, Zone]:
         return self.book.pool_zones(account) if account in self.book else {}
 

@@ -269,7 +269,7 @@ class Fold:
             moves = self.store.put(account, self.market, self.clock)
         except BadInput as bad:
             zones = known.zones if known is not None else dict(self.store.zones(account.id))
-            if self.store.get(account.id) is not None:
+            if self.store.holds(account.id):
                 self.store.remove(account.id)
             self.blind[account.id] = Blind(account=account, problem=bad.problem, zones=zones)
             if known is None or known.problem != bad.problem:
@@ -342,7 +342,7 @@ class Fold:
         return touched
 
     def _call_policy(self, name: str) -> CallPolicy:
-        account = self.store.get(name)
+        account = self.store.get(name) if self.policy.calls else None
         return self.policy.calls.get(account.rules, NO_VENUE_CALLS) if account is not None else NO_VENUE_CALLS
 
     def _rejected(self, event: Event, problem: Problem) -> Rejected:

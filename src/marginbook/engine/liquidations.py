@@ -114,7 +114,7 @@ class Liquidations:
 
     def _is_due(self, key: PoolKey) -> bool:
         call = self._calls.get(key)
-        return call is not None and call.zone >= Zone.LIQUIDATION and self._store.get(key[0]) is not None
+        return call is not None and call.zone >= Zone.LIQUIDATION and self._store.holds(key[0])
 
     def _end(self, key: PoolKey, moment: Moment, how: Any) -> list[Output]:
         intent = self.intents.pop(key, None)

@@ -38,6 +38,9 @@ class Store(Protocol):
     def get(self, account: str) -> Account | None:
         """The account, or None."""
 
+    def holds(self, account: str) -> bool:
+        """Whether the account is here."""
+
     def zones(self, account: str) -> Mapping[str, Zone]:
         """Pool -> zone."""
 
@@ -124,6 +127,9 @@ class PlainStore:
 
     def get(self, account: str) -> Account | None:
         return self.accounts.get(account)
+
+    def holds(self, account: str) -> bool:
+        return account in self.accounts
 
     def zones(self, account: str) -> Mapping[str, Zone]:
         return self._zones.get(account, {})

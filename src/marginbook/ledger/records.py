@@ -176,7 +176,7 @@ def _tuple_codec(arguments: tuple[Any, ...]) -> Codec:
 
 def _texts(count: int) -> Callable[[Any], Any]:
     def decode(plain: Any) -> Any:
-        if len(plain) != count or any(type(item) is not str for item in plain):
+        if len(plain) != count or set(map(type, plain)) != {str}:
             raise TypeError(f"{plain!r} is not {count} texts")
         return tuple(plain)
 
@@ -212,17 +212,18 @@ def _table_codec(key: Codec, kind: Any) -> Codec:
         return {"keys": [key.encode(name) for name in mapping], "columns": columns}
 
     def decode(plain: Any) -> Any:
-        columns = []
-        for name, part, expected in parts:
-            given = plain["columns"].pop(name, None)
-            if given is not None:
-                read = [item if type(item) is expected else part.decode(item) for item in given]
-                columns.append([(name, item) for item in read])
-        if plain["columns"]:
-            raise TypeError(f"fields {sorted(plain['columns'])} are not those of {_name(kind)}")
-        names = [key.decode(name) for name in plain["keys"]]
-        rows = [kind(**dict(row)) for row in zip(*columns, strict=True)]
-        return dict(zip(names, rows, strict=True))
+        given = dict(plain["columns"])
+        columns = {
+            name: [item if type(item) is expected else part.decode(item) for item in given.pop(name)]
+            for name, part, expected in parts
+            if name in given
+        }
+        if given:
+            raise TypeError(f"fields {sorted(given)} are not those of {_name(kind)}")
+        keys = [key.decode(name) for name in plain["keys"]]
+        names = tuple(columns)
+        rows = [kind(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+        return dict(zip(keys, rows, strict=True))
 
     return Codec(encode, decode)
 
