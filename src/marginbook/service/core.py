@@ -67,7 +67,8 @@ class Core:
     @property
     def undecided(self) -> frozenset[str]:
         """Accounts about which a stale price leaves the decision open."""
-        return frozenset(account for account, _ in self.engine.fold.liquidations.undecided)
+        pools = list(self.engine.fold.liquidations.undecided)  # in one step: the engine's thread may be changing it
+        return frozenset(account for account, _ in pools)
 
     def parameters(self, account: Account) -> Any:
         """The parameters of an account; BadInput where there are none."""
@@ -82,6 +83,11 @@ class Core:
         if blind is None:
             raise BadInput("unknown_account", "account", account, "an account of the book shown")
         return blind.account
+
+    def at_hand(self, account: str) -> tuple[Account, Zone] | None:
+        """The account and the zone that it is held in, of one moment; None if it has just left."""
+        with self.book.lock:
+            return (self.book.account(account), self.book.zone(account)) if account in self.book else None
 
     def zone(self, account: str) -> str | None:
         """The zone that the account is held in: hysteresis keeps it until the inner border is passed."""

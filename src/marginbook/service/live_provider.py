@@ -10,6 +10,7 @@ from marginbook.connectors.events import events_of
 from marginbook.connectors.sources import source_of_bytes
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
+from marginbook.domain.zones import Zone
 from marginbook.engine.answers import node_json, remedy_json, report_json
 from marginbook.engine.evaluate import evaluate
 from marginbook.engine.ports import Ledger
@@ -62,41 +63,44 @@ class LiveProvider:
     def page(self, query: PageQuery) -> Answer:
         view, core = self._ready()
         total, chosen = view.select(query)
-        rows = []
+        rows, undecided = [], core.undecided
         for i in chosen:
-            account = core.find(view.names.id(i))
-            rows.append(table_row(account, view.zone(i), view.market, core.parameters(account), view.at))
+            found = core.at_hand(view.names.id(i))
+            if found is not None:
+                account, held = found
+                zone = Zone.UNDECIDED if account.id in undecided else held
+                rows.append(table_row(account, zone, core.market, core.parameters(account), core.clock))
         return Answer({"total": total, "offset": query.offset, "rows": rows}, self._stamp(view))
 
     def account(self, account: str) -> Answer:
-        view, core = self._ready()
+        _, core = self._ready()
         found = core.find(account)
-        row = report_json(evaluate(found, view.market, core.parameters, view.at))
+        row = report_json(evaluate(found, core.market, core.parameters, core.clock))
         gauge: Json = {}
         if row["error"] is None:
-            gauge = gauge_of(found, view.market, core.parameters(found), view.at)
+            gauge = gauge_of(found, core.market, core.parameters(found), core.clock)
             gauge["zone"] = core.zone(account)
-        return Answer({"account": row, "gauge": gauge}, self._stamp(view))
+        return Answer({"account": row, "gauge": gauge}, _now(core))
 
     def explain(self, account: str) -> Answer:
-        view, core = self._ready()
+        _, core = self._ready()
         found = core.find(account)
-        tree = rule_set(found.rules).module.explain(found, view.market, core.parameters(found), view.at)
-        return Answer({"tree": node_json(tree)}, self._stamp(view))
+        tree = rule_set(found.rules).module.explain(found, core.market, core.parameters(found), core.clock)
+        return Answer({"tree": node_json(tree)}, _now(core))
 
     def remedies(self, account: str) -> Answer:
-        view, core = self._ready()
+        _, core = self._ready()
         found = core.find(account)
-        report = evaluate(found, view.market, core.parameters, view.at)
+        report = evaluate(found, core.market, core.parameters, core.clock)
         body = {"account": account, "remedies": [remedy_json(remedy) for remedy in report.remedies]}
-        return Answer(body, self._stamp(view))
+        return Answer(body, _now(core))
 
     def what_if(self, account: str, change: Mapping[str, Any]) -> Answer:
-        view, core = self._ready()
+        _, core = self._ready()
         found = core.find(account)
-        action = trial_event(found, change, view.market, view.at)
-        body = what_if_answer(found, action, view.market, core.parameters(found), view.at)
-        return Answer(body, self._stamp(view))
+        action = trial_event(found, change, core.market, core.clock)
+        body = what_if_answer(found, action, core.market, core.parameters(found), core.clock)
+        return Answer(body, _now(core))
 
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         view, core = self._ready()
@@ -204,6 +208,11 @@ class LiveProvider:
             return Stamp(as_of=self.runner.setup.at, sequence=0, rules=())
         core = self.runner.core
         return Stamp(as_of=view.at, sequence=view.sequence, rules=core.rules if core is not None else ())
+
+
+def _now(core: Core) -> Stamp:
+    """A single account is read as it is now, which may be a moment after the view."""
+    return Stamp(as_of=core.clock, sequence=core.sequence, rules=core.rules)
 
 
 def _as_given(event: Any) -> Any:
