@@ -22,7 +22,7 @@ from marginbook.ledger.records import from_plain
 
 STATE = "state.json"
 KEPT = 2
-THREADS = 2
+THREADS = min(4, max(1, (os.cpu_count() or 1) - 1))
 FORMAT = 1
 
 
