@@ -169,6 +169,20 @@ def test_a_file_is_answered_as_check_answers_it(file_client: TestClient, tmp_pat
     assert answer["account"]["margin_balance"] == "8600"
 
 
+def test_the_books_own_zone_thresholds_hold_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(BOOK + b'[zones.derivatives]\nwarning = "0.01"\ncall = "0.5"\nrearm = "0.001"\n')
+    client = opened(LiveProvider(files_setup([path], [])))
+    answer = client.get("/api/v1/accounts/trader-1").json()
+    assert (answer["gauge"]["warning"], answer["gauge"]["call"]) == ("0.01", "0.5")
+    assert answer["account"]["zone"] == answer["gauge"]["zone"] == "warning"
+    assert client.get("/api/v1/accounts").json()["rows"][0]["zone"] == "warning"
+    body = {"account": "trader-1", "change": {"action": "deposit", "asset": "USDT", "amount": "40000"}}
+    answer = client.post("/api/v1/whatif", json=body).json()
+    assert (answer["before"]["zone"], answer["after"]["zone"]) == ("warning", "safe")
+    client.__exit__(None, None, None)
+
+
 def test_what_if_shows_both_sides_and_the_refusal_of_the_venue(file_client: TestClient) -> None:
     body = {"account": "trader-1", "change": {"action": "deposit", "asset": "USDT", "amount": "400"}}
     answer = file_client.post("/api/v1/whatif", json=body).json()

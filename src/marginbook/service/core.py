@@ -15,6 +15,7 @@ from marginbook.engine.live import Engine, Receipt
 from marginbook.engine.ports import Ledger
 from marginbook.engine.state import Policy, State
 from marginbook.engine.tables import Tables
+from marginbook.margin_calls.zones import Borders
 from marginbook.service.setup import Setup
 
 Progress = Callable[[int], None]
@@ -25,6 +26,7 @@ class Core:
     """One book, taking events."""
 
     def __init__(self, setup: Setup, progress: Progress, ledger: Ledger | None = None) -> None:
+        self.borders: Borders | None = setup.borders or None
         policy = Policy(borders=setup.borders)
         if setup.columns is not None and ledger is None:
             self.engine = _from_columns(setup.columns(), setup, policy)

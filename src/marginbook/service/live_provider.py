@@ -75,10 +75,10 @@ class LiveProvider:
     def account(self, account: str) -> Answer:
         _, core = self._ready()
         found = core.find(account)
-        row = report_json(evaluate(found, core.market, core.parameters, core.clock))
+        row = report_json(evaluate(found, core.market, core.parameters, core.clock, borders=core.borders))
         gauge: Json = {}
         if row["error"] is None:
-            gauge = gauge_of(found, core.market, core.parameters(found), core.clock)
+            gauge = gauge_of(found, core.market, core.parameters(found), core.clock, core.borders)
             gauge["zone"] = core.zone(account)
         return Answer({"account": row, "gauge": gauge}, _now(core))
 
@@ -91,7 +91,7 @@ class LiveProvider:
     def remedies(self, account: str) -> Answer:
         _, core = self._ready()
         found = core.find(account)
-        report = evaluate(found, core.market, core.parameters, core.clock)
+        report = evaluate(found, core.market, core.parameters, core.clock, borders=core.borders)
         body = {"account": account, "remedies": [remedy_json(remedy) for remedy in report.remedies]}
         return Answer(body, _now(core))
 
@@ -99,7 +99,7 @@ class LiveProvider:
         _, core = self._ready()
         found = core.find(account)
         action = trial_event(found, change, core.market, core.clock)
-        body = what_if_answer(found, action, core.market, core.parameters(found), core.clock)
+        body = what_if_answer(found, action, core.market, core.parameters(found), core.clock, core.borders)
         return Answer(body, _now(core))
 
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:

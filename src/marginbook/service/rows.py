@@ -11,7 +11,7 @@ from marginbook.domain.zones import Zone
 from marginbook.engine.answers import decimal_text
 from marginbook.exact import divide, in_exact_context, round_ceil
 from marginbook.margin_calls.assets import underlying
-from marginbook.margin_calls.zones import borders_of, family_of_pool
+from marginbook.margin_calls.zones import Borders, borders_of, family_of_pool
 from marginbook.service.provider import Json
 from marginbook.venues.registry import rule_set
 
@@ -60,7 +60,7 @@ def _ratio(quantities: Quantities) -> Json | None:
 
 
 @in_exact_context
-def gauge_of(account: Account, market: Market, parameters: Any, at: int) -> Json:
+def gauge_of(account: Account, market: Market, parameters: Any, at: int, borders: Borders | None) -> Json:
     """Where the worst pool stands between its borders, as demand / support, and what its markets cost now."""
     rules = rule_set(account.rules)
     risks = rules.module.risk(account, market, parameters, at)
@@ -70,7 +70,7 @@ def gauge_of(account: Account, market: Market, parameters: Any, at: int) -> Json
     if worst is not None:
         found["danger"] = dangers[worst]
         family = family_of_pool(rules, account, worst, market, parameters)
-        for border in borders_of(rules, family):
+        for border in borders_of(rules, family, borders):
             share = divide(Decimal(border.support_factor), Decimal(border.demand_factor))
             found[border.zone.label] = round_ceil(share, 6)
     names = markets_of(account)

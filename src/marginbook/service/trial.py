@@ -12,6 +12,7 @@ from marginbook.engine.answers import decimal_text
 from marginbook.engine.evaluate import MONEY, RATIOS
 from marginbook.exact import parse_decimal
 from marginbook.margin_calls.what_if import Figures, what_if
+from marginbook.margin_calls.zones import Borders
 from marginbook.service.provider import Json
 from marginbook.venues.registry import rule_set
 
@@ -61,9 +62,11 @@ def _amount(given: Any) -> Decimal:
     return amount
 
 
-def what_if_answer(account: Account, action: Event, market: Market, parameters: Any, at: int) -> Json:
+def what_if_answer(
+    account: Account, action: Event, market: Market, parameters: Any, at: int, borders: Borders | None
+) -> Json:
     """Before and after, and whether the venue would let it happen."""
-    found = what_if(rule_set(account.rules), account, market, parameters, at, action)
+    found = what_if(rule_set(account.rules), account, market, parameters, at, action, borders=borders)
     return {
         "before": _figures(found.before),
         "after": None if found.after is None else _figures(found.after),
