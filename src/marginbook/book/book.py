@@ -14,29 +14,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marginbook.book import bulk, snapshot, twins, views
+from marginbook.book import accounts_in_columns, bulk, snapshot, twins, views
 from marginbook.book.columns import (
-    CONTRACTS,
     HOLDER,
-    LENDING,
     OBJECT,
     Names,
-    PoolRow,
-    lending_of,
-    position_of,
-    wallet_of,
 )
 from marginbook.book.factors import Factors, ValueKey, grown, index_float
 from marginbook.book.identities import Identities
 from marginbook.book.index import SLICE, Outcome
 from marginbook.book.index import Index as BandIndex
-from marginbook.book.layout import FLAG_TRUNCATES, Array
-from marginbook.book.store import Store, Tag
+from marginbook.book.layout import Array
+from marginbook.book.store import Store
 from marginbook.book.watch import FUNDING_CHARGE
 from marginbook.book.zoning import borders_of_family, next_zone
-from marginbook.domain.account import Account, Collateral, Debt
+from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.legs import PoolLegs
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
 from marginbook.domain.zones import Border, Zone
 from marginbook.exact import to_raw_floor
@@ -121,7 +114,7 @@ class Book:
         book = cls(market, parameters_of, at, borders)
         for account in accounts:
             try:
-                book._write(account, {})
+                accounts_in_columns.write(book, account, {})
             except BadInput as error:
                 book.problems[account.id] = error.problem
         book._lower_all()
@@ -167,7 +160,7 @@ class Book:
     def restore_fundings(self, fundings: list[int]) -> None:
         """Intern the funding indices of a snapshot, in its order."""
         for raw in fundings:
-            self._funding_number(raw)
+            self.funding_number(raw)
 
     # ---- reading
 
@@ -187,46 +180,7 @@ class Book:
 
     def account_at(self, number: int) -> Account:
         """The exact account of a number."""
-        holder = self.holders[number]
-        if holder["kind"] == OBJECT:
-            return self.objects[number]
-        rules, parameters, network = self.rules[int(holder["rule"])]
-        name = self.identities.name(number)
-        common: dict[str, Any] = {"id": name, "rules": rules, "parameters": parameters, "network": network}
-        if holder["kind"] == LENDING:
-            return self._lending_account(number, common)
-        wallet, positions = {}, []
-        for p in self._pools(number):
-            place = self.store.places[p]
-            own = wallet_of(place) if self.names.texts[int(place["label"])].startswith("isolated:") else None
-            if place["currency"] >= 0:
-                wallet[self.names.texts[int(place["currency"])]] = wallet_of(place)
-            for row in self._exact(p):
-                positions.append((int(row["order"]), position_of(row, self.names, self.fundings, own)))
-        return Account(
-            **common,
-            mode="isolated" if holder["mode"] else "cross",
-            position_mode="hedge" if holder["hedge"] else "one-way",
-            wallet=wallet,
-            positions=tuple(position for _, position in sorted(positions, key=lambda pair: pair[0])),
-        )
-
-    def _lending_account(self, number: int, common: dict[str, Any]) -> Account:
-        emode = int(self.holders[number]["emode"])
-        key = self.rules[int(self.holders[number]["rule"])]
-        assets = self.parameters_for(key).assets
-        rows = sorted((row for p in self._pools(number) for row in self._exact(p)), key=lambda row: int(row["order"]))
-        held = [lending_of(row, self.names, assets[self.names.texts[int(row["market"])]].decimals) for row in rows]
-        return Account(
-            **common,
-            emode=emode,
-            collateral=tuple(h for h in held if isinstance(h, Collateral)),
-            debt=tuple(h for h in held if isinstance(h, Debt)),
-        )
-
-    def _exact(self, pool: int) -> Array:
-        row = self.store.pools[pool]
-        return self.store.exact[int(row["start"]) : int(row["start"]) + int(row["count"])]
+        return accounts_in_columns.read(self, number)
 
     def _number(self, account: str) -> int:
         number = self.identities.find(account)
@@ -234,7 +188,8 @@ class Book:
             raise KeyError(account)
         return number
 
-    def _pools(self, number: int) -> list[int]:
+    def pools_of(self, number: int) -> list[int]:
+        """Numbers of an account's pools."""
         found = []
         p = int(self.holders[number]["first"])
         while p >= 0:
@@ -270,11 +225,11 @@ class Book:
 
     def zone(self, account: str) -> Zone:
         """Zone of the account's worst pool."""
-        return Zone(max((int(self.store.pools[p]["zone"]) for p in self._pools(self._number(account))), default=0))
+        return Zone(max((int(self.store.pools[p]["zone"]) for p in self.pools_of(self._number(account))), default=0))
 
     def pool_zones(self, account: str) -> dict[str, Zone]:
         """Zone of every pool of the account."""
-        pools = self._pools(self._number(account))
+        pools = self.pools_of(self._number(account))
         return {self.pool_name(p): Zone(int(self.store.pools[p]["zone"])) for p in pools}
 
     def zones(self) -> Array:
@@ -412,11 +367,11 @@ class Book:
         try:
             for account in accounts:
                 number = self.identities.find(account.id)
-                pools = self._pools(number) if number >= 0 else []
+                pools = self.pools_of(number) if number >= 0 else []
                 zones = {self.pool_name(p): int(self.store.pools[p]["zone"]) for p in pools}
-                number = self._write(account, zones)
+                number = accounts_in_columns.write(self, account, zones)
                 self.problems.pop(account.id, None)
-                chosen += self._pools(number)
+                chosen += self.pools_of(number)
         finally:
             written = np.array(chosen, np.int32)
             self._lower(written)
@@ -430,7 +385,7 @@ class Book:
         with self.lock:
             for account in ids:
                 number = self._number(account)
-                self._clear(number)
+                self.clear(number)
                 self.identities.remove(account)
 
     def parameters_changed(self, rules: str, name: str | None, at: int) -> list[Crossing]:
@@ -480,8 +435,9 @@ class Book:
         with self.lock:
             return self.index.certify_slice(most)
 
-    def _clear(self, number: int) -> None:
-        for p in self._pools(number):
+    def clear(self, number: int) -> None:
+        """Release an account's pools."""
+        for p in self.pools_of(number):
             self.index.detach(p)
             self.store.remove_pool(p)
         self.holders[number]["first"] = -1
@@ -493,72 +449,14 @@ class Book:
             self.rules.append(key)
         return self.rules.index(key)
 
-    def _funding_number(self, raw: int) -> int:
+    def funding_number(self, raw: int) -> int:
+        """Number of an interned cumulative funding index."""
         if raw not in self._funding_numbers:
             self._funding_numbers[raw] = len(self.fundings)
             self.fundings.append(raw)
             self.funding_values = grown(self.funding_values, len(self.fundings))
             self.funding_values[len(self.fundings) - 1] = index_float(raw) * 1e9
         return self._funding_numbers[raw]
-
-    def _encode(self, account: Account, parameters: Any, lowered: tuple[PoolLegs, ...]) -> dict[str, PoolRow] | None:
-        if isinstance(parameters, Contracts):
-            return twins.contract_rows(account, parameters, self.market, self.names, self._funding_number)
-        if account.rules.startswith("aave/"):
-            return twins.lending_rows(account, parameters, lowered[0].pool, self.names)
-        return None
-
-    def _write(self, account: Account, zones: Mapping[str, int]) -> int:
-        """Write an account; its pools await lowering from columns, slots and certificates."""
-        rules = rule_set(account.rules)
-        parameters = self.parameters(account)
-        self.learn_accrual(account.rules, parameters)
-        lowered = rules.module.lower(account, self.market, parameters).pools
-        rows = self._encode(account, parameters, lowered)
-        kind = OBJECT if rows is None else CONTRACTS if isinstance(parameters, Contracts) else LENDING
-        number = self.identities.add(account.id)
-        self.holders = grown(self.holders, number + 1)
-        if number in self.objects or self.holders[number]["kind"]:
-            self._clear(number)
-        holder = self.holders[number]
-        holder["rule"] = self.rule_number((account.rules, account.parameters, account.network))
-        holder["kind"], holder["emode"], holder["first"] = kind, account.emode, -1
-        holder["mode"], holder["hedge"] = account.mode == "isolated", account.position_mode == "hedge"
-        if kind == OBJECT:
-            self.objects[number] = account
-        previous = -1
-        for pool in lowered:
-            row = None if rows is None else rows[pool.pool]
-            units: list[tuple[float, float]] = []
-            tags: list[Tag] = []
-            rule = int(holder["rule"])
-            if kind == CONTRACTS:
-                pool = twins.without_funding(pool)
-                tags = [(rule, 0, held.market, held.exact[3]) for held in row.rows] if row else []
-            elif kind == LENDING and row is not None:
-                pool = replace(pool, opaque=False)
-                decimals = [parameters.assets[r.market].decimals for r in row.rows]
-                pairs = list(zip(row.rows, decimals, strict=True))
-                units = [twins.unit_and_blur(held.exact[-1], d) for held, d in pairs]
-                tags = [(rule, held.exact[-1], held.market, (account.emode, d)) for held, d in pairs]
-            borders = self.store.border_set(self.borders_for(pool.family, rules.borders))
-            p = self.store.add_pool(
-                number, pool, borders, account.rules, self.current, row, units, tags, kind == CONTRACTS
-            )
-            record = self.store.pools[p]
-            record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
-            record["wallet"] = wallet_in(account, pool.pool) if rules.family == "derivatives" else np.nan
-            if kind == CONTRACTS:
-                for held in row.rows if row else ():
-                    self.fund(rules.venue, parameters.price_kind, held.market)
-            if kind == LENDING and parameters.version.truncated_threshold:
-                record["flags"] |= FLAG_TRUNCATES
-            if previous < 0:
-                holder["first"] = p
-            else:
-                self.store.places[previous]["next"] = p
-            previous = p
-        return number
 
     def fund(self, venue: str, kind: str, market: str) -> None:
         """Let the price factor of a market carry its cumulative funding, where an index is known."""
@@ -673,18 +571,6 @@ def accrual_of(rules: str, parameters: Any) -> Callable[[Index, str, int], int]:
         version = parameters.version
         return lambda index, kind, at: accrued_index(index, kind, version, at)
     return lambda index, kind, at: index.value_raw
-
-
-def wallet_in(account: Account, pool: str) -> float:
-    """Funds of a derivatives pool without unrealised profit [currency], for display."""
-    kind, _, rest = pool.partition(":")
-    if kind == "isolated":
-        market, _, side = rest.partition(":")
-        for position in account.positions:
-            if position.market == market and (not side or position.side == side):
-                return float(position.isolated_wallet or 0)
-        return 0.0
-    return float(account.wallet.get(rest, sum(account.wallet.values(), Decimal(0))))
 
 
 def oracle_price(price: Decimal) -> float:
