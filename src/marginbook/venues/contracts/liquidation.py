@@ -12,11 +12,12 @@ from decimal import Decimal
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Plan
-from marginbook.exact import ZERO, grid_ceil, grid_floor, in_exact_context, round_ceil
+from marginbook.exact import ZERO, divide, grid_ceil, in_exact_context, round_ceil
 from marginbook.venues.contracts.model import Contracts, Holding, Pool, price_reader
 from marginbook.venues.contracts.sums import bankruptcy_price, figures, is_breached, pool_named
 
 HALF = Decimal("0.5")
+CHORDS_MOST = 6
 
 
 @in_exact_context
@@ -38,12 +39,13 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
     factor = largest.factor(price_of(largest.position.market))
     fee_rate = largest.terms.liquidation_fee or ZERO
 
-    def cures(quantity: Decimal) -> bool:
+    def closing(quantity: Decimal) -> tuple[bool, Decimal]:
         after = _closed(found, largest, quantity, factor, fee_rate)
-        return not is_breached(after, figures(after, market, parameters), parameters)
+        left = figures(after, market, parameters)
+        return not is_breached(after, left, parameters), left.balance - left.demand
 
     whole = largest.position.quantity
-    least = _least(whole, largest.terms.quantity_step, cures)
+    least = _least(whole, largest.terms.quantity_step, state.balance - state.demand, closing)
     notional = least * largest.terms.contract_size * factor
     return Plan(
         pool=pool,
@@ -66,15 +68,30 @@ def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fe
     return replace(pool, wallet=wallet, holdings=holdings, orders={})
 
 
-def _least(whole: Decimal, step: Decimal, cures: Callable[[Decimal], bool]) -> Decimal:
-    """Smallest multiple of `step` that cures; `whole` where none does (bisection: more closed asks for less)."""
-    if not cures(whole):
+def _least(whole: Decimal, step: Decimal, room: Decimal, closing: Callable[[Decimal], tuple[bool, Decimal]]) -> Decimal:
+    """Smallest multiple of `step` that cures; `whole` where none does.
+
+    `closing` tells whether a quantity cures and the room, support − demand, that it leaves; `room` is that of closing
+    nothing. Closing more leaves more room, on a line while brackets hold: chords find the border, halves if they stall.
+    """
+    cured, high_room = closing(whole)
+    if not cured:
         return whole
-    low, high = ZERO, grid_ceil(whole, step)
+    low, low_room, high = ZERO, room, grid_ceil(whole, step)
+    chords = CHORDS_MOST
     while high - low > step:
-        middle = grid_floor((low + high) * HALF, step)
-        if cures(min(middle, whole)):
-            high = middle
-        else:
-            low = middle
+        middle = (low + high) * HALF
+        if chords and high_room > low_room:
+            chords -= 1
+            middle = low + divide((high - low) * -low_room, high_room - low_room)
+        middle = min(max(grid_ceil(middle, step), low + step), high - step)
+        cured, left = closing(middle)
+        if not cured:
+            low, low_room = middle, left
+            continue
+        high, high_room = middle, left
+        cured, left = closing(high - step)
+        if not cured:
+            return min(high, whole)
+        high, high_room = high - step, left
     return min(high, whole)
