@@ -218,7 +218,10 @@ def stress(
 def serve(
     book: Annotated[list[Path] | None, typer.Argument(help="Book files or folders.")] = None,
     prices: Prices = None,
+    replay: Annotated[Path | None, typer.Option("--replay", help="Play this price history over the book.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Replay a stress scenario over a generated book.")] = False,
+    scenario: Annotated[str | None, typer.Option(help="Scenario of the demo, for example 2020-03-12.")] = None,
+    speed: Annotated[float | None, typer.Option(min=0.1, help="Times real time, of a demo or a replay.")] = None,
     database: Annotated[
         str | None, typer.Option(help="Event log, for example sqlite:///book.sqlite; default: a temporary one.")
     ] = None,
@@ -226,13 +229,28 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8787,
 ) -> None:
     """The live engine with its API and dashboard."""
+    from decimal import Decimal
+
+    from marginbook.demo.scenarios import DEFAULT, names
     from marginbook.service.run import run_service
 
     if not book and not demo:
         raise typer.BadParameter("give a book, or --demo")
-    for path in [*(book or []), *(prices or [])]:
+    if scenario is not None and scenario not in names():
+        raise typer.BadParameter(f"{scenario!r} is not a scenario: {', '.join(names())}")
+    for path in [*(book or []), *(prices or []), *([replay] if replay else [])]:
         _exists(path)
-    run_service(book_paths=book or [], prices=prices or [], demo=demo, database=database, host=host, port=port)
+    run_service(
+        book_paths=book or [],
+        prices=prices or [],
+        history=replay,
+        demo=demo,
+        scenario=scenario or DEFAULT,
+        speed=None if speed is None else Decimal(str(speed)),
+        database=database,
+        host=host,
+        port=port,
+    )
 
 
 @app.command()

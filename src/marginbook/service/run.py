@@ -4,16 +4,18 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import uvicorn
 
 from marginbook.connectors.books import load_book
+from marginbook.connectors.histories import read_price_frames
 from marginbook.demo.accounts import ACCOUNTS, SEED
 from marginbook.demo.scenarios import DEFAULT
 from marginbook.domain.errors import BadInput
+from marginbook.domain.events import PriceFrame
 from marginbook.ledger.sqlite import SqliteLedger
 from marginbook.service.app import create_app
 from marginbook.service.guard import is_loopback
@@ -25,12 +27,14 @@ HOST = "127.0.0.1"
 TOKEN_VARIABLE = "MARGINBOOK_TOKEN"  # name of the environment variable
 TOKEN_LEAST = 16
 SQLITE = "sqlite:///"
+REPLAY_SPEED = Decimal(60)
 
 
 def run_service(
     *,
     book_paths: Sequence[Path] = (),
     prices: Sequence[Path] = (),
+    history: Path | None = None,
     demo: bool = False,
     database: str | None = None,
     host: str = HOST,
@@ -44,13 +48,15 @@ def run_service(
 ) -> None:
     """Serve the book in files, or the demo, until interrupted. `say` is told where the page is.
 
+    `history` is a price file that is played over the book at `speed`.
+
     `database` is `sqlite:///path`: events that are posted are on disk before they are acknowledged, and a restart goes
     on from there. Beyond loopback a token is needed: `token`, MARGINBOOK_TOKEN, or one that is made up and told.
     """
     if demo or not book_paths:
         setup = demo_setup(accounts, seed, scenario, speed)
     else:
-        setup = files_setup(book_paths, prices)
+        setup = files_setup(book_paths, prices, history, speed)
     for problem in setup.problems:
         say(str(problem))
     needed = token_for(host, token)
@@ -61,10 +67,19 @@ def run_service(
     uvicorn.Server(config).run()
 
 
-def files_setup(book_paths: Sequence[Path], prices: Sequence[Path]) -> Setup:
-    """The book in files as a setup."""
+def files_setup(
+    book_paths: Sequence[Path], prices: Sequence[Path], history: Path | None = None, speed: Decimal | None = None
+) -> Setup:
+    """The book in files as a setup; a replay of `history` where one is given."""
     title = ", ".join(path.name for path in book_paths)
-    return file_setup(load_book(book_paths, prices), title, time.time_ns() // 1000)
+    book, now = load_book(book_paths, prices), time.time_ns() // 1000
+    if history is None:
+        return file_setup(book, title, now)
+    return file_setup(book, f"{title} over {history.name}", now, lambda: _frames(history), speed or REPLAY_SPEED)
+
+
+def _frames(history: Path) -> Iterator[PriceFrame]:
+    return (frame for frame in read_price_frames(history) if isinstance(frame, PriceFrame))
 
 
 def ledger_of(database: str | None) -> SqliteLedger | None:
