@@ -7,6 +7,7 @@ A value (one quote or one index) feeds every factor that it is part of: its fan-
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -140,10 +141,21 @@ class Factors:
         self.fan_factor = np.array([factor for fan in fans for factor in fan], np.int32)
         self._stale = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Any array may be replaced; the bundle of them is then made anew."""
+        object.__setattr__(self, name, value)
+        self.__dict__["_links"] = None
+
     @property
     def links(self) -> Links:
         """What kernels recompute factors from; `link` first."""
-        return Links(self.values, self.fan_start, self.fan_factor, self.part_start, self.part_value, self.part_power)
+        found: Links | None = self.__dict__["_links"]
+        if found is None:
+            found = Links(
+                self.values, self.fan_start, self.fan_factor, self.part_start, self.part_value, self.part_power
+            )
+            self.__dict__["_links"] = found
+        return found
 
     def with_values(self, multipliers: Iterable[tuple[int, float]]) -> Array:
         """A copy of the factor table in which values are multiplied, for what-if sweeps."""

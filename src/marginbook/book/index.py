@@ -48,10 +48,20 @@ class Index:
         self.pending: Array = np.zeros(0, np.int32)
         self._move: Any = watch.move
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Any array may be replaced; the bundle of them is then made anew."""
+        object.__setattr__(self, name, value)
+        if name in Slots._fields:
+            self.__dict__["_slots"] = None
+
     @property
     def slots(self) -> Slots:
         """The arrays of the index."""
-        return Slots(self.edges, self.owners, self.blocks, self.supers, self.tops, self.ranges)
+        found: Slots | None = self.__dict__["_slots"]
+        if found is None:
+            found = Slots(self.edges, self.owners, self.blocks, self.supers, self.tops, self.ranges)
+            self.__dict__["_slots"] = found
+        return found
 
     def rebuild(self) -> Outcome:
         """Lay out all slots anew, decide every pool and certify it."""

@@ -110,13 +110,22 @@ class Store:
         """The pools in use, dead ones between them."""
         return self.pools[: self.pool_count]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Any array may be replaced; the bundle of them is then made anew."""
+        object.__setattr__(self, name, value)
+        self.__dict__["_records"] = None
+
     @property
     def records(self) -> Records:
         """What kernels read."""
-        return Records(
-            self.live_pools, self.legs, self.classes, self.brackets, self.reach, self.factors.table, self.chain,
-            self.stay,
-        )  # fmt: skip
+        found: Records | None = self.__dict__["_records"]
+        table = self.factors.table
+        if found is None or found.factors is not table:
+            found = Records(
+                self.live_pools, self.legs, self.classes, self.brackets, self.reach, table, self.chain, self.stay
+            )
+            self.__dict__["_records"] = found
+        return found
 
     def border_set(self, borders: tuple[Border, ...]) -> int:
         """Number of a set of borders."""

@@ -265,7 +265,9 @@ def same_terms(tag: Tag, old: Any, new: Any) -> bool:
     _, _, name, raw = tag
     if isinstance(new, Contracts):
         before, after = old.terms_of(name), new.terms_of(name)
-        return bool(before.table.rows == after.table.rows and replace(before, table=after.table) == after)
+        return before is after or bool(
+            before.table.rows == after.table.rows and replace(before, table=after.table) == after
+        )
     if type(old) is not type(new) or old.version != new.version:
         return False
     return bool(old.assets.get(name) == new.assets.get(name) and old.emodes.get(raw[0]) == new.emodes.get(raw[0]))
