@@ -36,7 +36,6 @@ def test_loopback_needs_no_token_and_others_get_one(monkeypatch: pytest.MonkeyPa
 def test_only_a_sqlite_address_is_a_database(text: str) -> None:
     with pytest.raises(BadInput, match="sqlite:///path"):
         ledger_of(text)
-    assert ledger_of(None) is None
 
 
 def test_a_real_process_serves_beyond_loopback_with_the_token_that_it_prints(tmp_path: Path) -> None:

@@ -28,13 +28,12 @@ class Core:
     def __init__(self, setup: Setup, progress: Progress, ledger: Ledger | None = None) -> None:
         self.borders: Borders | None = setup.borders or None
         policy = Policy(borders=setup.borders)
-        if setup.columns is not None and ledger is None:
-            self.engine = _from_columns(setup.columns(), setup, policy)
+        if setup.columns is not None and (ledger is None or next(iter(ledger.snapshots(State)), None) is None):
+            self.engine = _from_columns(setup.columns(), setup, policy, ledger)
             return
-        accounts = setup.accounts() if setup.columns is None else _accounts_of(setup)
         self.engine = Engine.open(
             ledger=ledger,
-            accounts=_counted(accounts, progress),
+            accounts=_counted(setup.accounts(), progress),
             market=setup.market,
             overlays=setup.overlays,
             at=setup.at,
@@ -120,21 +119,17 @@ class Core:
         self.engine.close()
 
 
-def _from_columns(columns: list[ContractColumns | LendingColumns], setup: Setup, policy: Policy) -> Engine:
+def _from_columns(
+    columns: list[ContractColumns | LendingColumns], setup: Setup, policy: Policy, ledger: Ledger | None
+) -> Engine:
     state = State(policy=policy, clock=setup.at, market=setup.market, overlays=setup.overlays)
     tables = Tables(state.overlays, {}, setup.at)
     store = BookStore(Book.from_columns(columns, setup.market, tables.of, setup.at))
-    engine = Engine(state, store, tables, None)
+    engine = Engine(state, store, tables, ledger)
     engine.fold.opened(store.moves_from_safe())
+    if ledger is not None:
+        engine.snapshot()
     return engine
-
-
-def _accounts_of(setup: Setup) -> Iterable[Account]:
-    """Columns as accounts, for an engine that logs them."""
-    assert setup.columns is not None
-    tables = Tables(setup.overlays, {}, setup.at)
-    book = Book.from_columns(setup.columns(), setup.market, tables.of, setup.at)
-    return (book.account(name) for name in book.ids())
 
 
 def _placed(account: str, problem: Problem) -> Problem:

@@ -2,11 +2,14 @@
 
 import os
 import secrets
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 
@@ -28,6 +31,7 @@ TOKEN_VARIABLE = "MARGINBOOK_TOKEN"  # name of the environment variable
 TOKEN_LEAST = 16
 SQLITE = "sqlite:///"
 REPLAY_SPEED = Decimal(60)
+WEBSOCKET_MOST = 1 << 16  # [bytes] of a message
 
 
 def run_service(
@@ -50,8 +54,9 @@ def run_service(
 
     `history` is a price file that is played over the book at `speed`.
 
-    `database` is `sqlite:///path`: events that are posted are on disk before they are acknowledged, and a restart goes
-    on from there. Beyond loopback a token is needed: `token`, MARGINBOOK_TOKEN, or one that is made up and told.
+    `database` is `sqlite:///path`: events are on disk before they are acknowledged, and a restart goes on from there.
+    Without one the event log lives in a temporary folder and ends with the service. Beyond loopback a token is needed:
+    `token`, MARGINBOOK_TOKEN, or one that is made up and told.
     """
     if demo or not book_paths:
         setup = demo_setup(accounts, seed, scenario, speed)
@@ -60,11 +65,16 @@ def run_service(
     for problem in setup.problems:
         say(str(problem))
     needed = token_for(host, token)
-    app = create_app(LiveProvider(setup, ledger_of(database)), needed)
-    shown = f"[{host}]" if ":" in host else host
-    say(f"marginbook {setup.mode}: http://{shown}:{port}/" + (f"?token={needed}" if needed else ""))
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", ws_max_size=1 << 16, server_header=False)
-    uvicorn.Server(config).run()
+    with TemporaryDirectory(prefix="marginbook-") as folder:
+        app = create_app(LiveProvider(setup, ledger_of(database or f"{SQLITE}{folder}/events.sqlite")), needed)
+        shown = f"[{host}]" if ":" in host else host
+        say(f"marginbook {setup.mode}: http://{shown}:{port}/" + (f"?token={needed}" if needed else ""))
+        config = uvicorn.Config(
+            app, host=host, port=port, log_level="warning", ws_max_size=WEBSOCKET_MOST, server_header=False
+        )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave by way of the folder's clean-up
+        uvicorn.Server(config).run()
 
 
 def files_setup(
@@ -82,10 +92,8 @@ def _frames(history: Path) -> Iterator[PriceFrame]:
     return (frame for frame in read_price_frames(history) if isinstance(frame, PriceFrame))
 
 
-def ledger_of(database: str | None) -> SqliteLedger | None:
-    """The ledger at `sqlite:///path`, or None."""
-    if database is None:
-        return None
+def ledger_of(database: str) -> SqliteLedger:
+    """The ledger at `sqlite:///path`."""
     if not database.startswith(SQLITE) or len(database) == len(SQLITE):
         raise BadInput("unknown_database", "database", database, "sqlite:///path")
     return SqliteLedger(database.removeprefix(SQLITE))
