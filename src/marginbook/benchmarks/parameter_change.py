@@ -40,5 +40,5 @@ def run(accounts: int, seed: int) -> list[dict[str, Any]]:
     middle = median(taken)
     holders = int(np.count_nonzero(book.store.legs["factor"][: book.store.leg_count] == 0))
     name = f"parameter-change, {holders} holders"
-    found = row(name, middle * 1e3, "ms", f"best full sweep, {sweep * 1e3:.4g} ms", middle / sweep)
+    found = row(name, middle * 1e3, "ms", f"as a multiple of the best full sweep, {sweep * 1e3:.4g} ms", middle / sweep)
     return [found, *meanwhile("parameter-change", book, made.market, seed, sweep)]
