@@ -180,7 +180,7 @@ function shockPanel() {
     const total = Object.values(answer.after.counts).reduce((a, b) => a + b, 0) || 1;
     const bar = (title, side) => h("div", { class: "split" }, h("span", { class: "muted" }, title),
       h("div", { class: "split-bar", role: "img", "aria-label": `${title}: ${ZONES.map((z) => `${ZONE_NAMES[z]} ${count(side.counts[z] || 0)}`).join(", ")}` },
-        ZONES.map((zone) => side.counts[zone] ? h("i", { class: `fill-${zone}`, vars: { "flex-grow": String(Math.sqrt(side.counts[zone] / total)) }, title: `${ZONE_NAMES[zone]}: ${count(side.counts[zone])}` }) : null)));
+        ZONES.map((zone) => side.counts[zone] ? h("i", { class: `fill-${zone}`, vars: { "flex-grow": String(side.counts[zone] / total) }, title: `${ZONE_NAMES[zone]}: ${count(side.counts[zone])}` }) : null)));
     replace(detail, bar("now", answer.before), bar("after", answer.after),
       h("table", { class: "mini" }, h("caption", { class: "visually-hidden" }, "Accounts by zone before and after"),
         h("thead", {}, h("tr", {}, h("th", {}, "zone"), h("th", { class: "number" }, "now"), h("th", { class: "number" }, "after"), h("th", { class: "number" }, "notional after"))),
