@@ -75,8 +75,8 @@ def _card(console: Console, report: Report) -> None:
     names = ("margin_balance", "initial_margin", "maintenance_margin", "free_margin", "headroom")
     parts = [f"{name.replace('_', ' ')} {_money(report.money.get(name))}" for name in names if name in report.money]
     console.print(f"  {report.currency}: " + " · ".join(parts), highlight=False)
-    if report.worst:
-        far = report.worst.distances
+    far = report.worst.distances if report.worst else None
+    if far:
         moves = f"liquidated if prices fall {_share(far.down)} or rise {_share(far.up)}; at worst {_share(far.worst)}"
         console.print(f"  {_ratio(report)} · {moves}", highlight=False)
     for price in (p for pool in report.pools for p in pool.liquidation_prices if p.source == "exact"):

@@ -1,4 +1,4 @@
-"""tick-to-message: from a crossing to the exact figures and remedies of the account, ready to send as JSON."""
+"""tick-to-message: from a crossing to the account's exact figures, liquidation prices and least deposit, as JSON."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from marginbook.benchmarks.measure import row
 from marginbook.benchmarks.synthetic import AT, ticks, world
 from marginbook.book.book import Book
 from marginbook.engine.answers import report_json
-from marginbook.engine.evaluate import evaluate
+from marginbook.engine.evaluate import ALERT, evaluate
 
 MESSAGES = 300
 MOST_ACCOUNTS = 100_000
@@ -25,7 +25,7 @@ def run(accounts: int, seed: int) -> list[dict[str, Any]]:
         begun = time.perf_counter()
         crossings = book.prices({key: price}, AT)
         if crossings:
-            report = evaluate(book.account(crossings[0].account), book.market, made.parameters_of, AT)
+            report = evaluate(book.account(crossings[0].account), book.market, made.parameters_of, AT, measures=ALERT)
             json.dumps(report_json(report))
             taken.append(time.perf_counter() - begun)
         if len(taken) == MESSAGES:

@@ -131,7 +131,10 @@ def _ratios(quantities: Quantities) -> dict[str, Any]:
     return row
 
 
-def _distances(found: Distances) -> dict[str, Any]:
+def _distances(found: Distances | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+
     def text(value: Decimal | None) -> str | None:
         return None if value is None else decimal_text("distance", value)
 

@@ -6,7 +6,7 @@ Money of an account is the sum over its pools; ratios, zone and distance are tho
 `error` cell, never an exception, so one bad account does not stop a book.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from marginbook.domain.zones import Zone
 from marginbook.exact import in_exact_context
 from marginbook.margin_calls.distance import Distances, distances
 from marginbook.margin_calls.remedies import Remedy, remedies
+from marginbook.margin_calls.ways import ACTIONS
 from marginbook.margin_calls.zones import Borders, zone_of_pool
 from marginbook.units import format_time
 from marginbook.venues.registry import rule_set
@@ -46,13 +47,28 @@ RATIOS = ("effective_leverage", "margin_level", "health_factor", "ltv", "collate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What to work out besides quantities and zone: the rest costs more than they do."""
+
+    distances: bool = True
+    liquidation_prices: bool = True
+    remedies: Collection[str] = ACTIONS  # which kinds
+
+
+FULL = Measures()
+ALERT = Measures(distances=False, remedies=("deposit",))
+"""What a message about a call needs: the figures, the liquidation prices, and the least deposit that cures it."""
+FIGURES = Measures(distances=False, liquidation_prices=True, remedies=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolReport:
     """One pool of a report."""
 
     pool: str
     zone: Zone
     quantities: Quantities
-    distances: Distances
+    distances: Distances | None
     liquidation_prices: tuple[LiquidationPrice, ...]
 
 
@@ -129,16 +145,17 @@ def evaluate(
     *,
     currency: str | None = None,
     borders: Borders | None = None,
-    with_remedies: bool = True,
+    measures: Measures = FULL,
 ) -> Report:
     """Every quantity, the zone, distances, liquidation prices and remedies of `account` at `at` [µs UTC].
 
-    `currency` asks for totals in that currency, which needs `market.rates`; `borders` replaces the default ones.
+    `currency` asks for totals in that currency, which needs `market.rates`; `borders` replaces the default ones;
+    `measures` asks for less than everything.
     """
     try:
         rules = rule_set(account.rules)
         parameters = parameters_of(account)
-        return _report(rules, account, market, parameters, at, currency, borders, with_remedies)
+        return _report(rules, account, market, parameters, at, currency, borders, measures)
     except BadInput as bad:
         return Report(account=account.id, venue=account.venue, rules=account.rules, at=at, error=bad.problem)
 
@@ -151,12 +168,12 @@ def _report(
     at: int,
     currency: str | None,
     borders: Borders | None,
-    with_remedies: bool,
+    measures: Measures,
 ) -> Report:
     module = rules.module
     risks = module.risk(account, market, parameters, at)
     quantities = module.quantities(account, market, parameters, at)
-    prices = module.liquidation_prices(account, market, parameters, at)
+    prices = module.liquidation_prices(account, market, parameters, at) if measures.liquidation_prices else []
     pools = []
     for pool in quantities:
         zone = zone_of_pool(rules, account, pool, market, parameters, at, risk=risks[pool], borders=borders)
@@ -165,7 +182,7 @@ def _report(
                 pool=pool,
                 zone=zone,
                 quantities=quantities[pool],
-                distances=distances(rules, account, pool, market, parameters, at),
+                distances=distances(rules, account, pool, market, parameters, at) if measures.distances else None,
                 liquidation_prices=tuple(price for price in prices if price.pool == pool),
             )
         )
@@ -190,8 +207,8 @@ def _report(
         money=money,
         worst=worst,
         pools=tuple(pools),
-        remedies=tuple(remedies(rules, account, market, parameters, at))
-        if with_remedies and worst and worst.zone > Zone.SAFE
+        remedies=tuple(remedies(rules, account, market, parameters, at, actions=measures.remedies))
+        if measures.remedies and worst and worst.zone > Zone.SAFE
         else (),
         reconciliation=(
             *_reconcile(account, money, worst),
@@ -209,7 +226,8 @@ def _report(
 
 
 def _danger(pool: PoolReport) -> tuple[int, Decimal]:
-    nearest = min((d for d in (pool.distances.down, pool.distances.up) if d is not None), default=Decimal("Infinity"))
+    known = (pool.distances.down, pool.distances.up) if pool.distances else ()
+    nearest = min((d for d in known if d is not None), default=Decimal("Infinity"))
     return (pool.zone, -nearest)
 
 

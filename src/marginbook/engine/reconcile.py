@@ -5,7 +5,7 @@ from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
-from marginbook.engine.evaluate import evaluate
+from marginbook.engine.evaluate import FIGURES, evaluate
 from marginbook.engine.outputs import Difference
 
 
@@ -15,5 +15,5 @@ def differences(
     """One line per figure that the account carries from its venue; empty if it carries none."""
     if not account.reported and not any(position.reported for position in account.positions):
         return ()
-    report = evaluate(account, market, parameters_of, at, with_remedies=False)
+    report = evaluate(account, market, parameters_of, at, measures=FIGURES)
     return tuple(Difference(quantity=line.quantity, venue=line.venue, ours=line.ours) for line in report.reconciliation)

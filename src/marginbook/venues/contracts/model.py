@@ -173,8 +173,25 @@ def leg_of(account: Account, side: str) -> str:
     return side if account.position_mode == "hedge" else "both"
 
 
-def pools(account: Account, parameters: Contracts) -> dict[str, Pool]:
-    """The account's pools: one per currency for cross margin, then one per isolated position."""
+_NOTHING: tuple[object, object, Mapping[str, "Pool"]] = (None, None, {})
+_latest = _NOTHING
+
+
+def pools(account: Account, parameters: Contracts) -> Mapping[str, Pool]:
+    """The account's pools: one per currency for cross margin, then one per isolated position.
+
+    The functions of a rule set are asked one after the other about the same account, so the latest answer is kept; an
+    account is frozen, and its identity is enough.
+    """
+    global _latest
+    owner, terms, found = _latest
+    if owner is not account or terms is not parameters:
+        found = _pools(account, parameters)
+        _latest = (account, parameters, found)
+    return found
+
+
+def _pools(account: Account, parameters: Contracts) -> dict[str, Pool]:
     cross: dict[str, list[Holding]] = {currency: [] for currency in account.wallet}
     isolated: dict[str, Pool] = {}
     seen: set[tuple[str, str]] = set()
