@@ -13,9 +13,11 @@ from marginbook.venues.matrix import support_markdown
 
 
 def bench_markdown(answer: dict[str, Any]) -> str:
-    """Measured results as a Markdown table."""
+    """Measured results as a Markdown table: what stands against something, percentiles, and what was missed."""
     lines = ["| bench | measured | against | ratio | of the limit |", "|---|---|---|---|---|"]
     for row in answer["results"]:
+        if not (row["baseline"] or row["limit"] or re.search("p50|p99|missed", f"{row['name']} {row['unit']}")):
+            continue
         ratio = "" if row.get("ratio") is None else f"{float(row['ratio']):,.4g}x"
         share = row.get("fraction_of_limit")
         limit = "" if share is None else f"{float(share):.2f} of {row['limit']}"
