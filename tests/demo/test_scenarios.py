@@ -11,7 +11,7 @@ from marginbook.demo.accounts import demo_columns, demo_market
 from marginbook.demo.scenarios import AAVE_ASSETS, BASE, MINUTE, STARTS_AT, USDM_MARKETS, load, names, scenario
 from marginbook.domain.errors import BadInput
 from marginbook.domain.zones import Zone
-from marginbook.engine.evaluate import evaluate, parameters_source
+from marginbook.engine.evaluate import Measures, evaluate, parameters_source
 from marginbook.params.tables import BINANCE_USDM_FILES, tables_at
 from marginbook.units import MICROSECONDS
 
@@ -86,7 +86,7 @@ def test_every_kind_of_account_is_evaluated_without_an_error(book: Book) -> None
     assert {account.emode for account in accounts} == {0, 1}
     assert any(p.mode == "isolated" for account in accounts for p in account.positions)
     for account in accounts:
-        report = evaluate(account, book.market, parameters, STARTS_AT, with_remedies=False)
+        report = evaluate(account, book.market, parameters, STARTS_AT, measures=Measures(remedies=()))
         assert report.error is None, report.error
         zone = max(pool.zone for pool in report.pools)
         assert zone == book.zone(account.id), account.id

@@ -60,7 +60,13 @@ def demo() -> Iterator[TestClient]:
     client = opened(LiveProvider(demo_setup(accounts=600, seed=3, speed=Decimal(600))))
     wait_for(lambda: client.get("/api/v1/summary").json()["liquidations"] > 0)
     client.post("/api/v1/control", json={"paused": True})
-    time.sleep(0.6)
+
+    def at_rest() -> bool:
+        before = client.get("/api/v1/summary").json()["sequence"]
+        time.sleep(1.0)
+        return bool(client.get("/api/v1/summary").json()["sequence"] == before)
+
+    wait_for(at_rest)
     yield client
     client.__exit__(None, None, None)
 
