@@ -55,18 +55,19 @@ def opened(provider: LiveProvider) -> TestClient:
     return client
 
 
+def at_rest(client: TestClient) -> bool:
+    """Nothing was folded for longer than a view takes to be published."""
+    before = client.get("/api/v1/summary").json()["sequence"]
+    time.sleep(0.6)
+    return bool(client.get("/api/v1/summary").json()["sequence"] == before)
+
+
 @pytest.fixture(scope="module")
 def demo() -> Iterator[TestClient]:
     client = opened(LiveProvider(demo_setup(accounts=600, seed=3, speed=Decimal(600))))
     wait_for(lambda: client.get("/api/v1/summary").json()["liquidations"] > 0)
     client.post("/api/v1/control", json={"paused": True})
-
-    def at_rest() -> bool:
-        before = client.get("/api/v1/summary").json()["sequence"]
-        time.sleep(1.0)
-        return bool(client.get("/api/v1/summary").json()["sequence"] == before)
-
-    wait_for(at_rest)
+    wait_for(lambda: at_rest(client))
     yield client
     client.__exit__(None, None, None)
 
@@ -92,6 +93,7 @@ def test_the_demo_shows_calls_and_liquidations_of_both_venues(demo: TestClient) 
 
 
 def test_a_page_row_says_what_the_account_page_says(demo: TestClient) -> None:
+    wait_for(lambda: at_rest(demo))
     for row in demo.get("/api/v1/accounts?limit=15&venue=aave").json()["rows"]:
         full = demo.get(f"/api/v1/accounts/{row['account']}").json()["account"]
         assert row["exposure"] == full["debt_value"]
@@ -101,6 +103,7 @@ def test_a_page_row_says_what_the_account_page_says(demo: TestClient) -> None:
 
 
 def test_every_order_of_the_table_is_the_order_of_its_numbers(demo: TestClient) -> None:
+    wait_for(lambda: at_rest(demo))
     for key in ("danger", "exposure", "margin_balance", "maintenance_margin", "headroom"):
         for order in ("asc", "desc"):
             rows = demo.get(f"/api/v1/accounts?sort={key}&order={order}&limit=60&venue=aave").json()["rows"]
@@ -111,6 +114,7 @@ def test_every_order_of_the_table_is_the_order_of_its_numbers(demo: TestClient) 
 
 
 def test_pages_do_not_overlap_and_leave_nothing_out(demo: TestClient) -> None:
+    wait_for(lambda: at_rest(demo))
     seen = []
     for offset in range(0, 600, 150):
         rows = demo.get(f"/api/v1/accounts?limit=150&offset={offset}&sort=exposure").json()["rows"]
@@ -119,12 +123,14 @@ def test_pages_do_not_overlap_and_leave_nothing_out(demo: TestClient) -> None:
 
 
 def test_a_zone_filter_counts_what_the_card_counts(demo: TestClient) -> None:
+    wait_for(lambda: at_rest(demo))
     counts = demo.get("/api/v1/summary").json()["counts"]
     for zone, number in counts.items():
         assert demo.get(f"/api/v1/accounts?zone={zone}&limit=1").json()["total"] == number
 
 
 def test_a_shock_of_nothing_changes_nothing_and_a_fall_moves_what_is_derived(demo: TestClient) -> None:
+    wait_for(lambda: at_rest(demo))
     still = demo.get("/api/v1/shock?asset=ALL&move=0").json()
     assert still["before"] == still["after"]
     fall = demo.get("/api/v1/shock?asset=ETH&move=-0.3").json()
