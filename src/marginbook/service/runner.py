@@ -23,7 +23,8 @@ from marginbook.service.view import Names, View
 
 T = TypeVar("T")
 INTERVAL = 0.25  # [s] least time between two views
-SHARE = 0.1  # most of the thread's time that publishing may take
+SHARE = 0.1  # most of the thread's time that publishing may take,
+INTERVAL_MOST = 2.0  # [s] but no view is older: the first one also compiles kernels, which must not count for long
 SWITCH = 0.001  # [s] after which a busy thread lets another one run: readers wait for the engine this long at most
 BUDGET = 0.1  # [s] of frames between two looks at everything else
 IDLE = 0.2  # [s] between looks at the clock when nothing is due
@@ -159,7 +160,7 @@ class Runner:
         while not self._stop.is_set():
             wall = time.monotonic()
             self._play(wall)
-            if wall - self._published >= max(INTERVAL, self._cost / SHARE):
+            if wall - self._published >= min(max(INTERVAL, self._cost / SHARE), INTERVAL_MOST):
                 self._publish(wall)
             self._repeat(wall)
             try:
