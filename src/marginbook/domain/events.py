@@ -1,6 +1,6 @@
 """Everything that can happen to accounts, prices and parameters.
 
-Each event carries the source's name, its own number there (`source_sequence`, the idempotency key) and the source's time.
+Each event carries the source's name, its number there (`source_sequence`, the idempotency key) and the source's time.
 Amounts are human units in `Decimal`. The JSON-lines form is `{"type": "deposit", "account": "a", "amount": "10", …}`.
 """
 
@@ -47,7 +47,7 @@ class AccountClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Money or collateral in (`amount` > 0) or out (< 0): deposit, withdrawal, bonus, correction, fee, realised payment.
+    """Money or collateral in (`amount` > 0) or out (< 0): deposit, withdrawal, bonus, correction, fee, settlement.
 
     `pool` names an isolated position's wallet; `to_pool` moves between pools of one account.
     """

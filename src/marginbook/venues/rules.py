@@ -19,7 +19,7 @@ class RuleModule(Protocol):
     def parameters(
         self, version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
     ) -> Any:
-        """The dated table valid at `at`, with a book's overlay on it. BadInput `no_parameters` before the first table."""
+        """The dated table valid at `at`, a book's overlay on it. BadInput `no_parameters` before the first table."""
 
     def apply(self, account: Account, market: Market, event: Event, parameters: Any, at: int) -> tuple[Account, Market]:
         """The account (and indices) after a fill, transfer, funding, interest …; BadInput where the venue refuses."""
