@@ -58,7 +58,7 @@ class Measures:
 FULL = Measures()
 ALERT = Measures(distances=False, remedies=("deposit",))
 """What a message about a call needs: the figures, the liquidation prices, and the least deposit that cures it."""
-FIGURES = Measures(distances=False, liquidation_prices=True, remedies=())
+FIGURES = Measures(distances=False, remedies=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@ import { call, post } from "./api.js";
 import { gauge } from "./charts.js";
 import { $, ZONE_NAMES, h, put, replace, zonePill } from "./dom.js";
 import { exact, money, percent, price, words } from "./format.js";
-import { explainError } from "./main.js";
+import { explainError } from "./notices.js";
 
 const MONEY = ["wallet_balance", "unrealized_pnl", "collateral_value", "debt_value", "margin_balance", "account_equity", "initial_margin",
   "maintenance_margin", "margin_used", "free_margin", "withdrawable", "borrowable", "headroom", "notional"];

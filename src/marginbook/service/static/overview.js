@@ -3,7 +3,7 @@ import { call } from "./api.js";
 import { ladderChart, sparkline, timelineChart } from "./charts.js";
 import { $, ZONES, ZONE_NAMES, h, icon, put, replace, zonePill } from "./dom.js";
 import { count, many, money, percent, price, timeOfDay } from "./format.js";
-import { explainError } from "./main.js";
+import { explainError } from "./notices.js";
 import { accountsTable } from "./table.js";
 
 const kept = { asset: "ALL", move: -0.2, cumulative: true, measure: "notional", by: "venue" };

@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { $, ZONES, ZONE_NAMES, h, put, replace, zonePill } from "./dom.js";
 import { count, money, percent } from "./format.js";
-import { explainError } from "./main.js";
+import { explainError } from "./notices.js";
 
 const kept = { sort: "danger", order: "desc", search: "", zone: "", venue: "", offset: 0, limit: 25 };
 const COLUMNS = [
