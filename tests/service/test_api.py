@@ -145,7 +145,10 @@ def test_every_response_carries_the_security_headers(client: TestClient, path: s
 
 
 def test_the_page_asks_nobody_else_for_anything(client: TestClient) -> None:
-    for name in ("/", *(f"/static/{part}.js" for part in ("main", "notices", "dom", "api", "overview", "table", "account"))):
+    for name in (
+        "/",
+        *(f"/static/{part}.js" for part in ("main", "notices", "dom", "api", "overview", "table", "account")),
+    ):
         text = client.get(name).text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
