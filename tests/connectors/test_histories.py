@@ -82,8 +82,8 @@ yesterday,binance,A,,9
 2026-01-01T00:00:02,binance,B,,-1
 2026-01-01T00:00:02,binance,A,,2
 2026-01-01T00:00:02,binance,A,close,2
-2026-01-01T00:00:02,bybit,A,,2
-2026-01-01T00:00:02,bybit,A,mark,2
+2026-01-01T00:00:02,nowhere,A,,2
+2026-01-01T00:00:02,nowhere,A,mark,2
 2026-01-01T00:00:03,binance
 2026-01-01T00:00:03,binance,A,,nan
 2026-01-01T00:00:03,binance,A,,3

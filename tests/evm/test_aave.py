@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from aave_bench.mistakes import MISTAKES
+from aave_bench.packages import compiled_3_6, core_3_0
 from aave_bench.run import Difference, Tally, compare
 
 from marginbook.venues.aave_v3.versions import AAVE_3_0, AAVE_3_6, Version
@@ -13,6 +14,18 @@ pytestmark = pytest.mark.evm
 
 SEEDS = range(1, 9)
 STEPS = 2_000
+
+
+@pytest.fixture(scope="module")
+def contracts_3_0(need: Any) -> dict[str, Any]:
+    """Name -> artifact of the 3.0 package."""
+    return need(core_3_0)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def contracts_3_6(need: Any) -> dict[str, Any]:
+    """Name -> artifact of 3.6, compiled once."""
+    return need(compiled_3_6)  # type: ignore[no-any-return]
 
 
 def check(tally: Tally, version: Version) -> None:

@@ -36,13 +36,11 @@ from marginbook.exact import to_raw_floor
 from marginbook.units import MICROSECONDS
 from marginbook.venues.contracts.model import Contracts
 from marginbook.venues.registry import rule_set
+from marginbook.venues.rules import RuleSet
 
 ParametersOf = Callable[[Account], Any]
 RuleKey = tuple[str, str | None, str | None]
 """(rules, name of an overlay, network): what decides an account's parameters."""
-
-ORACLE_PLACES = 8
-"""Decimals that Aave's oracle keeps."""
 
 
 class Crossing(NamedTuple):
@@ -78,6 +76,7 @@ class Book:
         self._parameters_of = parameters_of
         self._parameters: dict[RuleKey, Any] = {}
         self._accrual: dict[str, Callable[[Index, str, int], int]] = {}
+        self._price_decimals: dict[str, int] = {}
         self.at = at
         self.lock = RLock()
         self.names = Names()
@@ -286,12 +285,13 @@ class Book:
                 self._changed = np.empty(2 * len(changes) + 256, np.int32)
                 self._values = np.empty(2 * len(changes) + 256)
             value_ids = self.factors.value_ids
+            places = self._price_decimals
             for key, price in changes.items():
                 self._fresh[key] = price
                 number = value_ids.get((*key, ""))
                 if number is not None:
                     self._changed[n] = number
-                    self._values[n] = price if key[0] != "aave" else oracle_price(price)
+                    self._values[n] = cut_price(price, places[key[0]]) if key[0] in places else price
                     n += 1
             self._market = None
             n = self._accrue(at, n)
@@ -478,9 +478,12 @@ class Book:
         self._lower(np.arange(self.store.pool_count, dtype=np.int32))
 
     def learn_accrual(self, rules: str, parameters: Any) -> None:
-        """Remember how interest accrues under `rules`."""
+        """Remember how interest accrues under `rules`, and how many decimals its prices keep."""
         if rules not in self._accrual:
-            self._accrual[rules] = accrual_of(rules, parameters)
+            found = rule_set(rules)
+            self._accrual[rules] = accrual_of(found, parameters)
+            if found.price_decimals is not None:
+                self._price_decimals[found.venue] = found.price_decimals
 
     def current(self, key: ValueKey) -> float:
         """A quote or index as a number, at the book's time."""
@@ -496,7 +499,7 @@ class Book:
         price = self._fresh.get(quote)
         if price is None:
             price = self.market.price(venue, name, kind)
-        return oracle_price(price) if venue == "aave" else float(price)
+        return cut_price(price, self._price_decimals[venue]) if venue in self._price_decimals else float(price)
 
     # ---- exact decisions
 
@@ -563,22 +566,20 @@ class Book:
             return self._report(self.index.settle(chosen))
 
 
-def accrual_of(rules: str, parameters: Any) -> Callable[[Index, str, int], int]:
-    """How a stored interest index stands at a time, by the rule set's own formula."""
-    if rules.startswith("aave/"):
-        from marginbook.venues.aave_v3.holdings import accrued_index
-
-        version = parameters.version
-        return lambda index, kind, at: accrued_index(index, kind, version, at)
-    return lambda index, kind, at: index.value_raw
+def accrual_of(rules: RuleSet, parameters: Any) -> Callable[[Index, str, int], int]:
+    """How a stored growth index stands at a time, by the rule set's own formula."""
+    accrued = getattr(rules.module, "accrued_index", None)
+    if accrued is None:
+        return lambda index, kind, at: index.value_raw
+    return lambda index, kind, at: accrued(index, kind, parameters, at)
 
 
-def oracle_price(price: Decimal) -> float:
-    """A price as Aave's oracle keeps it: further decimals are cut.
+def cut_price(price: Decimal, places: int) -> float:
+    """A price as a feed of `places` decimals keeps it: further ones are cut.
 
-    >>> oracle_price(Decimal("0.123456789"))
+    >>> cut_price(Decimal("0.123456789"), 8)
     0.12345678
     """
-    if -int(price.as_tuple().exponent) <= ORACLE_PLACES:
+    if -int(price.as_tuple().exponent) <= places:
         return float(price)
-    return float(to_raw_floor(price, ORACLE_PLACES) / 10**ORACLE_PLACES)
+    return float(to_raw_floor(price, places) / 10**places)

@@ -19,6 +19,7 @@ from marginbook.connectors.tables import (
     RULES,
     SIGNED_RAW,
     TEXT,
+    WORD,
     Key,
     Table,
     choice,
@@ -34,6 +35,7 @@ SIDE = choice("long", "short")
 MODE = choice("cross", "isolated")
 BUY_OR_SELL = choice("buy", "sell")
 REPORTED = mapping_of(DECIMAL, "quantity = number, as the venue printed them")
+DETAILS = Key(shape=mapping_of(WORD, "name = value"), note="what only this venue knows, by the names on its page")
 
 _TRADE_ALIASES = {
     "symbol": "market",
@@ -61,6 +63,7 @@ POSITION = Table(
         "isolated_wallet": Key(shape=DECIMAL, note="margin of an isolated position, beside the wallet"),
         "funding_index_raw": Key(shape=SIGNED_RAW, note="cumulative funding index at the last settlement"),
         "reported": Key(shape=REPORTED, note="the venue's own printed figures, to reconcile with"),
+        "details": DETAILS,
     },
     _TRADE_ALIASES,
 )
@@ -87,6 +90,8 @@ COLLATERAL = Table(
         "enabled": Key(shape=FLAG, note="false if it is supplied but not used as collateral"),
         "scaled_raw": Key(shape=RAW, note="scaled balance in the asset's base units"),
         "index_raw": Key(shape=RAW, note="supply index [ray]; default: the market's"),
+        "pool": Key(shape=TEXT, note="isolated market or vault that holds it, where a protocol has several"),
+        "details": DETAILS,
     },
     {**_LENDING_ALIASES, "use_as_collateral": "enabled"},
 )
@@ -97,6 +102,8 @@ DEBT = Table(
         "amount": Key(shape=NOT_NEGATIVE, note="amount owed with interest; or scaled_raw"),
         "scaled_raw": Key(shape=RAW, note="scaled debt in the asset's base units"),
         "index_raw": Key(shape=RAW, note="borrow index [ray]; default: the market's"),
+        "pool": Key(shape=TEXT, note="isolated market or vault that it belongs to, where a protocol has several"),
+        "details": DETAILS,
     },
     _LENDING_ALIASES,
 )
@@ -132,6 +139,8 @@ ACCOUNT = Table(
         "address": Key(shape=TEXT, note="address on the network"),
         "fixed": Key(shape=one_of_table(FIXED, Fixed, Fixed()), note="constant sums added to the cross pool"),
         "reported": Key(shape=REPORTED, note="the venue's own printed figures, to reconcile with"),
+        "details": DETAILS,
+        "owner": Key(shape=TEXT, note="who holds it, perhaps beside accounts on other venues"),
     },
     {
         "positions": "position",
@@ -175,7 +184,8 @@ def check_account(account: Account, place: str) -> None:
     seen: dict[tuple[str, ...], int] = {}
     for index, position in enumerate(account.positions):
         mode = position.mode or account.mode
-        key = (position.market, mode, position.side if account.position_mode == "hedge" else "")
+        hedged = position.side if account.position_mode == "hedge" else ""
+        key = (position.market, mode, hedged, position.details.get("collateral", ""))
         if key in seen:
             hint = "" if key[2] else '; position_mode = "hedge" holds both sides'
             other = join(join(place, "position"), seen[key])
@@ -198,13 +208,14 @@ def check_account(account: Account, place: str) -> None:
 
 
 def _check_balances(balances: Iterable[Collateral | Debt], place: str) -> None:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str | None], int] = {}
     for index, balance in enumerate(balances):
         here = join(place, index)
-        if balance.asset in seen:
-            expected = f"one balance of the asset, and {join(place, seen[balance.asset])} is already one"
+        key = (balance.asset, balance.pool)
+        if key in seen:
+            expected = f"one balance of the asset, and {join(place, seen[key])} is already one"
             raise BadInput("duplicate_asset", here, balance.asset, expected)
-        seen[balance.asset] = index
+        seen[key] = index
         if (balance.amount is None) == (balance.scaled_raw is None):
             raise BadInput(
                 "missing_key" if balance.amount is None else "inconsistent",

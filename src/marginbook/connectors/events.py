@@ -204,8 +204,9 @@ KINDS_BY_TYPE: Mapping[str, Kind] = {
             "asset": _ASSET,
             "amount": Key(shape=AMOUNT_OR_ALL, required=True, note='amount of at least 0, or "Infinity" for all'),
             "collateral_asset": Key(shape=TEXT, note="liquidation: the collateral seized"),
+            "pool": Key(shape=TEXT, note="isolated market or vault, where a protocol has several"),
         },
-        {"collateral_asset": None},
+        {"collateral_asset": None, "pool": None},
     ),
     "setting": Kind(
         events.Setting,

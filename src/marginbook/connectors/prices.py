@@ -13,8 +13,12 @@ from marginbook.exact import CONTEXT
 from marginbook.units import MICROSECONDS
 
 DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
-    "aave": ("oracle",),
-    "binance": ("mark",),
+    **dict.fromkeys(("aave", "compound", "maker", "morpho", "euler", "liquity"), ("oracle",)),
+    **dict.fromkeys(("dydx", "synthetix", "drift", "perp"), ("oracle",)),
+    **dict.fromkeys(("binance", "bybit", "okx", "deribit", "bitget", "bitmex", "htx", "ftx", "cme"), ("mark",)),
+    "hyperliquid": ("mark",),
+    "gmx": ("min", "max"),
+    "broker": ("mark",),
     "generic": ("mark", "oracle"),
 }
 """Venue -> what a price without a kind stands for."""

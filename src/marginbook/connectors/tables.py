@@ -181,6 +181,7 @@ SIGNED_RAW = Shape(
 INTEGER = Shape(values.read_small_integer, {"type": "integer", "minimum": 0})
 FLAG = Shape(values.read_flag, {"type": "boolean"})
 TEXT = Shape(values.read_text, {"type": "string", "minLength": 1, "maxLength": values.TEXT_MAX})
+WORD = Shape(values.read_word, {"type": ["string", "number", "boolean"]})
 RULES = Shape(values.read_rules, {"type": "string", "pattern": "^[^/]+/.+$"})
 TIME = Shape(values.read_time, {"type": ["string", "integer"]}, format_time)
 PLAIN = Shape(values.read_plain, {})

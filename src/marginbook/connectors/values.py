@@ -184,6 +184,19 @@ def read_text(value: Any, place: str) -> str:
     return value
 
 
+def read_word(value: Any, place: str) -> str:
+    """A text, or a number or truth value as its text.
+
+    >>> read_word("WETH", ""), read_word(Decimal("0.50"), ""), read_word(True, "")
+    ('WETH', '0.5', 'true')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return format_decimal(read_decimal(value, place)) if isinstance(value, Decimal) else str(value)
+    return read_text(value, place)
+
+
 def read_rules(value: Any, place: str) -> str:
     """A rule name such as `binance/usdm`; whether it is known is the registry's question."""
     text = read_text(value, place)

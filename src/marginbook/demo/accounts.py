@@ -10,7 +10,6 @@ Nobody's positions. What is real: the markets, and the leverage brackets and thr
 """
 
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from marginbook.book.columns import IS_AMOUNT, IS_DEBT, IS_ENABLED
 from marginbook.book.layout import Array
 from marginbook.demo.scenarios import AAVE_ASSETS, BASE, STARTS_AT, USDM_MARKETS, load
 from marginbook.domain.market import Market, Quote
-from marginbook.params import aave_v3
+from marginbook.params.records import record_or_error
 from marginbook.params.tables import BINANCE_USDM_FILES, tables_at
 
 ACCOUNTS = 50_000
@@ -135,8 +134,8 @@ def _choose(random: np.random.Generator, weights: dict[str, int], assets: list[s
 
 
 def _borrowers(random: np.random.Generator, count: int) -> LendingColumns:
-    table = aave_v3.table_at("ethereum", STARTS_AT)
-    rows: Any = table.rows if table is not None else {}
+    table = record_or_error("aave_v3_ethereum", STARTS_AT, LENDING_RULES)
+    rows = table.rows
     assets = list(AAVE_ASSETS)
     prices = np.array([float(BASE.get(asset, Decimal(1)) * ratio) for asset, ratio in AAVE_ASSETS.values()])
     threshold = np.array([float(rows[name]["liquidation_threshold"]) for name in assets])

@@ -1,6 +1,7 @@
 """An account as its venue sees it: wallet, positions, orders, collateral and debt.
 
-All amounts are human units in `Decimal`, except keys that end in `_raw`, which are the venue's own integers.
+All amounts are human units in `Decimal`, except keys that end in `_raw`, which are the venue's own integers. What only
+one venue knows of a holding stands in `details`, as text, under names that its page documents.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ class Position:
     isolated_wallet: Decimal | None = None  # [settlement currency], beside the cross wallet
     funding_index_raw: int | None = None  # [quote per base · 10^-18] cumulative funding already in the wallet; None: 0
     reported: Mapping[str, Decimal] = field(default_factory=dict)  # the venue's own printed figures
+    details: Mapping[str, str] = field(default_factory=dict)  # what only this venue knows, by its own names
 
     @property
     def sign(self) -> int:
@@ -56,6 +58,8 @@ class Collateral:
     enabled: bool = True  # counts as collateral
     scaled_raw: int | None = None  # [asset base units, scaled by the supply index]
     index_raw: int | None = None  # [ray]; None: the market's index
+    pool: str | None = None  # isolated market or vault that holds it, where a protocol has several
+    details: Mapping[str, str] = field(default_factory=dict)  # what only this venue knows, by its own names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,8 @@ class Debt:
     amount: Decimal | None = None  # [asset]
     scaled_raw: int | None = None  # [asset base units, scaled by the borrow index]
     index_raw: int | None = None  # [ray]; None: the market's index
+    pool: str | None = None  # isolated market or vault that it belongs to, where a protocol has several
+    details: Mapping[str, str] = field(default_factory=dict)  # what only this venue knows, by its own names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,8 @@ class Account:
     address: str | None = None
     fixed: Fixed | None = None
     reported: Mapping[str, Decimal] = field(default_factory=dict)  # the venue's own printed figures
+    details: Mapping[str, str] = field(default_factory=dict)  # what only this venue knows, by its own names
+    owner: str | None = None  # who holds it, perhaps beside accounts on other venues
 
     @property
     def venue(self) -> str:

@@ -104,6 +104,7 @@ class LendingAction:
     asset: str
     amount: Decimal  # Infinity: all of it, where the protocol knows that
     collateral_asset: str | None = None
+    pool: str | None = None  # isolated market or vault, where a protocol has several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

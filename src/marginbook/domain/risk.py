@@ -89,13 +89,25 @@ class LiquidationPrice:
     source: Literal["exact", "venue_displayed"]
 
 
+Party = Literal["account", "liquidator", "protocol", "insurance", "pool", "counterparties"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What one party receives (`amount` > 0) or gives (< 0) of an asset in a step of a liquidation."""
+
+    party: Party
+    asset: str
+    amount: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One step of a liquidation as the venue would allow it now.
 
     `close_*` are quantities of the position (derivatives) or amounts of the debt asset (lending); `seized` is what the
     liquidator receives and `protocol_fee` what the protocol keeps, both in the collateral asset; `reason` says why
-    nothing may be done.
+    nothing may be done. `flows` are the transfers of closing `close_most`: they sum to zero in every asset.
     """
 
     pool: str
@@ -110,3 +122,4 @@ class Plan:
     bonus: Decimal = Decimal(0)  # [fraction of the collateral's value]
     bad_debt: Decimal = Decimal(0)
     reason: str | None = None
+    flows: tuple[Flow, ...] = ()

@@ -98,9 +98,20 @@ PACKED: dict[int, tuple[type[Any], Columns]] = {
         (("venue", "string"), ("asset", "string"), ("kind", "string"), ("value", "decimal"), ("rate", "decimal")),
     ),
     8: (AccountClosed, (("account", "string"),)),
+    9: (
+        LendingAction,
+        (
+            ("account", "string"),
+            ("kind", "string"),
+            ("asset", "string"),
+            ("amount", "decimal"),
+            ("collateral_asset", "string"),
+            ("pool", "string"),
+        ),
+    ),
 }
 """Kind -> event type and its columns after the stamp. A number once given never changes its meaning: a new layout is a
-new kind."""
+new kind, and the later one is written."""
 
 _KIND_OF: dict[type, int] = {PriceFrame: _FRAMES, **{event: kind for kind, (event, _) in PACKED.items()}}
 
@@ -222,6 +233,8 @@ def run_events(run: Run, strings: list[Any]) -> list[Event]:
     columns: list[Sequence[Any]] = [stamps]
     names = ["stamp"]
     for name, form in PACKED[kind][1]:
+        if name not in run.columns:  # an older layout
+            continue
         raw = run.columns[name]
         names.append(name)
         if form == "string":

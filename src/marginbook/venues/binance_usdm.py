@@ -37,7 +37,7 @@ from marginbook.venues.contracts.model import Contracts, Terms
 from marginbook.venues.contracts.overlay import ALL, with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
 from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
-from marginbook.venues.rules import RuleSet
+from marginbook.venues.rules import RuleSet, rule_module
 
 SETTLEMENT = ("USDT", "USDC", "BUSD")
 """Quote assets in which a market settles."""
@@ -162,21 +162,6 @@ def overlay_from_ccxt_tiers(tiers: Mapping[str, Sequence[Mapping[str, Any]]]) ->
     }
 
 
-class Module:
-    """The functions of this rule set, by the names that every rule set has."""
-
-    parameters = staticmethod(parameters)
-    apply = staticmethod(apply)
-    risk = staticmethod(risk)
-    quantities = staticmethod(quantities)
-    is_liquidatable = staticmethod(is_liquidatable)
-    liquidation_prices = staticmethod(liquidation_prices)
-    plan_liquidation = staticmethod(plan_liquidation)
-    explain = staticmethod(explain)
-    lower = staticmethod(lower)
-    warnings = staticmethod(warnings)
-
-
 RULE_SETS = (
     RuleSet(
         name="binance/usdm",
@@ -186,7 +171,18 @@ RULE_SETS = (
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=Module(),
+        module=rule_module(
+            parameters,
+            apply,
+            risk,
+            quantities,
+            is_liquidatable,
+            liquidation_prices,
+            plan_liquidation,
+            explain,
+            lower,
+            warnings=warnings,
+        ),
         verified=("the venue's printed figures, to the last digit (tests/vectors/binance)",),
         unverified=(
             "liquidation at maintenance margin = margin balance, not only above it",

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from types import SimpleNamespace
+from typing import Any, Literal, Protocol, cast
 
 from marginbook.domain.account import Account
 from marginbook.domain.events import Event
@@ -46,6 +47,37 @@ class RuleModule(Protocol):
         """Legs, factors and allowance."""
 
 
+def rule_module(
+    parameters: Any,
+    apply: Any,
+    risk: Any,
+    quantities: Any,
+    is_liquidatable: Any,
+    liquidation_prices: Any,
+    plan_liquidation: Any,
+    explain: Any,
+    lower: Any,
+    **more: Any,
+) -> RuleModule:
+    """The functions of a rule set, in the order of `RuleModule`, which may lie in several modules.
+
+    `more`: warnings(account, market, parameters, at) -> texts; accrued_index(index, kind, parameters, at) -> int, where
+    growth indices move with the clock.
+    """
+    functions = {
+        "parameters": parameters,
+        "apply": apply,
+        "risk": risk,
+        "quantities": quantities,
+        "is_liquidatable": is_liquidatable,
+        "liquidation_prices": liquidation_prices,
+        "plan_liquidation": plan_liquidation,
+        "explain": explain,
+        "lower": lower,
+    }
+    return cast(RuleModule, SimpleNamespace(**functions, **more))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
     """A registered rule set: a module at a version, with the facts that generic code needs about it."""
@@ -58,5 +90,6 @@ class RuleSet:
     risk_scale: int  # decimals of an integer Risk; 0 for Decimal
     borders: tuple[Border, ...]
     module: RuleModule
+    price_decimals: int | None = None  # the venue's price feed keeps so many; further ones are cut
     verified: tuple[str, ...] = ()  # by what: venue figures, real contracts
     unverified: tuple[str, ...] = ()  # what no venue number has confirmed

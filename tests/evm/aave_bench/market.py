@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from eth_abi import decode, encode
+from tools.chain import ADMIN, Chain, Reverted, calldata, selector
 
-from aave_bench.chain import ADMIN, Chain, Reverted, calldata, selector
 from marginbook.venues.aave_v3.state import Pool
 from marginbook.venues.aave_v3.steps import Action
 

@@ -1,12 +1,19 @@
-"""Numeric cases of on-chain perpetual venues: no rule set for them yet."""
+"""Numeric cases of on-chain perpetual venues (`cases`): each venue has its own reader."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from marginbook.testing.vectors import Task, Unsupported
 
+READERS: dict[str, str] = {}
+"""Venue as the cases name it -> module of this package with the same `task`."""
+
 
 def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
-    """Always unsupported, with the venue that is missing."""
+    """What the venue's reader makes of a case; Unsupported with the venue that has none."""
     venue = str(case.get("venue", "unknown"))
-    raise Unsupported(f"no rule set for {venue}", venue, str(case.get("function", "")))
+    if venue not in READERS:
+        raise Unsupported(f"no rule set for {venue}", venue, str(case.get("function", "")))
+    found: Task = import_module(f"marginbook.testing.adapters.{READERS[venue]}").task(case, asked)
+    return found

@@ -9,29 +9,35 @@ Scope: variable debt, e-mode, caps, isolation and siloed borrowing, liquidation 
 stable debt, flash loans, bridging, aToken transfers, grace periods, the price sentinel.
 """
 
+from marginbook.domain.market import Index
 from marginbook.domain.zones import LENDING_BORDERS
+from marginbook.venues.aave_v3 import holdings
 from marginbook.venues.aave_v3.applying import apply
 from marginbook.venues.aave_v3.lowering import lower
-from marginbook.venues.aave_v3.parameters import parameters
+from marginbook.venues.aave_v3.parameters import Parameters, parameters
 from marginbook.venues.aave_v3.planning import plan_liquidation
 from marginbook.venues.aave_v3.prices import liquidation_prices
 from marginbook.venues.aave_v3.risk import RISK_SCALE, explain, is_liquidatable, quantities, risk
-from marginbook.venues.rules import RuleSet
+from marginbook.venues.rules import RuleSet, rule_module
 
 
-class Module:
-    """The functions of the family, by the names that every rule set has."""
+def accrued_index(index: Index, kind: str, parameters: Parameters, at: int) -> int:
+    """A stored index [ray] as it stands at `at` [µs UTC], by the version's own formula."""
+    return holdings.accrued_index(index, kind, parameters.version, at)
 
-    parameters = staticmethod(parameters)
-    apply = staticmethod(apply)
-    risk = staticmethod(risk)
-    quantities = staticmethod(quantities)
-    is_liquidatable = staticmethod(is_liquidatable)
-    liquidation_prices = staticmethod(liquidation_prices)
-    plan_liquidation = staticmethod(plan_liquidation)
-    explain = staticmethod(explain)
-    lower = staticmethod(lower)
 
+MODULE = rule_module(
+    parameters,
+    apply,
+    risk,
+    quantities,
+    is_liquidatable,
+    liquidation_prices,
+    plan_liquidation,
+    explain,
+    lower,
+    accrued_index=accrued_index,
+)
 
 RULE_SETS = tuple(
     RuleSet(
@@ -42,7 +48,8 @@ RULE_SETS = tuple(
         price_kind="oracle",
         risk_scale=RISK_SCALE,
         borders=LENDING_BORDERS,
-        module=Module(),
+        module=MODULE,
+        price_decimals=holdings.PRICE_DECIMALS,
         verified=(f"the contracts of {version} in an EVM, step by step (tests/evm)",),
         unverified=("shipped parameters: changes by the risk steward, and any after their date",),
     )

@@ -19,7 +19,7 @@ from typing import Any
 
 from marginbook.domain.errors import BadInput
 from marginbook.exact import RAY, parse_decimal, to_raw_exact
-from marginbook.params.aave_v3 import first_time, table_at
+from marginbook.params.records import first_time, record_at
 from marginbook.units import format_time
 from marginbook.venues.aave_v3.state import EMode, RateStrategy, ReserveConfig
 from marginbook.venues.aave_v3.versions import VERSIONS, Version
@@ -60,9 +60,9 @@ def parameters(
     if version not in VERSIONS:
         raise BadInput("unknown_rules", "rules", f"aave/{version}", "aave/" + " or aave/".join(VERSIONS))
     network = network or "ethereum"
-    table = table_at(network, at)
+    table = record_at(f"aave_v3_{network}", at)
     if table is None and not overlay:
-        first = first_time(network)
+        first = first_time(f"aave_v3_{network}")
         expected = f"a time from {format_time(first)} on" if first is not None else "a network with a shipped table"
         raise BadInput("no_parameters", "at", f"{network}, {format_time(at)}", expected)
     builder = _Builder()

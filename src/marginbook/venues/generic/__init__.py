@@ -4,22 +4,19 @@ from marginbook.domain.zones import DERIVATIVES_BORDERS, LENDING_BORDERS
 from marginbook.venues.generic import derivatives, lending
 from marginbook.venues.generic.lending_events import apply as apply_lending
 from marginbook.venues.generic.lending_explanation import explain as explain_lending
-from marginbook.venues.rules import RuleSet
+from marginbook.venues.rules import RuleSet, rule_module
 
-
-class Lending:
-    """The functions of `generic/lending`, by the names that every rule set has."""
-
-    parameters = staticmethod(lending.parameters)
-    apply = staticmethod(apply_lending)
-    risk = staticmethod(lending.risk)
-    quantities = staticmethod(lending.quantities)
-    is_liquidatable = staticmethod(lending.is_liquidatable)
-    liquidation_prices = staticmethod(lending.liquidation_prices)
-    plan_liquidation = staticmethod(lending.plan_liquidation)
-    explain = staticmethod(explain_lending)
-    lower = staticmethod(lending.lower)
-
+LENDING = rule_module(
+    lending.parameters,
+    apply_lending,
+    lending.risk,
+    lending.quantities,
+    lending.is_liquidatable,
+    lending.liquidation_prices,
+    lending.plan_liquidation,
+    explain_lending,
+    lending.lower,
+)
 
 RULE_SETS = (
     RuleSet(
@@ -30,7 +27,7 @@ RULE_SETS = (
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=derivatives.Module(),
+        module=derivatives.MODULE,
         verified=("worked examples (tests/venues/test_worked_examples.py); no venue of its own",),
     ),
     RuleSet(
@@ -41,7 +38,7 @@ RULE_SETS = (
         price_kind="oracle",
         risk_scale=0,
         borders=LENDING_BORDERS,
-        module=Lending(),
+        module=LENDING,
         verified=("worked examples (tests/venues/test_worked_examples.py); no venue of its own",),
     ),
 )

@@ -29,6 +29,7 @@ from marginbook.venues.contracts.model import Contracts
 from marginbook.venues.contracts.overlay import with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
 from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
+from marginbook.venues.rules import rule_module
 
 
 def parameters(
@@ -69,16 +70,15 @@ def operator_of(overlay: Mapping[str, Any]) -> str:
     return str(found.pop()) if found else "<"
 
 
-class Module:
-    """The functions of this rule set, by the names that every rule set has."""
-
-    parameters = staticmethod(parameters)
-    apply = staticmethod(apply)
-    risk = staticmethod(risk)
-    quantities = staticmethod(quantities)
-    is_liquidatable = staticmethod(is_liquidatable)
-    liquidation_prices = staticmethod(liquidation_prices)
-    plan_liquidation = staticmethod(plan_liquidation)
-    explain = staticmethod(explain)
-    lower = staticmethod(lower)
-    warnings = staticmethod(warnings)
+MODULE = rule_module(
+    parameters,
+    apply,
+    risk,
+    quantities,
+    is_liquidatable,
+    liquidation_prices,
+    plan_liquidation,
+    explain,
+    lower,
+    warnings=warnings,
+)

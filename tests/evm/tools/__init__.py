@@ -1,0 +1,1 @@
+"""What every bench against real contracts needs: a chain, packages, a compiler."""
