@@ -101,7 +101,7 @@ yesterday,binance,A,,9
     ]
     frames = [item for item in items if isinstance(item, PriceFrame)]
     assert [dict(frame.prices) for frame in frames] == [
-        {("binance", "A", "mark"): 1, ("bybit", "A", "mark"): 2},
+        {("binance", "A", "mark"): 1, ("nowhere", "A", "mark"): 2},
         {("binance", "A", "mark"): 3},
     ]
 
