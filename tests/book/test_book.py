@@ -11,6 +11,7 @@ import pytest
 
 from marginbook.book.book import Book
 from marginbook.book.bulk import mark_loops
+from marginbook.book.crossings import Crossings
 from marginbook.domain.account import Account, Collateral, Debt, Fixed, Order, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Quote
@@ -228,3 +229,24 @@ def test_loops_are_found_in_columns_as_the_rule_set_finds_them(worlds: SimpleNam
     mark_loops(book, pools)
     assert len(set(lowered[pools].tolist())) == 2
     assert (book.store.pools["borders"][pools] == lowered[pools]).all()
+
+
+def test_crossings_are_never_given_another_accounts_name(worlds: SimpleNamespace) -> None:
+    world = worlds.Exchange(7)
+    accounts = [world.account(f"a{n}") for n in range(150)]
+    book = Book.from_accounts(accounts, world.market(), world.parameters_of, worlds.AT)
+    told, untold = [], []
+    for _ in range(40):
+        (key, price), *_ = world.frame(1, 900).items()
+        found = book.prices({key: price}, book.at)
+        if isinstance(found, Crossings) and len(found):
+            (told if len(told) < 3 else untold).append(found)
+            if len(told) <= 3 and not untold:
+                assert found[0] in list(found)
+    book.upsert([book.account(book.ids()[0])], book.at)
+    assert len(told) == 3
+    assert untold
+    assert all(isinstance(crossing.account, str) for found in told for crossing in found)  # named in time
+    with pytest.raises(RuntimeError, match="before an account leaves"):
+        list(untold[-1])
+    assert len(untold[-1]) > 0

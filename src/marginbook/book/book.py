@@ -4,13 +4,12 @@ Frames of prices and indices are applied whole; then the pools whose certified b
 kernel, or by the exact functions where the kernel's allowance reaches a border, and their crossings are returned.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from operator import itemgetter
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from marginbook.book.columns import (
     OBJECT,
     Names,
 )
+from marginbook.book.crossings import Crossing, Crossings, named
 from marginbook.book.factors import Factors, ValueKey, grown, index_float
 from marginbook.book.identities import Identities
 from marginbook.book.index import SLICE, Outcome
@@ -41,20 +41,6 @@ from marginbook.venues.rules import RuleSet
 ParametersOf = Callable[[Account], Any]
 RuleKey = tuple[str, str | None, str | None]
 """(rules, name of an overlay, network): what decides an account's parameters."""
-
-
-class Crossing(NamedTuple):
-    """A pool entered another zone."""
-
-    account: str
-    pool: str
-    from_zone: Zone
-    to_zone: Zone
-
-
-_ZONES = tuple(Zone)
-FEW = 12
-"""Crossings that are faster told one by one."""
 
 
 class Book:
@@ -277,25 +263,30 @@ class Book:
 
     # ---- frames
 
-    def prices(self, changes: Mapping[QuoteKey, Decimal], at: int) -> list[Crossing]:
-        """Apply a frame of prices whole, then decide. Crossings in order of account."""
+    def prices(self, changes: Mapping[QuoteKey, Decimal], at: int) -> Sequence[Crossing]:
+        """Apply a frame of prices whole, then decide. Crossings in order of pool, named when they are read."""
         with self.lock:
             n = 0
             if len(changes) + 256 > len(self._changed):
                 self._changed = np.empty(2 * len(changes) + 256, np.int32)
                 self._values = np.empty(2 * len(changes) + 256)
-            value_ids = self.factors.value_ids
+            quote_ids = self.factors.quote_ids
             places = self._price_decimals
             for key, price in changes.items():
                 self._fresh[key] = price
-                number = value_ids.get((*key, ""))
+                number = quote_ids.get(key)
                 if number is not None:
                     self._changed[n] = number
                     self._values[n] = cut_price(price, places[key[0]]) if key[0] in places else price
                     n += 1
             self._market = None
             n = self._accrue(at, n)
-            return self._decide(n, 0)
+            outcomes = self._moved(n, 0)
+            if not outcomes:
+                return []
+            if len(outcomes) == 1 and not len(outcomes[0].undecided) and not outcomes[0].swept:
+                return Crossings(outcomes[0].crossings.copy(), self.store, self.identities, self.names)
+            return self._reported(outcomes)
 
     def indices(self, changes: Mapping[IndexKey, Index], at: int) -> list[Crossing]:
         """Store growth indices (interest, cumulative funding) for all holders at once, then decide."""
@@ -326,7 +317,7 @@ class Book:
 
     def _accrue(self, at: int, n: int, stored: Iterable[IndexKey] = ()) -> int:
         """Append interest indices that moved with the clock, or were stored."""
-        later = at // MICROSECONDS != self.at // MICROSECONDS
+        later = at != self.at and at // MICROSECONDS != self.at // MICROSECONDS
         self.at = at
         if not later and not stored:
             return n
@@ -342,8 +333,13 @@ class Book:
         return self._decide(n, 0) if n else []
 
     def _decide(self, changed: int, moved: int) -> list[Crossing]:
+        return self._reported(self._moved(changed, moved))
+
+    def _moved(self, changed: int, moved: int) -> list[Outcome]:
         self.factors.link()
-        outcomes = self.index.move(self._changed, self._values, changed, moved)
+        return self.index.move(self._changed, self._values, changed, moved)
+
+    def _reported(self, outcomes: list[Outcome]) -> list[Crossing]:
         if not outcomes:
             return []
         crossings = [c for outcome in outcomes for c in self._report(outcome)]
@@ -542,21 +538,7 @@ class Book:
             self.index.confirm(chosen, zones)
         if not rows:
             return []
-        rows.sort(key=itemgetter(0))
-        texts = self.names.texts
-        accounts, labels = self.store.pools["account"], self.store.places["label"]
-        if len(rows) < FEW:
-            name = self.identities.name
-            return [
-                Crossing(name(accounts[p]), texts[labels[p]], _ZONES[before], _ZONES[after])
-                for p, before, after in rows
-            ]
-        pools = [row[0] for row in rows]
-        names = self.identities.names_of(accounts[pools])
-        return [
-            Crossing(name, texts[label], _ZONES[before], _ZONES[after])
-            for name, label, (_, before, after) in zip(names, labels[pools].tolist(), rows, strict=True)
-        ]
+        return named(rows, self.store, self.identities, self.names)
 
     def rewritten(self, pools: Array) -> list[Crossing]:
         """After the exact columns of these pools were written: their legs, zones and certificates follow."""

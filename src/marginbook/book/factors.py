@@ -40,6 +40,7 @@ class Factors:
         self.ids: dict[tuple[tuple[tuple[ValueKey, int], ...], bool], int] = {}
         self.names: list[tuple[tuple[ValueKey, int], ...]] = []  # (value, power) per part
         self.value_ids: dict[ValueKey, int] = {}
+        self.quote_ids: dict[tuple[str, str, str], int] = {}  # the values that are quotes
         self.values: Array = np.ones(16)
         self.table: Array = np.zeros((16, 4))
         self.funding: dict[ValueKey, list[int]] = {}
@@ -57,9 +58,14 @@ class Factors:
         """Number of a quote or index, added when new."""
         if key not in self.value_ids:
             self.value_ids[key] = len(self.value_ids)
+            self._know(key)
             self.values = grown(self.values, len(self.value_ids))
             self._stale = True
         return self.value_ids[key]
+
+    def _know(self, key: ValueKey) -> None:
+        if not key[3]:
+            self.quote_ids[key[:3]] = self.value_ids[key]
 
     def intern(self, factor: Factor, rules: str, current: Callable[[ValueKey], float], funded: bool = False) -> int:
         """Number of `factor` under `rules`, added with its `current` values when new; `funded`: it carries funding."""
@@ -113,6 +119,8 @@ class Factors:
     ) -> None:
         """Names of values and factors whose numbers a snapshot holds."""
         self.value_ids = {key: n for n, key in enumerate(values)}
+        for key in values:
+            self._know(key)
         self.names = [()] * len(factors)
         for parts, funded, number in factors:
             self.ids[parts, funded] = number

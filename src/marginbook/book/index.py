@@ -1,11 +1,12 @@
 """Slots of the live index, and the calls that keep zones and certificates true."""
 
-from dataclasses import dataclass
-from typing import Any
+from operator import is_
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from marginbook.book import watch
+from marginbook.book.addresses import addresses_of
 from marginbook.book.layout import BLOCKS, SLOTS, Array, Slots
 from marginbook.book.store import Store
 
@@ -13,12 +14,12 @@ _SUPER = SLOTS * BLOCKS
 SWITCH = 64
 """A sweep is cheaper than looking up one pool in so many."""
 
+NO_POOLS: Array = np.zeros(0, np.int32)
 SLICE = 16_384
 """Certificates written after a frame while some are pending."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a frame decided: (pool, zone before, zone) rows, and pools that only exact functions can decide."""
 
     crossings: Array
@@ -40,19 +41,21 @@ class Index:
         self.ranges: Array = np.zeros((0, 3), np.int32)
         self.free: dict[int, list[int]] = {}
         self.stamps: Array = np.zeros(0, np.int32)
-        self.stamp = 0
-        self.counts: Array = np.zeros(3, np.int64)
+        self.counts: Array = np.zeros(4, np.int64)
         self.candidates: Array = np.zeros(0, np.int32)
         self.found: Array = np.zeros((0, 3), np.int32)
         self.moved: Array = np.zeros(0, np.int32)
         self.pending: Array = np.zeros(0, np.int32)
         self._move: Any = watch.move
+        self._addresses: Array = np.zeros((0, 2), np.int64)
+        self._held: tuple[Any, ...] = ()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Any array may be replaced; the bundle of them is then made anew."""
         object.__setattr__(self, name, value)
         if name in Slots._fields:
             self.__dict__["_slots"] = None
+        self.__dict__["_held"] = ()
 
     @property
     def slots(self) -> Slots:
@@ -171,21 +174,28 @@ class Index:
         """
         if not count and not known:
             return []
-        self.stamp += 1
-        found = self._move(
-            changed, values, count, self.moved, known, self.stamp, self.counts, self.candidates, self.found,
-            self.stamps, self.store.factors.links, self.store.records, self.slots,
-        )  # fmt: skip
+        found = self._move(self._table(changed, values), count, known)
         if found < 0:
             return [self.decide_all()]
         if not found and not len(self.pending):
             return []
-        undecided = self.found[len(self.found) - int(self.counts[2]) :, 0]
         if self._move is watch.move:
             (compiled,) = watch.move.overloads.values()  # always the same types: no need to look at them every tick
-            self._move = compiled.entry_point
-        first = Outcome(self.found[: int(self.counts[1])], undecided)
+            object.__setattr__(self, "_move", compiled.entry_point)
+        undecided = int(self.counts[2])
+        rows = self.found
+        first = Outcome(rows[: found - undecided], rows[len(rows) - undecided :, 0] if undecided else NO_POOLS)
         return [first, self._decide_pending()] if len(self.pending) else [first]
+
+    def _table(self, changed: Array, values: Array) -> Array:
+        """Addresses of everything that a move looks at, taken anew when any of it has been replaced."""
+        bundles = (changed, values, self.store.factors.links, self.store.records, self.slots)
+        if not self._held or not all(map(is_, self._held, bundles)):
+            own = (self.moved, self.counts, self.candidates, self.found, self.stamps)
+            addresses = addresses_of((changed, values, *own, *bundles[2], *bundles[3], *bundles[4]))
+            object.__setattr__(self, "_addresses", addresses)
+            self.__dict__["_held"] = bundles
+        return self._addresses
 
     def settle(self, chosen: Array) -> Outcome:
         """Decide and certify pools whose legs are new or have changed."""

@@ -88,6 +88,7 @@ class Store:
         self.pools: Array = np.zeros(16, POOL)
         self.places: Array = np.zeros(16, PLACE)
         self.pool_count = 0
+        self.removals = 0  # pools so far, whose numbers may have been given out again
         self.legs: Array = np.zeros(64, LEG)
         self.exact: Array = np.zeros(64, EXACT)
         self.leg_count = 0
@@ -288,6 +289,7 @@ class Store:
 
     def remove_pool(self, number: int) -> None:
         """Free a pool whose slots have been released."""
+        self.removals += 1
         row = self.pools[number]
         if row["capacity"]:
             self.free_legs.setdefault(int(row["capacity"]), []).append(int(row["start"]))

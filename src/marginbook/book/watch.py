@@ -22,7 +22,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit, prange
+from numba.np.numpy_support import carray
 
+from marginbook.book.addresses import pointer
 from marginbook.book.kernel import (
     GUARD,
     INLINE,
@@ -36,7 +38,23 @@ from marginbook.book.kernel import (
     pool_sums,
     pool_zone,
 )
-from marginbook.book.layout import BASIS_POINT, BLOCKS, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE, SLOTS, STAY
+from marginbook.book.layout import (
+    BASIS_POINT,
+    BLOCKS,
+    BRACKET,
+    CLASS,
+    FLAG_AVERAGE,
+    FLAG_DEAD,
+    FLAG_OPAQUE,
+    LEG,
+    POOL,
+    REACH,
+    SLOTS,
+    STAY,
+    Links,
+    Records,
+    Slots,
+)
 
 INWARD = 2.0**-23
 """More than the rounding of a float32: stored edges lie inside the certified ones."""
@@ -284,14 +302,52 @@ def _apply_values(changed: Any, fresh: Any, count: int, moved: Any, known: int, 
     return found
 
 
-@njit(**KERNEL)
-def move(
+@njit(**(KERNEL | {"_nrt": True}))  # `carray` asks for it
+def move(table: Any, count: int, known: int) -> int:
+    """`decide_moved` on the arrays of an address table, in the order in which `Index` lists them."""
+    changed = carray(pointer(table[0, 0]), (table[0, 1],), np.int32)
+    fresh = carray(pointer(table[1, 0]), (table[1, 1],), np.float64)
+    moved = carray(pointer(table[2, 0]), (table[2, 1],), np.int32)
+    counts = carray(pointer(table[3, 0]), (table[3, 1],), np.int64)
+    candidates = carray(pointer(table[4, 0]), (table[4, 1],), np.int32)
+    crossings = carray(pointer(table[5, 0]), (table[5, 1], 3), np.int32)
+    stamps = carray(pointer(table[6, 0]), (table[6, 1],), np.int32)
+    links = Links(
+        carray(pointer(table[7, 0]), (table[7, 1],), np.float64),
+        carray(pointer(table[8, 0]), (table[8, 1],), np.int32),
+        carray(pointer(table[9, 0]), (table[9, 1],), np.int32),
+        carray(pointer(table[10, 0]), (table[10, 1],), np.int32),
+        carray(pointer(table[11, 0]), (table[11, 1],), np.int32),
+        carray(pointer(table[12, 0]), (table[12, 1],), np.int8),
+    )
+    r = Records(
+        carray(pointer(table[13, 0]), (table[13, 1],), POOL),
+        carray(pointer(table[14, 0]), (table[14, 1],), LEG),
+        carray(pointer(table[15, 0]), (table[15, 1],), CLASS),
+        carray(pointer(table[16, 0]), (table[16, 1],), BRACKET),
+        carray(pointer(table[17, 0]), (table[17, 1],), REACH),
+        carray(pointer(table[18, 0]), (table[18, 1], 4), np.float64),
+        carray(pointer(table[19, 0]), (table[19, 1], 8), np.float64),
+        carray(pointer(table[20, 0]), (table[20, 1], 5, 3, 3), np.float64),
+    )
+    w = Slots(
+        carray(pointer(table[21, 0]), (table[21, 1], 2), np.float32),
+        carray(pointer(table[22, 0]), (table[22, 1],), np.int32),
+        carray(pointer(table[23, 0]), (table[23, 1], 2), np.float32),
+        carray(pointer(table[24, 0]), (table[24, 1], 2), np.float32),
+        carray(pointer(table[25, 0]), (table[25, 1], 2), np.float32),
+        carray(pointer(table[26, 0]), (table[26, 1], 3), np.int32),
+    )
+    return decide_moved(changed, fresh, count, moved, known, counts, candidates, crossings, stamps, links, r, w)
+
+
+@njit(**INLINE)
+def decide_moved(
     changed: Any,
     fresh: Any,
     count: int,
     moved: Any,
     known: int,
-    stamp: int,
     counts: Any,
     candidates: Any,
     crossings: Any,
@@ -302,11 +358,13 @@ def move(
 ) -> int:
     """Apply `count` changed values and decide the pools whose bands the moved factors have left.
 
-    `counts` receives (candidates, crossings, undecided); `crossings` holds (pool, zone before, zone) from the front and
-    undecided pools from the back. Returns −1, with values applied and nothing decided, if a sweep is cheaper; otherwise
-    the number of crossings and undecided pools.
+    `counts` receives (candidates, crossings, undecided) and counts the calls; `crossings` holds (pool, zone before,
+    zone) from the front and undecided pools from the back. Returns −1, with values applied and nothing decided, if a
+    sweep is cheaper; otherwise the number of crossings and undecided pools.
     """
     count = _apply_values(changed, fresh, count, moved, known, links, r.factors)
+    counts[3] += 1
+    stamp = counts[3]
     found = 0
     for n in range(count):
         found = _collect(moved[n], found, stamp, r, w, stamps, candidates)

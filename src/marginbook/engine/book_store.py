@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from marginbook.book.book import Book, Crossing
+from marginbook.book.book import Book
+from marginbook.book.crossings import Crossing
 from marginbook.book.layout import FLAG_DEAD, FLAG_OPAQUE, Array
 from marginbook.book.views import pool_outputs
 from marginbook.domain.account import Account
