@@ -20,7 +20,7 @@ from marginbook.book.columns import (
     Names,
 )
 from marginbook.book.crossings import Crossing, Crossings, named
-from marginbook.book.factors import Factors, ValueKey, grown, index_float
+from marginbook.book.factors import Factors, ValueKey, cut_price, grown, index_float
 from marginbook.book.identities import Identities
 from marginbook.book.index import SLICE, Outcome
 from marginbook.book.index import Index as BandIndex
@@ -32,7 +32,6 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
 from marginbook.domain.zones import Border, Zone
-from marginbook.exact import to_raw_floor
 from marginbook.units import MICROSECONDS
 from marginbook.venues.contracts.model import Contracts
 from marginbook.venues.registry import rule_set
@@ -554,14 +553,3 @@ def accrual_of(rules: RuleSet, parameters: Any) -> Callable[[Index, str, int], i
     if accrued is None:
         return lambda index, kind, at: index.value_raw
     return lambda index, kind, at: accrued(index, kind, parameters, at)
-
-
-def cut_price(price: Decimal, places: int) -> float:
-    """A price as a feed of `places` decimals keeps it: further ones are cut.
-
-    >>> cut_price(Decimal("0.123456789"), 8)
-    0.12345678
-    """
-    if -int(price.as_tuple().exponent) <= places:
-        return float(price)
-    return float(to_raw_floor(price, places) / 10**places)

@@ -14,6 +14,7 @@ import numpy as np
 from marginbook.book.layout import FACTOR_INSET, FACTOR_OFFSET, FACTOR_SIGMA, FACTOR_VALUE, FACTORS_MOST, Array, Links
 from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import Factor
+from marginbook.exact import to_raw_floor
 from marginbook.units import STABLE_ASSETS
 
 ValueKey = tuple[str, str, str, str]
@@ -202,3 +203,14 @@ def index_float(raw: int) -> float:
     2.0
     """
     return float(Decimal(raw).scaleb(-27))
+
+
+def cut_price(price: Decimal, places: int) -> float:
+    """A price as a feed of `places` decimals keeps it: further ones are cut.
+
+    >>> cut_price(Decimal("0.123456789"), 8)
+    0.12345678
+    """
+    if -int(price.as_tuple().exponent) <= places:
+        return float(price)
+    return float(to_raw_floor(price, places) / 10**places)

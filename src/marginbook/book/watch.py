@@ -338,7 +338,8 @@ def move(table: Any, count: int, known: int) -> int:
         carray(pointer(table[25, 0]), (table[25, 1], 2), np.float32),
         carray(pointer(table[26, 0]), (table[26, 1], 3), np.int32),
     )
-    return decide_moved(changed, fresh, count, moved, known, counts, candidates, crossings, stamps, links, r, w)
+    args = (changed, fresh, count, moved, known, counts, candidates, crossings, stamps, links, r, w)
+    return int(decide_moved(*args))
 
 
 @njit(**INLINE)

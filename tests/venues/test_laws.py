@@ -1,0 +1,27 @@
+"""Every rule set keeps every law, or declares why not and really breaks it."""
+
+import pytest
+
+from marginbook.testing.laws import LAWS, deviations, violations
+from marginbook.venues.registry import all_rule_sets
+
+RULES = [rules.name for rules in all_rule_sets()]
+COUNT = 40
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("rules", RULES)
+def test_law(rules: str, law: str) -> None:
+    found = violations(rules, law, COUNT)
+    reason = deviations(rules).get(law)
+    if reason is None:
+        assert not found, f"{len(found)} of {COUNT} accounts: {found[0]}"
+    else:
+        assert found, f"{rules} declares a deviation from {law} ({reason}) that {COUNT} accounts do not show"
+
+
+def test_declared_deviations_name_laws_and_give_reasons() -> None:
+    for rules in RULES:
+        for law, reason in deviations(rules).items():
+            assert law in LAWS
+            assert len(reason) > 20
