@@ -21,11 +21,13 @@ multi-assets mode, portfolio margin.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from marginbook.domain.errors import BadInput
 from marginbook.domain.zones import DERIVATIVES_BORDERS
+from marginbook.exact import round_ceil, round_floor
 from marginbook.params.tables import BINANCE_USDM_FILES, tables_at
 from marginbook.units import format_time
 from marginbook.venues.brackets import bracket_table
@@ -33,10 +35,11 @@ from marginbook.venues.contracts.events import apply
 from marginbook.venues.contracts.explanation import explain
 from marginbook.venues.contracts.liquidation import plan_liquidation
 from marginbook.venues.contracts.lowering import lower
-from marginbook.venues.contracts.model import Contracts, Terms
+from marginbook.venues.contracts.model import Contracts, Printing, Shown, Terms
 from marginbook.venues.contracts.overlay import ALL, with_overlay
 from marginbook.venues.contracts.prices import liquidation_prices
 from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
+from marginbook.venues.contracts.tiers import overlay_from_ccxt
 from marginbook.venues.rules import RuleSet, rule_module
 
 SETTLEMENT = ("USDT", "USDC", "BUSD")
@@ -55,6 +58,11 @@ def settlement_currency(market: str) -> str | None:
     """
     name = market.partition("_")[0]
     return next((asset for asset in SETTLEMENT if name.endswith(asset) and name != asset), None)
+
+
+def displayed_price(shown: Shown) -> Decimal:
+    """The liquidation price as the venue prints it: at 8 decimals, toward the mark."""
+    return round_ceil(shown.root, 8) if shown.when == "at_or_below" else round_floor(shown.root, 8)
 
 
 @cache
@@ -79,8 +87,8 @@ def _contracts(
         venue="binance",
         price_kind="mark",
         at_equality=True,
-        venue_truncates=True,
-        displays_price=True,
+        printing=Printing(cuts=True, entry_places=8),
+        displayed=displayed_price,
         terms=terms,
         currency_of=settlement_currency,
         source=source,
@@ -145,21 +153,7 @@ def overlay_from_ccxt_tiers(tiers: Mapping[str, Sequence[Mapping[str, Any]]]) ->
     ...     "maintenanceMarginRate": 0.0065, "maxLeverage": 75, "info": {"cum": "0"}}]})
     {'XUSDT': {'brackets': [[0, 10000, 0.0065, 75, '0']]}}
     """
-    return {
-        symbol.partition(":")[0].replace("/", ""): {
-            "brackets": [
-                [
-                    row["minNotional"],
-                    row["maxNotional"],
-                    row["maintenanceMarginRate"],
-                    row["maxLeverage"],
-                    row.get("info", {}).get("cum"),
-                ]
-                for row in sorted(rows, key=lambda row: int(row["tier"]))
-            ]
-        }
-        for symbol, rows in tiers.items()
-    }
+    return overlay_from_ccxt(tiers)
 
 
 RULE_SETS = (

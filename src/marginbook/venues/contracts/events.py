@@ -26,7 +26,7 @@ from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, divide, in_exact_context, parse_decimal, round_ceil, round_floor, to_raw_floor
 from marginbook.venues.contracts.model import (
     FUNDING_DECIMALS,
-    Contracts,
+    ContractRules,
     Holding,
     currency_of,
     funding_due,
@@ -39,7 +39,7 @@ MONEY_PLACES = 8
 
 
 @in_exact_context
-def apply(account: Account, market: Market, event: Event, parameters: Contracts, at: int) -> tuple[Account, Market]:
+def apply(account: Account, market: Market, event: Event, parameters: ContractRules, at: int) -> tuple[Account, Market]:
     """The account and market after `event`; BadInput where the venue refuses it."""
     match event:
         case Fill():
@@ -75,7 +75,7 @@ def _with_index(market: Market, event: IndexUpdate) -> Market:
     return replace(market, indices={**market.indices, (event.venue, event.asset, "funding"): index})
 
 
-def _fill(account: Account, market: Market, event: Fill, parameters: Contracts) -> Account:
+def _fill(account: Account, market: Market, event: Fill, parameters: ContractRules) -> Account:
     place = f"account {account.id}.fill {event.market}"
     if event.quantity <= 0 or event.price <= 0:
         raise BadInput("bad_fill", place, f"{event.quantity} at {event.price}", "a quantity and a price above 0")
@@ -103,7 +103,7 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Contracts) 
 
 
 def _funded(
-    account: Account, market: Market, held: Position, currency: str, parameters: Contracts
+    account: Account, market: Market, held: Position, currency: str, parameters: ContractRules
 ) -> tuple[Account, Position]:
     """Settle the position's funding first, so that the new quantity starts from the index of now."""
     index = market.indices.get((parameters.venue, held.market, "funding"))
@@ -125,7 +125,7 @@ def _opened(
     side: Side,
     quantity: Decimal,
     currency: str,
-    parameters: Contracts,
+    parameters: ContractRules,
     before: Position | None = None,
 ) -> Account:
     leverage = event.leverage or (before.leverage if before else None)
@@ -149,7 +149,7 @@ def _opened(
 
 
 def _grown(
-    account: Account, market: Market, event: Fill, held: Position, currency: str, parameters: Contracts
+    account: Account, market: Market, event: Fill, held: Position, currency: str, parameters: ContractRules
 ) -> Account:
     quantity = held.quantity + event.quantity
     if parameters.terms_of(held.market).inverse:
@@ -168,7 +168,7 @@ def _grown(
 
 
 def _reduced(
-    account: Account, event: Fill, held: Position, closed: Decimal, currency: str, parameters: Contracts
+    account: Account, event: Fill, held: Position, closed: Decimal, currency: str, parameters: ContractRules
 ) -> Account:
     part = Holding(replace(held, quantity=closed), parameters.terms_of(held.market))
     profit = part.profit(part.factor(event.price))
@@ -187,9 +187,9 @@ def _reduced(
 
 
 def _isolated_margin(
-    account: Account, position: Position, quantity: Decimal, price: Decimal, parameters: Contracts
+    account: Account, position: Position, quantity: Decimal, price: Decimal, parameters: ContractRules
 ) -> Decimal:
-    part = Holding(replace(position, quantity=quantity, entry=price), parameters.terms_of(position.market))
+    part = Holding(replace(position, quantity=quantity, entry=price), parameters.terms_of(position.market), True)
     if position.leverage is None and part.terms.initial_rate is None:
         raise BadInput(
             "missing_leverage",

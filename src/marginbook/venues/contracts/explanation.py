@@ -6,7 +6,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.exact import ZERO, in_exact_context, round_half_up
-from marginbook.venues.contracts.model import Contracts, Holding, Pool, funding_due, pools, price_reader
+from marginbook.venues.contracts.model import ContractRules, Holding, Pool, funding_due, pools, price_reader
 from marginbook.venues.contracts.sums import figures
 
 PLACES = 24
@@ -23,7 +23,7 @@ def shortened_half_up(value: Decimal) -> Decimal:
 
 
 @in_exact_context
-def explain(account: Account, market: Market, parameters: Contracts, at: int) -> Node:
+def explain(account: Account, market: Market, parameters: ContractRules, at: int) -> Node:
     """Headroom = margin balance − maintenance margin, down to prices, rates and maintenance amounts."""
     nodes = [_pool(account, pool, market, parameters) for pool in pools(account, parameters).values()]
     if len(nodes) == 1:
@@ -48,7 +48,7 @@ def explain(account: Account, market: Market, parameters: Contracts, at: int) ->
     )
 
 
-def _pool(account: Account, pool: Pool, market: Market, parameters: Contracts) -> Node:
+def _pool(account: Account, pool: Pool, market: Market, parameters: ContractRules) -> Node:
     found = figures(pool, market, parameters)
     unit, rules = pool.currency, parameters.rules
     price_of = price_reader(market, parameters)
@@ -89,7 +89,7 @@ def _pool(account: Account, pool: Pool, market: Market, parameters: Contracts) -
     )
 
 
-def _profit(holding: Holding, price: Decimal, market: Market, unit: str, parameters: Contracts) -> Node:
+def _profit(holding: Holding, price: Decimal, market: Market, unit: str, parameters: ContractRules) -> Node:
     position = holding.position
     inputs = [
         _given("size", holding.size if position.sign > 0 else -holding.size, "base", "account"),
@@ -111,11 +111,11 @@ def _profit(holding: Holding, price: Decimal, market: Market, unit: str, paramet
     )
 
 
-def _maintenance(holding: Holding, price: Decimal, unit: str, parameters: Contracts) -> Node:
+def _maintenance(holding: Holding, price: Decimal, unit: str, parameters: ContractRules) -> Node:
     position, terms = holding.position, holding.terms
     factor = holding.factor(price)
     basis = holding.size * (factor if terms.basis == "mark" else holding.entry_factor)
-    row = terms.table.bracket_of(basis)
+    row = holding.table.bracket_of(basis)
     formula = "notional · rate − maintenance_amount"
     inputs = [
         Node(
@@ -128,6 +128,10 @@ def _maintenance(holding: Holding, price: Decimal, unit: str, parameters: Contra
         _given("rate", row.rate, "fraction", f"bracket from {row.floor}; {parameters.source}"),
         _given("maintenance_amount", row.cum, unit, f"bracket from {row.floor}; {parameters.source}"),
     ]
+    if terms.closing is not None:
+        fee = shortened_half_up(holding.closing_fee)
+        inputs.append(_given("closing_fee", fee, unit, f"taker fee on the value at bankruptcy; {parameters.source}"))
+        formula += " + closing_fee"
     if terms.fee_to_close:
         inputs.append(_given("fee_to_close", terms.fee_to_close * holding.size * factor, unit, parameters.source))
         formula += " + fee_to_close"

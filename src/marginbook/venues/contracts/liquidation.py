@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
-from marginbook.domain.risk import Plan
+from marginbook.domain.risk import Flow, Plan
 from marginbook.exact import ZERO, divide, grid_ceil, in_exact_context, round_ceil
-from marginbook.venues.contracts.model import Contracts, Holding, Pool, price_reader
+from marginbook.venues.contracts.model import ContractRules, Holding, Pool, price_reader
 from marginbook.venues.contracts.sums import bankruptcy_price, figures, is_breached, pool_named
 
 HALF = Decimal("0.5")
@@ -21,7 +21,7 @@ CHORDS_MOST = 6
 
 
 @in_exact_context
-def plan_liquidation(account: Account, pool: str, market: Market, parameters: Contracts, at: int) -> Plan:
+def plan_liquidation(account: Account, pool: str, market: Market, parameters: ContractRules, at: int) -> Plan:
     """The next step for `pool`, or why there is none."""
     found = pool_named(account, pool, parameters)
     state = figures(found, market, parameters)
@@ -55,7 +55,27 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
         price=bankruptcy_price(found),
         fee=round_ceil(notional * fee_rate, 8),
         bad_debt=max(ZERO, -state.balance),
+        flows=_flows(found, largest, factor, fee_rate),
     )
+
+
+def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> tuple[Flow, ...]:
+    """Transfers of closing all of one position now.
+
+    Counterparties pay its profit; the fee, as far as the pool's money goes, is for the insurance fund, which pays what
+    is missing.
+    """
+    profit = holding.profit(factor)
+    left = pool.wallet + pool.fixed_support + profit
+    fee = round_ceil(holding.size * factor * fee_rate, 8)
+    paid = min(fee, max(ZERO, left)) if len(pool.holdings) == 1 else fee
+    missing = max(ZERO, -left) if len(pool.holdings) == 1 else ZERO
+    flows = (
+        Flow("account", pool.currency, profit - paid + missing),
+        Flow("counterparties", pool.currency, -profit),
+        Flow("insurance", pool.currency, paid - missing),
+    )
+    return tuple(flow for flow in flows if flow.amount)
 
 
 def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fee_rate: Decimal) -> Pool:
@@ -64,7 +84,8 @@ def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fe
     left = replace(holding.position, quantity=holding.position.quantity - quantity)
     closed = Holding(part, holding.terms)
     wallet = pool.wallet + closed.profit(factor) - closed.size * factor * fee_rate
-    holdings = tuple(Holding(left, h.terms) if h is holding else h for h in pool.holdings)
+    own = wallet + pool.fixed_support
+    holdings = tuple(replace(h, position=left if h is holding else h.position, own_wallet=own) for h in pool.holdings)
     return replace(pool, wallet=wallet, holdings=holdings, orders={})
 
 

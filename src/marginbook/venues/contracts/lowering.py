@@ -18,7 +18,7 @@ from marginbook.exact import ONE, ZERO, divide, in_exact_context
 from marginbook.venues.brackets import BracketTable
 from marginbook.venues.contracts.model import (
     FUNDING_DECIMALS,
-    Contracts,
+    ContractRules,
     Holding,
     OpenOrders,
     Pool,
@@ -32,12 +32,12 @@ NO_ORDERS = OpenOrders()
 
 
 @in_exact_context
-def lower(account: Account, market: Market, parameters: Contracts) -> Legs:
+def lower(account: Account, market: Market, parameters: ContractRules) -> Legs:
     """Every pool as legs. A market has a funding leg from the moment that `market.indices` knows its index."""
     return Legs(tuple(_lower_pool(pool, market, parameters) for pool in pools(account, parameters).values()))
 
 
-def _lower_pool(pool: Pool, market: Market, parameters: Contracts) -> PoolLegs:
+def _lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLegs:
     orders = dict(pool.orders)
     legs: list[Leg] = []
     support, demand, initial = pool.wallet + pool.fixed_support, pool.fixed_demand, ZERO
@@ -49,10 +49,9 @@ def _lower_pool(pool: Pool, market: Market, parameters: Contracts) -> PoolLegs:
         at_entry = holding.slope * holding.entry_factor
         support -= at_entry
         constants += abs(at_entry)
-        if holding.terms.basis == "entry":
-            demand += holding.terms.table.maintenance(holding.size * holding.entry_factor)
-        else:
-            jumps += holding.terms.table.jump_most
+        demand += holding.fixed_demand
+        if holding.terms.basis == "mark":
+            jumps += holding.table.jump_most
         legs.append(_lower_holding(holding, resting, parameters))
         key = (parameters.venue, name, "funding")
         if key in market.indices:
@@ -61,6 +60,9 @@ def _lower_pool(pool: Pool, market: Market, parameters: Contracts) -> PoolLegs:
             paid = holding.position.sign * holding.size * Decimal(settled).scaleb(-FUNDING_DECIMALS)
             support += paid
             constants += abs(paid)
+    for holding in pool.holdings:
+        if holding.terms.closing is not None and holding.terms.closing.in_initial:
+            initial += holding.fee_by_leverage
     for (name, _), resting in orders.items():
         initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, pool.order_terms[name])
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
@@ -76,14 +78,14 @@ def _lower_pool(pool: Pool, market: Market, parameters: Contracts) -> PoolLegs:
     )
 
 
-def _lower_holding(holding: Holding, resting: OpenOrders, parameters: Contracts) -> Leg:
+def _lower_holding(holding: Holding, resting: OpenOrders, parameters: ContractRules) -> Leg:
     how: Literal["quote", "inverse"] = "inverse" if holding.terms.inverse else "quote"
     factor: Factor = ((how, parameters.venue, holding.position.market, parameters.price_kind),)
     terms = holding.terms
     fee = terms.fee_to_close
     table = None
     if terms.basis == "mark":
-        table = _lower_table(terms.table, fee)
+        table = _lower_table(holding.table, fee)
     elif fee:
         table = ((0.0, float(fee), 0.0),)
     slope = float(holding.slope)
@@ -115,7 +117,7 @@ def _lower_table(table: BracketTable, fee: Decimal) -> LegTable:
     return tuple((float(row.floor), float(row.rate + fee), float(row.cum)) for row in table.rows)
 
 
-def _lower_funding(holding: Holding, parameters: Contracts) -> Leg:
+def _lower_funding(holding: Holding, parameters: ContractRules) -> Leg:
     """Funding as an index factor: support −side · size · index, where the kernel reads index_raw / 10^27."""
     slope = float(-holding.position.sign * holding.size * FUNDING_TO_RAY)
     return Leg(

@@ -14,8 +14,8 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice
-from marginbook.exact import ONE, ZERO, divide, grid_ceil, grid_floor, in_exact_context, round_ceil, round_floor
-from marginbook.venues.contracts.model import Contracts, Holding, Pool, funding_due, pools, price_reader
+from marginbook.exact import ONE, ZERO, divide, grid_ceil, grid_floor, in_exact_context
+from marginbook.venues.contracts.model import ContractRules, Holding, Pool, Shown, funding_due, pools, price_reader
 from marginbook.venues.contracts.sums import breached
 
 UNIT = Decimal("0.00000001")
@@ -27,7 +27,7 @@ HALF = Decimal("0.5")
 
 
 @in_exact_context
-def liquidation_prices(account: Account, market: Market, parameters: Contracts, at: int) -> list[LiquidationPrice]:
+def liquidation_prices(account: Account, market: Market, parameters: ContractRules, at: int) -> list[LiquidationPrice]:
     """Per pool and market, where the pool starts to be liquidatable; a market's own quote is not needed.
 
     A pool without such a price gives no entry. A missing price of *another* market is an error, unless some other
@@ -46,11 +46,13 @@ def liquidation_prices(account: Account, market: Market, parameters: Contracts, 
     return found
 
 
-def _prices_of(pool: Pool, name: str, market: Market, parameters: Contracts) -> Iterator[LiquidationPrice]:
+def _prices_of(pool: Pool, name: str, market: Market, parameters: ContractRules) -> Iterator[LiquidationPrice]:
     own = [holding for holding in pool.holdings if holding.position.market == name and holding.size]
     if not own:
         return
     support, demand = _constants(pool, name, market, parameters)
+    present = market.quotes.get((parameters.venue, name, parameters.price_kind))
+    now = None if present is None or present.price <= 0 else present.price
     slope = sum((holding.slope for holding in own), ZERO)
     tick = own[0].terms.tick or UNIT
     side = own[0].position.side if len(own) == 1 else "both"
@@ -68,14 +70,30 @@ def _prices_of(pool: Pool, name: str, market: Market, parameters: Contracts) -> 
                 continue
             done.add((exact, when))
             yield LiquidationPrice(pool=pool.name, market=name, side=side, price=exact, when=when, source="exact")
-            if parameters.displays_price:
-                shown = round_ceil(price, 8) if when == "at_or_below" else round_floor(price, 8)
+            shown = None
+            if parameters.displayed is not None:
+                room = None
+                if now is not None:
+                    factor = own[0].factor(now)
+                    room = support + slope * factor - sum((holding.maintenance(factor) for holding in own), demand)
+                shown = parameters.displayed(
+                    Shown(
+                        pool=pool,
+                        own=tuple(own),
+                        root=price,
+                        when=when,
+                        price=now,
+                        room=room,
+                        funding=sum((funding_due(holding, market, parameters.venue) for holding in own), ZERO),
+                    )
+                )
+            if shown is not None:
                 yield LiquidationPrice(
                     pool=pool.name, market=name, side=side, price=shown, when=when, source="venue_displayed"
                 )
 
 
-def _constants(pool: Pool, name: str, market: Market, parameters: Contracts) -> tuple[Decimal, Decimal]:
+def _constants(pool: Pool, name: str, market: Market, parameters: ContractRules) -> tuple[Decimal, Decimal]:
     """What support and demand are apart from the profit and maintenance of one market's positions."""
     price_of = price_reader(market, parameters)
     support, demand = pool.wallet + pool.fixed_support, pool.fixed_demand
@@ -97,26 +115,26 @@ def _roots(own: list[Holding], constant: Decimal, slope: Decimal) -> Iterator[De
     walked in y = f · first size, the first position's notional, so that its own edges are exact.
     """
     terms = own[0].terms  # both legs of a hedge are of one market
-    table, inverse = terms.table, terms.inverse
+    tables, inverse = [holding.table for holding in own], terms.inverse
     sizes = [holding.size for holding in own]
     scale = sizes[0]
     slope -= terms.fee_to_close * sum(sizes, ZERO)
+    constant -= sum((holding.fixed_demand for holding in own), ZERO)
     edges = {ZERO}
     if terms.basis == "entry":
-        constant -= sum((table.maintenance(holding.size * holding.entry_factor) for holding in own), ZERO)
         sizes = []
     else:
-        for size in sizes:
+        for size, table in zip(sizes, tables, strict=True):
             edges |= {floor if size == scale else divide(floor * scale, size) for floor in table.floors}
     for low, high in pairwise([*sorted(edges), None]):
         assert low is not None
         inside = low + low + ONE if high is None else (low + high) * HALF
         level, rise = constant, slope
-        for size in sizes:
+        for size, table in zip(sizes, tables, strict=False):
             row = table.bracket_of(inside if size == scale else divide(inside * size, scale))
             level += row.cum
             rise -= size * row.rate
-        if low and table.jump_most:
+        if low and any(table.jump_most for table in tables):
             yield divide(scale, low) if inverse else divide(low, scale)
         # A root f = −level / rise above 0, in [low, high] / scale, compared without dividing.
         if level and rise and (level < 0) == (rise > 0) and _within(-level * scale, rise, low, high):

@@ -9,7 +9,8 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import MarginRatio, Quantities, Risk
 from marginbook.exact import ZERO, divide, in_exact_context, round_ceil, round_floor, round_half_up, round_trunc
 from marginbook.venues.contracts.model import (
-    Contracts,
+    ContractRules,
+    Holding,
     OpenOrders,
     Pool,
     funding_due,
@@ -47,7 +48,7 @@ class Figures:
         return self.maintenance + self.fixed_demand
 
 
-def figures(pool: Pool, market: Market, parameters: Contracts) -> Figures:
+def figures(pool: Pool, market: Market, parameters: ContractRules) -> Figures:
     """Profit, notional, initial and maintenance margin of a pool.
 
     Open orders of a market add to its position as max(|net + bids|, |net − asks|) / leverage.
@@ -64,7 +65,7 @@ def figures(pool: Pool, market: Market, parameters: Contracts) -> Figures:
         profit += holding.profit(factor) + funding_due(holding, market, parameters.venue)
         notional += exposure
         maintenance += holding.maintenance(factor)
-        net = exposure * position.sign
+        net = holding.initial_value(factor) * position.sign
         initial += holding.initial(max(abs(net + resting.bids), abs(net - resting.asks)))
         known &= position.leverage is not None or holding.terms.initial_rate is not None
     for (name, _), resting in orders.items():
@@ -79,7 +80,7 @@ def _take_orders(orders: dict[tuple[str, str], OpenOrders], market: str, side: s
 
 
 @in_exact_context
-def risk(account: Account, market: Market, parameters: Contracts, at: int) -> dict[str, Risk[Decimal]]:
+def risk(account: Account, market: Market, parameters: ContractRules, at: int) -> dict[str, Risk[Decimal]]:
     """The seven sums of every pool [currency]: support = margin balance, demand = maintenance margin."""
     return {name: _risk(figures(pool, market, parameters)) for name, pool in pools(account, parameters).items()}
 
@@ -89,7 +90,7 @@ def _risk(found: Figures) -> Risk[Decimal]:
     return Risk(balance, ZERO, balance, balance, found.initial, balance, found.demand)
 
 
-def pool_named(account: Account, name: str, parameters: Contracts) -> Pool:
+def pool_named(account: Account, name: str, parameters: ContractRules) -> Pool:
     """One pool; BadInput `unknown_pool` listing the account's pools otherwise."""
     found = pools(account, parameters)
     if name not in found:
@@ -98,13 +99,13 @@ def pool_named(account: Account, name: str, parameters: Contracts) -> Pool:
 
 
 @in_exact_context
-def is_liquidatable(account: Account, pool: str, market: Market, parameters: Contracts, at: int) -> bool:
+def is_liquidatable(account: Account, pool: str, market: Market, parameters: ContractRules, at: int) -> bool:
     """demand > 0 and support < demand, or ≤ where the rule says so."""
     named = pool_named(account, pool, parameters)
     return is_breached(named, figures(named, market, parameters), parameters)
 
 
-def is_breached(pool: Pool, found: Figures, parameters: Contracts) -> bool:
+def is_breached(pool: Pool, found: Figures, parameters: ContractRules) -> bool:
     """`breached` for a pool's figures."""
     return breached(found.balance, found.demand, parameters.at_equality, pool.has_inverse)
 
@@ -124,27 +125,20 @@ def breached(support: Decimal, demand: Decimal, at_equality: bool, inverse: bool
 
 
 @in_exact_context
-def quantities(account: Account, market: Market, parameters: Contracts, at: int) -> dict[str, Quantities]:
+def quantities(account: Account, market: Market, parameters: ContractRules, at: int) -> dict[str, Quantities]:
     """Every number of every pool, at 8 decimals.
 
     Rounding: cut off where the venue prints so, otherwise toward danger. Without a leverage, initial margin and what
     follows from it are left out.
     """
     return {
-        name: _quantities(pool, figures(pool, market, parameters), parameters)
+        name: _quantities(pool, figures(pool, market, parameters), market, parameters)
         for name, pool in pools(account, parameters).items()
     }
 
 
-def _quantities(pool: Pool, found: Figures, parameters: Contracts) -> Quantities:
-    printed = found.profit - sum(
-        (
-            holding.slope * (round_trunc(holding.position.entry, 8) - holding.position.entry)
-            for holding in pool.holdings
-        ),
-        ZERO,
-    )
-    good, bad = (_cut, _cut) if parameters.venue_truncates else (_down, _up)
+def _quantities(pool: Pool, found: Figures, market: Market, parameters: ContractRules) -> Quantities:
+    good, bad = parameters.printing.good, parameters.printing.bad
     balance, demand = found.balance, found.demand
     free = balance - found.initial
     withdrawable = max(ZERO, found.wallet + min(ZERO, found.profit + found.fixed_support) - found.initial)
@@ -164,22 +158,37 @@ def _quantities(pool: Pool, found: Figures, parameters: Contracts) -> Quantities
         notional=bad(found.notional),
         effective_leverage=_up(divide(found.notional, balance)) if balance > 0 else None,
         margin_level=_down(divide(balance, found.initial)) if known and found.initial > 0 else None,
-        margin_ratio=MarginRatio(_ratio(balance, demand), "maintenance_margin / margin_balance", "high"),
+        margin_ratio=_margin_ratio(balance, demand, parameters),
         bankruptcy_price=bankruptcy_price(pool),
-        venue=_venue_numbers(pool, found, printed) if parameters.venue_truncates else {},
+        venue=_venue_numbers(pool, found, parameters)
+        | dict(parameters.extra(pool, market, parameters) if parameters.extra else {}),
     )
 
 
-def _venue_numbers(pool: Pool, found: Figures, printed: Decimal) -> dict[str, Decimal]:
-    """Where the venue's own print differs: it computes the shown profit from the entry price cut at 8 decimals.
+def _margin_ratio(balance: Decimal, demand: Decimal, parameters: ContractRules) -> MarginRatio:
+    if parameters.printing.ratio == "demand / support":
+        return MarginRatio(_ratio(balance, demand), "maintenance_margin / margin_balance", "high")
+    value = _down(divide(balance, demand)) if demand > 0 else INFINITY
+    return MarginRatio(value, "margin_balance / maintenance_margin", "low")
+
+
+def _venue_numbers(pool: Pool, found: Figures, parameters: ContractRules) -> dict[str, Decimal]:
+    """Where the venue's own print differs: it computes the shown profit from an entry price cut at some decimals.
 
     Binance, short 30 at 0.175896779661, mark 0.17876815: printed -0.08614140 (entry 0.17589677), not -0.08614111.
     """
+    places, good = parameters.printing.entry_places, parameters.printing.good
+    if places is None:
+        return {}
+    printed = found.profit
+    for holding in pool.holdings:
+        entry = holding.position.entry
+        printed -= holding.slope * (round_trunc(entry, places) - entry)
     if printed == found.profit:
         return {}
     return {
-        "unrealized_pnl": _cut(printed + found.fixed_support),
-        "margin_balance": _cut(found.wallet + printed + found.fixed_support),
+        "unrealized_pnl": good(printed + found.fixed_support),
+        "margin_balance": good(found.wallet + printed + found.fixed_support),
     }
 
 
@@ -190,7 +199,7 @@ def _ratio(balance: Decimal, demand: Decimal) -> Decimal:
 
 
 @in_exact_context
-def warnings(account: Account, market: Market, parameters: Contracts, at: int) -> list[str]:
+def warnings(account: Account, market: Market, parameters: ContractRules, at: int) -> list[str]:
     """What the venue would not allow to be opened now, but keeps: a leverage or a notional beyond the brackets."""
     price_of = price_reader(market, parameters)
     found = []
@@ -198,14 +207,16 @@ def warnings(account: Account, market: Market, parameters: Contracts, at: int) -
         for holding in pool.holdings:
             position, table = holding.position, holding.terms.table
             notional = holding.size * holding.factor(price_of(position.market))
-            row = table.bracket_of(notional)
+            measured = holding.terms.tiers_by
+            measure = notional if measured == "notional" else position.quantity
+            row = table.bracket_of(measure)
             name = f"{position.market} {position.side}"
             if position.leverage is not None and row.max_leverage is not None and position.leverage > row.max_leverage:
                 found.append(
                     f"{name}: leverage {position.leverage} is above {row.max_leverage}, the most at this notional"
                 )
-            if row.cap is not None and notional > row.cap:
-                found.append(f"{name}: the notional is above the last bracket's cap of {row.cap}; its rate goes on")
+            if row.cap is not None and measure > row.cap:
+                found.append(f"{name}: the {measured} is above the last bracket's cap of {row.cap}; its rate goes on")
     return found
 
 
@@ -217,20 +228,19 @@ def bankruptcy_price(pool: Pool) -> Decimal | None:
     >>> round_floor(Decimal("52500"), 8)
     Decimal('52500.00000000')
     """
-    if len(pool.holdings) != 1:
+    if len(pool.holdings) != 1 or not pool.holdings[0].size:
         return None
     holding = pool.holdings[0]
-    if not holding.size:
-        return None
-    factor = holding.entry_factor - divide(pool.wallet + pool.fixed_support, holding.slope)
+    factor = bankruptcy_factor(holding, pool.wallet + pool.fixed_support)
     if factor <= 0:
         return None
     price = holding.factor(factor)
     return _up(price) if holding.position.side == "long" else _down(price)
 
 
-def _cut(value: Decimal) -> Decimal:
-    return round_trunc(value, 8)
+def bankruptcy_factor(holding: Holding, money: Decimal) -> Decimal:
+    """Factor at which a position of a size above 0 has lost `money` [currency]."""
+    return holding.entry_factor - divide(money, holding.slope)
 
 
 def _down(value: Decimal) -> Decimal:

@@ -44,8 +44,6 @@ def parameters(
         venue="generic",
         price_kind="mark",
         at_equality=operator_of(overlay) == "<=",
-        venue_truncates=False,
-        displays_price=False,
         terms=terms,
         currency_of=_unstated,
         source="the book's own parameters",
