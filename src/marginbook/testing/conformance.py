@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,20 @@ def agrees(got: Any, printed: Any, tolerance: Any = None) -> bool:
     (False, True)
     >>> agrees(True, True), agrees(None, None), agrees(None, "1")
     (True, True, False)
+
+    Tables and lists agree part by part, a rational `{num, den}` by its value.
+
+    >>> agrees({"num": 1, "den": 2}, {"num": 50, "den": "100"}), agrees([1, {"a": 2}], [1, {"a": 3}])
+    (True, False)
     """
+    if isinstance(printed, Mapping) and isinstance(got, Mapping):
+        if got.keys() != printed.keys():
+            return False
+        if got.keys() == {"num", "den"}:
+            return Fraction(int(got["num"]), int(got["den"])) == Fraction(int(printed["num"]), int(printed["den"]))
+        return all(agrees(got[name], printed[name], tolerance) for name in printed)
+    if isinstance(printed, list) and isinstance(got, list):
+        return len(got) == len(printed) and all(agrees(*pair, tolerance) for pair in zip(got, printed, strict=True))
     if isinstance(printed, bool) or isinstance(got, bool) or printed is None or got is None:
         return got is printed
     ours, theirs = _number(got), _number(printed)

@@ -10,7 +10,13 @@ from marginbook.venues.rules import RuleSet
 FAMILIES: dict[str, tuple[str, ...]] = {
     "aave": ("aave_v3",),
     "binance": ("binance_usdm",),
+    "bitget": ("bitget",),
+    "bybit": ("bybit",),
+    "dydx": ("dydx",),
     "generic": ("generic",),
+    "morpho": ("morpho",),
+    "okx": ("okx",),
+    "synthetix": ("synthetix",),
 }
 """First part of a rule name -> modules of this room that define `RULE_SETS: tuple[RuleSet, ...]`."""
 

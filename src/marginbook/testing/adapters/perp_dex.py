@@ -6,7 +6,9 @@ from typing import Any
 
 from marginbook.testing.vectors import Task, Unsupported
 
-READERS: dict[str, str] = {}
+READERS: dict[str, str] = {
+    "dydx_v4": "dydx",
+}
 """Venue as the cases name it -> module of this package with the same `task`."""
 
 
