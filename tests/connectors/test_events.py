@@ -109,6 +109,9 @@ EVENTS: dict[type, st.SearchStrategy[Event]] = {
         value=AMOUNT,
         rate=AMOUNT,
     ),
+    events.StateUpdate: st.builds(
+        events.StateUpdate, stamp=STAMP, venue=NAME, market=NAME, values=st.dictionaries(NAME, AMOUNT, max_size=2)
+    ),
     events.ParameterChange: st.builds(
         events.ParameterChange, stamp=STAMP, rules=st.just("aave/3.6"), overlay=OVERLAY, name=either(NAME)
     ),

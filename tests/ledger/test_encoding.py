@@ -21,6 +21,7 @@ from marginbook.domain.events import (
     PriceFrame,
     Setting,
     Stamp,
+    StateUpdate,
     Transfer,
 )
 from marginbook.ledger.encoding import decode_batch, decode_event, encode_batch, encode_event, read_batch
@@ -78,9 +79,18 @@ EVENTS = st.one_of(
         price=NUMBERS,
         reduce_only=st.booleans(),
     ),
-    st.builds(LendingAction, stamp=STAMPS, account=TEXTS, kind=st.just("repay"), asset=TEXTS, amount=NUMBERS),
+    st.builds(
+        LendingAction,
+        stamp=STAMPS,
+        account=TEXTS,
+        kind=st.just("repay"),
+        asset=TEXTS,
+        amount=NUMBERS,
+        pool=st.none() | TEXTS,
+    ),
     st.builds(Setting, stamp=STAMPS, account=TEXTS, kind=st.just("emode"), value=TEXTS),
     st.builds(IndexUpdate, stamp=STAMPS, venue=TEXTS, asset=TEXTS, kind=st.just("supply"), value=NUMBERS, rate=NUMBERS),
+    st.builds(StateUpdate, stamp=STAMPS, venue=TEXTS, market=TEXTS, values=st.dictionaries(TEXTS, NUMBERS, max_size=2)),
     st.builds(
         ParameterChange,
         stamp=STAMPS,

@@ -4,7 +4,7 @@ Frames of prices and indices are applied whole; then the pools whose certified b
 kernel, or by the exact functions where the kernel's allowance reaches a border, and their crossings are returned.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +30,7 @@ from marginbook.book.watch import FUNDING_CHARGE
 from marginbook.book.zoning import borders_of_family, next_zone
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
+from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey, StateKey
 from marginbook.domain.zones import Border, Zone
 from marginbook.units import MICROSECONDS
 from marginbook.venues.contracts.model import Contracts
@@ -417,6 +417,19 @@ class Book:
                 crossings += self._report(self.index.decide_touched(list(rewritten)))
             objects = [a for n, a in self.objects.items() if int(self.holders[n]["rule"]) in numbers]
             return crossings + (self._upsert(objects, at) if objects else [])
+
+    def state_changed(
+        self, venues: Collection[str], state: Mapping[StateKey, int | Decimal], at: int
+    ) -> list[Crossing]:
+        """New system state: the accounts of `venues` that are not in columns are lowered and decided anew.
+
+        The rules of those in columns do not look at it.
+        """
+        with self.lock:
+            self._base = replace(self._base, state=state)
+            self._market = None
+            holders = [account for account in self.objects.values() if account.venue in venues]
+            return self._upsert(holders, at) if holders else []
 
     def _pools_in_columns(self, rules: list[int]) -> Array:
         pools = self.store.live_pools

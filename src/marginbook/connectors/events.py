@@ -28,6 +28,7 @@ from marginbook.connectors.tables import (
     Shape,
     Table,
     choice,
+    mapping_of,
 )
 from marginbook.connectors.values import join, read_not_negative, read_positive, read_text, shown, suggestion
 from marginbook.domain import events
@@ -232,6 +233,17 @@ KINDS_BY_TYPE: Mapping[str, Kind] = {
             "rate": Key(shape=DECIMAL, note="rate at which it grows from now"),
         },
         {"rate": Decimal(0)},
+    ),
+    "state_update": Kind(
+        events.StateUpdate,
+        {
+            "venue": Key(shape=TEXT, required=True, note="the venue"),
+            "market": Key(shape=TEXT, required=True, note="the market or asset"),
+            "values": Key(
+                shape=mapping_of(DECIMAL, "name = number"), required=True, note="system state by the venue's names"
+            ),
+        },
+        {},
     ),
     "parameter_change": Kind(
         events.ParameterChange,

@@ -131,6 +131,16 @@ class IndexUpdate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateUpdate:
+    """System state that rules look at (open interest, skew, reserve totals), for all holders at once."""
+
+    stamp: Stamp
+    venue: str
+    market: str  # or asset, or "" for the venue as a whole
+    values: Mapping[str, Decimal]  # by the names on the venue's page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterChange:
     """New parameters for all holders between two frames: an overlay for `rules` (and `name`, if not the default)."""
 
@@ -161,6 +171,7 @@ Event = (
     | LendingAction
     | Setting
     | IndexUpdate
+    | StateUpdate
     | ParameterChange
     | OperatorAction
 )

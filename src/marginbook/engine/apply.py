@@ -10,7 +10,7 @@ from dataclasses import replace
 from heapq import merge
 
 from marginbook.domain.account import Account
-from marginbook.domain.events import Event, IndexUpdate, ParameterChange, PriceFrame
+from marginbook.domain.events import Event, IndexUpdate, ParameterChange, PriceFrame, StateUpdate
 from marginbook.domain.market import Market
 from marginbook.engine.fold import Fold
 from marginbook.engine.outputs import Output
@@ -63,7 +63,7 @@ def order(event: Event) -> tuple[int, int, str, int]:
     >>> order(PriceFrame(stamp=Stamp(time=5), prices={}))
     (5, 3, 'file', 0)
     """
-    rank = {ParameterChange: 1, IndexUpdate: 2, PriceFrame: 3}.get(type(event), 0)
+    rank = {ParameterChange: 1, IndexUpdate: 2, StateUpdate: 2, PriceFrame: 3}.get(type(event), 0)
     return event.stamp.time, rank, event.stamp.source, event.stamp.source_sequence
 
 

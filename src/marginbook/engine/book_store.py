@@ -1,6 +1,6 @@
 """The fast book as the store of a fold: frames cost what they change, decisions stay exact."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -96,6 +96,9 @@ class BookStore:
 
     def refresh(self, changes: Mapping[IndexKey, Index], market: Market, at: int) -> list[Move]:
         return _moves(self.book.indices(changes, at))
+
+    def state_changed(self, venues: Collection[str], market: Market, at: int) -> list[Move]:
+        return _moves(self.book.state_changed(venues, market.state, at))
 
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         return _moves(self.book.parameters_changed(rules, name, at))

@@ -24,10 +24,11 @@ from marginbook.domain.events import (
     ParameterChange,
     PriceFrame,
     Setting,
+    StateUpdate,
     Transfer,
     ZoneChange,
 )
-from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey
+from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey, StateKey
 from marginbook.engine.doubts import Doubts
 from marginbook.engine.liquidations import Liquidations, Moment
 from marginbook.engine.numbers import check_numbers
@@ -48,6 +49,10 @@ PRICE_MAX = Decimal("1e24")
 """A price above this is an error of its source."""
 NO_VENUE_CALLS = CallPolicy()
 LIQUIDATIONS = ("liquidation", "adl")
+
+
+FOR_ALL = (IndexUpdate, StateUpdate, ParameterChange)
+"""Events that concern all holders."""
 
 
 class Fold:
@@ -99,7 +104,7 @@ class Fold:
             dict.fromkeys(touched),
             event if isinstance(event, Fill | LendingAction) and event.kind in LIQUIDATIONS else None,
             own=_account_of(event),
-            everything=self.doubts.due(before, self.clock) or isinstance(event, IndexUpdate | ParameterChange),
+            everything=self.doubts.due(before, self.clock) or isinstance(event, FOR_ALL),
         )
         return outputs
 
@@ -171,6 +176,8 @@ class Fold:
             case IndexUpdate():
                 key, index = index_of(event)
                 return self._indices({key: index}, replace(self.market, indices={**self.market.indices, key: index}))
+            case StateUpdate():
+                return self._states({(event.venue, event.market, name): value for name, value in event.values.items()})
             case ParameterChange():
                 self.tables.change(event, self.clock)
                 self.doubts.forget()
@@ -191,15 +198,23 @@ class Fold:
                 )
             )
         moved = _moved(self.market, market)
+        stated = market.state if market.state is not self.market.state else {}
         self.market = market
         # The indices first, under the account as it was: its own event then meets a book that stands at them.
         moves = self._indices(moved, market) if moved else []
+        if stated:
+            moves += self.store.state_changed({key[0] for key in stated if key[0] == account.venue}, market, self.clock)
         return moves + self._put(account, outputs)
 
     def _indices(self, changes: Mapping[IndexKey, Index], market: Market) -> list[Move]:
         self.market = market
         self.doubts.forget()
         return self.store.refresh(changes, market, self.clock)
+
+    def _states(self, changes: Mapping[StateKey, Decimal]) -> list[Move]:
+        self.market = replace(self.market, state={**self.market.state, **changes})
+        self.doubts.forget()
+        return self.store.state_changed({key[0] for key in changes}, self.market, self.clock)
 
     def _prices(self, event: PriceFrame, outputs: list[Output]) -> list[Move]:
         time = event.stamp.time
@@ -410,6 +425,8 @@ def _cause(event: Event) -> str:
             return event.kind
         case Fill():
             return "fill" if event.kind == "trade" else event.kind
+        case StateUpdate():
+            return "system state"
         case IndexUpdate():
             return "funding" if event.kind == "funding" else "interest"
     return {

@@ -1,6 +1,6 @@
 """Where a fold keeps its accounts: the shape, and the plain one that evaluates every pool exactly."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -64,6 +64,9 @@ class Store(Protocol):
 
     def refresh(self, changes: Mapping[IndexKey, Index], market: Market, at: int) -> list[Move]:
         """After a change of growth indices."""
+
+    def state_changed(self, venues: Collection[str], market: Market, at: int) -> list[Move]:
+        """After a change of these venues' system state."""
 
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:
         """After `parameters_of` began to give other tables for these accounts."""
@@ -156,6 +159,9 @@ class PlainStore:
         return self._all(market, at)
 
     def refresh(self, changes: Mapping[IndexKey, Index], market: Market, at: int) -> list[Move]:
+        return self._all(market, at)
+
+    def state_changed(self, venues: Collection[str], market: Market, at: int) -> list[Move]:
         return self._all(market, at)
 
     def parameters_changed(self, rules: str, name: str | None, market: Market, at: int) -> list[Move]:

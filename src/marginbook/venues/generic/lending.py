@@ -26,7 +26,7 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import IDENTITY_TABLE, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
-from marginbook.domain.risk import LiquidationPrice, MarginRatio, Plan, Quantities, Risk
+from marginbook.domain.risk import Flow, LiquidationPrice, MarginRatio, Plan, Quantities, Risk
 from marginbook.exact import ONE, ZERO, divide, grid_ceil, grid_floor, in_exact_context, round_ceil, round_floor
 from marginbook.venues.brackets import number_from
 from marginbook.venues.contracts.sums import breached
@@ -356,15 +356,22 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Le
     terms = parameters.assets.get(debt_asset, parameters.default)
     factor = terms.close_factor if terms is not None else ONE
     repaid = min(owed * factor, divide(available, ONE + asset.liquidation_bonus))
-    seized = repaid * (ONE + asset.liquidation_bonus)
+    closed = round_floor(divide(repaid, price_of_asset(market, debt_asset)), 8)
+    seized = round_floor(divide(repaid * (ONE + asset.liquidation_bonus), price_of_asset(market, asset_name)), 8)
     return Plan(
         pool=pool,
         market=debt_asset,
         collateral=asset_name,
-        close_most=round_floor(divide(repaid, price_of_asset(market, debt_asset)), 8),
-        seized=round_floor(divide(seized, price_of_asset(market, asset_name)), 8),
+        close_most=closed,
+        seized=seized,
         bonus=asset.liquidation_bonus,
         bad_debt=bad_debt,
+        flows=(
+            Flow("liquidator", debt_asset, -closed),
+            Flow("pool", debt_asset, closed),
+            Flow("account", asset_name, -seized),
+            Flow("liquidator", asset_name, seized),
+        ),
     )
 
 
