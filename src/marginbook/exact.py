@@ -236,6 +236,24 @@ def grid_ceil(value: Decimal, step: Decimal) -> Decimal:
         return (value / step).to_integral_value(rounding=ROUND_CEILING) * step
 
 
+def nearest_double(value: Decimal) -> Decimal:
+    """The IEEE 754 double nearest to `value`, exactly: for venues that compute in doubles.
+
+    >>> nearest_double(Decimal("0.5")), nearest_double(Decimal("0.1")) == Decimal("0.1")
+    (Decimal('0.5'), False)
+    """
+    return Decimal(float(value))
+
+
+def shortest_double(value: Decimal) -> Decimal:
+    """The nearest double as programs print it: the shortest decimal that reads back as the same double.
+
+    >>> shortest_double(nearest_double(Decimal("0.1")) * 3)
+    Decimal('0.30000000000000004')
+    """
+    return Decimal(repr(float(value)))
+
+
 def to_raw_exact(value: Decimal, decimals: int) -> int:
     """`value` as an integer of 10^-decimals units; ValueError if that would lose a digit.
 

@@ -6,7 +6,7 @@ rule set turns into conventions for a market's name, and a row per market with i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from marginbook.domain.errors import BadInput
@@ -81,7 +81,7 @@ def exchange_terms(
     return Found(terms, default_of, f"the book's own parameters on: {source}", as_of, row, tuple(odd))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _shipped(record: str, as_of: int, rules: str, conventions: Conventions) -> Mapping[str, Terms]:
     rows = record_or_error(record, as_of, rules).rows
     row = rows.get(ALL, {})

@@ -1,0 +1,82 @@
+"""Bybit: `bybit/uta` (unified account), `bybit/inverse` and `bybit/classic` (the accounts before it).
+
+Source: help articles "Trading Terms and Formulas in UTA" (2024 to 2026 copies), 360039261334 and 900000031623, checked
+against figures that live accounts printed (`tests/vectors/bybit`). With value = size at entry (linear) or size / entry
+(inverse), base = value at entry (2022-12 to 2025) or at mark (from 2025-11-08 at the latest), s = ±1 by side:
+
+    fee to close        = value · up8(taker fee · (1 − s / leverage)), the fee at the bankruptcy price
+    initial margin      = base / leverage + fee to close     (1 / leverage rounded up at 8 decimals in the first era)
+    maintenance margin  = base · rate − deduction + fee to close, deduction by the tier of the base
+    classic, inverse    = the same on the value at entry; a cross inverse pool pays its fee at its own bankruptcy price
+    bankruptcy price    = entry · (1 − s / leverage), up to the tick for a long
+
+Liquidation where the margin balance is at most the maintenance margin (account rate 100 %).
+"""
+
+from marginbook.domain.zones import DERIVATIVES_BORDERS
+from marginbook.venues.bybit.parameters import classic_parameters, inverse_parameters, uta_parameters
+from marginbook.venues.contracts.events import apply
+from marginbook.venues.contracts.explanation import explain
+from marginbook.venues.contracts.liquidation import plan_liquidation
+from marginbook.venues.contracts.lowering import lower
+from marginbook.venues.contracts.prices import liquidation_prices
+from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
+from marginbook.venues.rules import RuleSet, rule_module
+
+_COMMON_UNVERIFIED = (
+    "liquidation at a rate of exactly 100 %",
+    "short positions' prices rounded down to the tick",
+    "open-order margin as max(position + bids, position − asks)",
+    "what a liquidation closes first, and its fee",
+)
+
+
+def _rule_set(version: str, parameters: object, verified: str, *unverified: str) -> RuleSet:
+    return RuleSet(
+        name=f"bybit/{version}",
+        version=version,
+        venue="bybit",
+        family="derivatives",
+        price_kind="mark",
+        risk_scale=0,
+        borders=DERIVATIVES_BORDERS,
+        module=rule_module(
+            parameters,
+            apply,
+            risk,
+            quantities,
+            is_liquidatable,
+            liquidation_prices,
+            plan_liquidation,
+            explain,
+            lower,
+            warnings=warnings,
+        ),
+        verified=(verified,),
+        unverified=(*unverified, *_COMMON_UNVERIFIED),
+    )
+
+
+RULE_SETS = (
+    _rule_set(
+        "uta",
+        uta_parameters,
+        "initial and maintenance margins that live accounts printed, 2022-12 to 2025-12, to the last digit",
+        "the day on which margins went from entry to mark value: between 2025-01-19 and 2025-11-08",
+        "collateral value ratios: each currency is a pool of its own",
+        "liquidation prices (no printed one comes with its wallet)",
+    ),
+    _rule_set(
+        "inverse",
+        inverse_parameters,
+        "published bankruptcy and liquidation prices, isolated and cross, to the tick",
+        "the fee of a cross pool of several positions: each as if it were alone",
+    ),
+    _rule_set(
+        "classic",
+        classic_parameters,
+        "printed isolated positions of 2022 and 2024: balance, bankruptcy and liquidation price",
+        "cross margin before the unified account",
+        "a risk limit chosen above the position's own tier",
+    ),
+)
