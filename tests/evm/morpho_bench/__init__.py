@@ -1,0 +1,1 @@
+"""Walks of Morpho Blue on the contract and in the model."""
