@@ -70,17 +70,22 @@ def check(
     threshold = _zone(fail_on) if fail_on else None
     book = _load(files, prices)
     reports = list(_progress(_evaluate(book, at, currency), len(book.accounts) + len(book.rejected), "accounts"))
+    owners: list[Any] = []
+    if any(account.owner for account in book.accounts):
+        from marginbook.engine.portfolio import portfolios
+
+        owners = portfolios(reports, book.rates, currency or "USD")
     if json_:
         from marginbook.engine.answers import problem_json, reports_json
 
-        answer = reports_json(reports)
+        answer = reports_json(reports, owners)
         answer["warnings"] = list(book.warnings)
         answer["errors"] = [problem_json(problem) for problem in book.problems]
         _print_json(answer)
     else:
         from marginbook.render import check_view
 
-        check_view(reports, book.warnings, book.problems)
+        check_view(reports, book.warnings, book.problems, owners)
     code = BAD_DATA if book.problems or not reports else FINE
     for report in reports:
         zone = report.zone

@@ -12,6 +12,7 @@ from rich.tree import Tree
 from marginbook.domain.errors import Problem
 from marginbook.domain.node import Node
 from marginbook.engine.evaluate import Report
+from marginbook.engine.portfolio import Portfolio
 from marginbook.exact import format_decimal, round_floor, round_half_up
 
 SIGNS = {"safe": "●", "warning": "▲", "call": "◆", "liquidation": "■", "bankrupt": "✖", "undecided": "?"}
@@ -54,8 +55,13 @@ def _ratio(report: Report) -> str:
     return "" if ratio is None else f"{ratio.definition} {round_half_up(ratio.value * 100, 4)} %"
 
 
-def check_view(reports: Sequence[Report], warnings: Iterable[str], problems: Iterable[Problem]) -> None:
-    """The answer of `check` for people, worst account first: a card each for a few, a table for many."""
+def check_view(
+    reports: Sequence[Report],
+    warnings: Iterable[str],
+    problems: Iterable[Problem],
+    owners: Sequence[Portfolio] = (),
+) -> None:
+    """The answer of `check` for people, worst account first: a card each for a few, a table for many; then owners."""
     console = Console()
     order = sorted(reports, key=lambda r: 9 if r.zone is None else int(r.zone), reverse=True)
     if len(order) <= CARDS_MOST:
@@ -63,6 +69,8 @@ def check_view(reports: Sequence[Report], warnings: Iterable[str], problems: Ite
             _card(console, report)
     else:
         _check_table(console, order)
+    if owners:
+        _owners(console, owners)
     _notes(console, [*warnings, *(f"{r.account}: {text}" for r in reports for text in r.warnings)], problems)
 
 
@@ -107,6 +115,23 @@ def _check_table(console: Console, reports: Sequence[Report]) -> None:
         moves = [_share(far.down), _share(far.up)] if far else ["", ""]
         table.add_row(report.account, report.rules, zone_text(label), *money, *moves)
     console.print(table)
+
+
+def _owners(console: Console, owners: Sequence[Portfolio]) -> None:
+    table = Table(header_style="bold", title="owners")
+    for name in ("owner", "zone", "worst account"):
+        table.add_column(name)
+    for name in ("equity", "headroom", "", "falls", "rises"):
+        table.add_column(name, justify="right")
+    for found in owners:
+        label = found.zone.label if found.zone is not None else None
+        money = [_money(found.money.get(name)) for name in ("account_equity", "headroom")]
+        moves = [_share(found.distances.down), _share(found.distances.up)]
+        table.add_row(found.owner, zone_text(label), found.worst or "", *money, found.currency or "no total", *moves)
+    console.print(table)
+    for found in owners:
+        for text in found.warnings:
+            console.print(f"[yellow]▲[/] {found.owner}: {text}", highlight=False)
 
 
 def _notes(console: Console, warnings: Iterable[str], problems: Iterable[Any]) -> None:

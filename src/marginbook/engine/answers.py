@@ -8,6 +8,7 @@ from marginbook.domain.errors import Problem
 from marginbook.domain.node import Node
 from marginbook.domain.risk import LiquidationPrice, Quantities
 from marginbook.engine.evaluate import MONEY, RATIOS, PoolReport, Report
+from marginbook.engine.portfolio import Portfolio
 from marginbook.exact import format_decimal, round_ceil, round_floor
 from marginbook.margin_calls.distance import Distances
 from marginbook.margin_calls.remedies import Remedy
@@ -43,6 +44,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "account": report.account,
         "venue": report.venue,
         "rules": report.rules,
+        "owner": report.owner,
         "parameters_as_of": _time(report.parameters_as_of),
         "prices_as_of": _time(report.prices_as_of),
         "at": _time(report.at),
@@ -73,9 +75,25 @@ def report_json(report: Report) -> dict[str, Any]:
     return row
 
 
-def reports_json(reports: Iterable[Report]) -> dict[str, Any]:
+def reports_json(reports: Iterable[Report], owners: Iterable[Portfolio] = ()) -> dict[str, Any]:
     """The whole answer of `check --json`."""
-    return {"accounts": [report_json(report) for report in reports]}
+    return {
+        "accounts": [report_json(report) for report in reports],
+        "owners": [_portfolio_json(found) for found in owners],
+    }
+
+
+def _portfolio_json(found: Portfolio) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "owner": found.owner,
+        "accounts": list(found.accounts),
+        "venues": list(found.venues),
+        "zone": found.zone.label if found.zone is not None else None,
+        "worst_account": found.worst,
+        "currency": found.currency,
+    }
+    row |= {name: decimal_text(name, value) for name, value in found.money.items()}
+    return row | _distances(found.distances) | {"warnings": list(found.warnings)}
 
 
 def node_json(node: Node) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()  # markets whose price is older than its max_age
     evidence: str | None = None
+    owner: str | None = None
     error: Problem | None = None
 
 
@@ -157,7 +158,9 @@ def evaluate(
         parameters = parameters_of(account)
         return _report(rules, account, market, parameters, at, currency, borders, measures)
     except BadInput as bad:
-        return Report(account=account.id, venue=account.venue, rules=account.rules, at=at, error=bad.problem)
+        return Report(
+            account=account.id, venue=account.venue, rules=account.rules, at=at, owner=account.owner, error=bad.problem
+        )
 
 
 def _report(
@@ -222,6 +225,7 @@ def _report(
         warnings=tuple(warnings),
         stale=stale,
         evidence="; ".join(rules.unverified) or None,
+        owner=account.owner,
     )
 
 
