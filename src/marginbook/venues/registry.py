@@ -14,6 +14,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "bybit": ("bybit",),
     "dydx": ("dydx",),
     "generic": ("generic",),
+    "gmx": ("gmx",),
     "morpho": ("morpho",),
     "okx": ("okx",),
     "synthetix": ("synthetix",),

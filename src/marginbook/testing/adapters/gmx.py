@@ -1,7 +1,7 @@
 """Cases of GMX v1 and v2: a position becomes an account of `gmx/1` or `gmx/2`, a formula is asked directly.
 
 Keys of the cases carry their scale (`_e30`, `_wei`, `_usd`); tokens are named freely, so the index token is `INDEX` and
-the collateral `COLLATERAL`. Which of the payouts of a liquidation a case prints its inputs do not tell, so `payout` as a
+the collateral `COLLATERAL`. Which payouts of a liquidation a case prints its inputs do not tell, so `payout` as a
 whole is computed only where nothing is liquidated; `payout.user_receives_…` and `payout.pool_delta_…` always are.
 """
 

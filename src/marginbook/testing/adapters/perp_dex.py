@@ -7,6 +7,8 @@ from typing import Any
 from marginbook.testing.vectors import Task, Unsupported
 
 READERS: dict[str, str] = {
+    "gmx_v1": "gmx",
+    "gmx_v2": "gmx",
     "dydx_v4": "dydx",
 }
 """Venue as the cases name it -> module of this package with the same `task`."""
