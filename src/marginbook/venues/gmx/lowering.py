@@ -10,7 +10,7 @@ carries at most 4u of itself and summing n·u of the gross, so (n + 8)·2u of gr
 
 Opaque, that is re-evaluated exactly whenever a price moves: a price impact that may count (maximal factor for
 liquidations above 0 with open interest or a pending impact), a balance measured in tokens (the fee follows the middle
-price), profits that the pool's state may cap, a collateral of less than 1e6 units.
+price), profits that the pool's state may cap, a collateral of less than 1e4 units.
 """
 
 from decimal import Decimal
@@ -35,7 +35,7 @@ from marginbook.venues.gmx.positions import (
 from marginbook.venues.gmx.power import apply_factor
 
 UNIT_ROUNDOFF = 2.0**-53
-LEAST_UNITS = 10**6
+LEAST_UNITS = 10**4
 INDEX_SCALE = 10**27
 """The kernel reads index / 10^27."""
 
