@@ -2,7 +2,8 @@
 
 A number passes if |computed − printed| is less than one unit of the last printed digit, or at most the stated
 tolerance. Every compared number counts once, under its file, rule set and function; what cannot be computed counts as
-unsupported, with the reason. Keys that end in `_reported_only` are not scored.
+unsupported, with the reason. Keys that end in `_reported_only` are not scored, nor are keys that begin with
+`tolerance_`: they state how exact the printed numbers are in a unit that the venue's adapter knows.
 
 One's own vectors, a list or `{"vectors": [...]}` in JSON, or `[[vectors]]` in TOML:
 
@@ -39,6 +40,7 @@ ADAPTERS = {"examples": "cex", "cases": "perp_dex", "groups": "initial_margin"}
 HIDDEN = ("expected", "reported", "check", "formula", "tolerance")
 """What an adapter never sees."""
 NOT_SCORED = "_reported_only"
+STATED = "tolerance_"
 UNREADABLE = (BadInput, LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 """What a malformed case may raise: it fails, and the other cases go on."""
 
@@ -147,7 +149,10 @@ def _cases(file: Path) -> Iterator[Case]:
 
 
 def _run(case: Case, file: str, tally: Tally) -> None:
-    scored = {name: value for name, value in case.expected.items() if not name.endswith(NOT_SCORED)}
+    stated = {name: value for name, value in case.expected.items() if name.startswith(STATED)}
+    scored = {
+        name: value for name, value in case.expected.items() if name not in stated and not name.endswith(NOT_SCORED)
+    }
     try:
         task = case.task_of(case.inputs, tuple(scored))
     except Unsupported as no:
@@ -168,6 +173,8 @@ def _run(case: Case, file: str, tally: Tally) -> None:
         except UNREADABLE as bad:
             got = str(bad)
         tolerance = case.tolerance.get(name) if isinstance(case.tolerance, Mapping) else case.tolerance
+        if tolerance is None and task.tolerance is not None:
+            tolerance = task.tolerance(name, stated)
         if name in task.unsigned and str(printed).startswith("-"):
             printed = str(printed)[1:]
         if agrees(got, printed, tolerance):

@@ -36,6 +36,9 @@ class Task:
     function: str  # empty: the quantity's own name
     compute: Callable[[str], Any]
     unsigned: frozenset[str] = frozenset()  # numbers that some venues print with the sign of the side
+    tolerance: Callable[[str, Mapping[str, Any]], Decimal | None] | None = (
+        None  # by what is stated and how inputs are rounded
+    )
 
 
 @dataclass(frozen=True, slots=True)

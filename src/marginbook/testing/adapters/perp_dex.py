@@ -10,6 +10,7 @@ READERS: dict[str, str] = {
     "gmx_v1": "gmx",
     "gmx_v2": "gmx",
     "dydx_v4": "dydx",
+    "hyperliquid": "hyperliquid",
     "synthetix_v3": "synthetix",
 }
 """Venue as the cases name it -> module of this package with the same `task`."""
