@@ -78,15 +78,20 @@ def decision_follows_the_sums(setting: Setting) -> str | None:
 
 
 def kernel_stays_in_its_envelope(setting: Setting) -> str | None:
-    """|kernel − exact| ≤ allowance, for support and for demand."""
+    """|kernel − exact| ≤ allowance, for support, demand and equity (assets − liabilities, which tells bankruptcy)."""
     for pool, legs, sums in _lowered(setting):
         if legs.opaque:
             if not legs.inputs:
                 return f"{pool}: opaque without inputs"
             continue
-        support, demand, gross = kernel_sums(legs, setting)
+        support, demand, equity, gross = kernel_sums(legs, setting)
         allowed = Decimal(legs.absolute + legs.relative * gross)
-        for name, ours, exact in (("support", support, sums.support), ("demand", demand, sums.demand)):
+        owned = CONTEXT.subtract(sums.assets, sums.liabilities)
+        for name, ours, exact in (
+            ("support", support, sums.support),
+            ("demand", demand, sums.demand),
+            ("equity", equity, owned),
+        ):
             if abs(CONTEXT.subtract(Decimal(ours), exact)) > allowed:
                 return f"{pool}: kernel {name} {ours!r}, exact {exact}, allowed {allowed:.3e}"
     return None
@@ -187,19 +192,29 @@ LAWS: dict[str, Callable[[Setting], str | None]] = {
 }
 
 
-def kernel_sums(legs: PoolLegs, setting: Setting) -> tuple[float, float, float]:
-    """(support, demand, gross) in plain float64, summed in the order of the legs."""
+def kernel_sums(legs: PoolLegs, setting: Setting) -> tuple[float, float, float, float]:
+    """(support, demand, equity, gross) in plain float64, in the order of the legs; gross as the kernel has it."""
     support, demand, gross = legs.constants.support, legs.constants.demand, 0.0
+    equity = legs.constants.assets - legs.constants.liabilities
     for leg in legs.legs:
         factor = factor_value(leg.factor, setting)
         notional = leg.size * factor
         support += leg.slopes.support * factor
         demand += leg.slopes.demand * factor
-        gross += abs(leg.slopes.support * factor) + abs(leg.slopes.demand * factor) + notional
+        equity += (leg.slopes.assets - leg.slopes.liabilities) * factor
+        slopes, steepest = leg.slopes, 0.0
+        if leg.table is not None:
+            steepest = max(rate + abs(cum) / (floor or 1.0) for floor, rate, cum in leg.table)
+        most = max(
+            abs(slopes.assets) + abs(slopes.liabilities),
+            abs(slopes.support),
+            abs(slopes.demand) + steepest * leg.size,
+        )
+        gross += most * factor * (2.0 if leg.size else 1.0)
         if leg.table is not None:
             rate, cum = next((r, c) for floor, r, c in reversed(leg.table) if notional >= floor)
             demand += rate * notional - cum
-    return support, demand, gross
+    return support, demand, equity, gross
 
 
 def factor_value(factor: Factor, setting: Setting) -> float:
@@ -236,7 +251,7 @@ def _lowered(setting: Setting) -> Iterator[tuple[str, PoolLegs, Risk[Decimal]]]:
 
 
 def _allowance(legs: PoolLegs, market: Market, setting: Setting) -> float:
-    return 2 * (legs.absolute + legs.relative * kernel_sums(legs, setting)[2])
+    return 2 * (legs.absolute + legs.relative * kernel_sums(legs, setting)[3])
 
 
 def _liquidatable_at(setting: Setting, price: LiquidationPrice, value: Decimal) -> bool:
