@@ -1,0 +1,247 @@
+"""HTX coin-margined swaps: inverse contracts of 100 USD (BTC) or 10 USD, cross margin per coin.
+
+Source: API documentation of coin-margined swaps; position margin and profit match a live account to the last digit.
+
+    position margin  = contracts · contract size / price / leverage                   [coin]
+    unrealized_pnl   = side · contracts · contract size · (1/entry − 1/price)
+    margin ratio     = equity / position margin − adjustment factor; liquidation at 0 or below
+    so demand        = Σ position margin · adjustment factor,  initial = Σ position margin
+
+The adjustment factor depends on leverage and contracts; none are shipped: `adjustment_factor = "0.05"` for all, or
+`adjustment_factors = [[leverage, contracts from, factor], …]`. Without one, what depends on it is an error.
+
+Lowering: legs of 1 / price with a flat table of rate factor / leverage; allowance (n + 8)·2u of gross and constants.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.market import Market
+from marginbook.domain.zones import DERIVATIVES_BORDERS
+from marginbook.exact import ONE, ZERO, divide, in_exact_context
+from marginbook.venues.brackets import flat_table, number_from
+from marginbook.venues.common.fields import fraction, positive, read_row
+from marginbook.venues.contracts.model import Holding, Terms, funding_due
+from marginbook.venues.contracts.overlay import ALL
+from marginbook.venues.rules import RuleSet
+from marginbook.venues.statements.functions import UNIT_ROUNDOFF, lower_opaque, module_of
+from marginbook.venues.statements.model import Line, Maker, Mover, Statement
+from marginbook.venues.statements.positions import apply, cross_holdings, factor_of, initial_by_market, position_movers
+
+RULES = "htx/coin-swap"
+
+
+def _ladders(value: Any, place: str) -> tuple[tuple[Decimal, Decimal, Decimal], ...]:
+    rows = []
+    for number, row in enumerate(value if isinstance(value, list | tuple) else ()):
+        here = f"{place}[{number}]"
+        if not isinstance(row, list | tuple) or len(row) != 3:
+            raise BadInput("bad_parameter", here, row, "[leverage, contracts from, factor]")
+        rows.append((number_from(row[0], here), number_from(row[1], here), fraction(row[2], here)))
+    if not rows:
+        raise BadInput("bad_parameter", place, value, "rows of [leverage, contracts from, factor]")
+    return tuple(sorted(rows))
+
+
+FIELDS = {
+    "adjustment_factor": fraction,
+    "adjustment_factors": _ladders,
+    "liquidation_fee": fraction,
+    "tick": positive,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoinSwap:
+    """Parameters of coin-margined swaps."""
+
+    rows: Mapping[str, Mapping[str, Any]]
+    venue: str = "htx"
+    price_kind: str = "mark"
+    as_of: int | None = None
+    warnings: tuple[str, ...] = ()
+
+    def row(self, market: str) -> Mapping[str, Any]:
+        """What the book says of a market."""
+        return self.rows.get(market, self.rows.get(ALL, {}))
+
+    def currency_of(self, market: str) -> str:
+        """The coin of `BTC-USD`; BadInput for any other name."""
+        coin, _, quote = market.partition("-")
+        if quote != "USD" or not coin:
+            raise BadInput("unknown_market", market, market, "a coin-margined swap such as BTC-USD")
+        return coin
+
+    def terms_of(self, market: str) -> Terms:
+        """The contract: 100 USD for BTC, 10 USD for other coins."""
+        coin, row = self.currency_of(market), self.row(market)
+        return Terms(
+            table=flat_table(ZERO),
+            currency=coin,
+            inverse=True,
+            contract_size=Decimal(100) if coin == "BTC" else Decimal(10),
+            quantity_step=ONE,
+            liquidation_fee=row.get("liquidation_fee"),
+            tick=row.get("tick"),
+        )
+
+    def factor_of(self, holding: Holding) -> Decimal:
+        """The adjustment factor of a position; BadInput `no_parameters` where none is known."""
+        name, row = holding.position.market, self.row(holding.position.market)
+        if "adjustment_factor" in row:
+            return Decimal(row["adjustment_factor"])
+        known = [
+            factor
+            for leverage, least, factor in row.get("adjustment_factors", ())
+            if leverage == holding.position.leverage and least <= holding.position.quantity
+        ]
+        if not known:
+            raise BadInput("no_parameters", f"parameters.{name}", "nothing", f"adjustment_factor of {name} for {RULES}")
+        return Decimal(known[-1])
+
+
+@in_exact_context
+def parameters(version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None) -> CoinSwap:
+    """Contract sizes, and the book's adjustment factors by market (`"*"`: every other market)."""
+    rows = {}
+    for name, entry in (overlay or {}).items():
+        rows[name] = read_row(entry, FIELDS, f"parameters.{name}")
+    return CoinSwap(rows=rows)
+
+
+def pools(account: Account, parameters: CoinSwap) -> tuple[str, ...]:
+    """A pool per coin."""
+    settled = [parameters.currency_of(held.market) for held in account.positions]
+    settled += [parameters.currency_of(order.market) for order in account.orders]
+    return tuple(f"cross:{coin}" for coin in dict.fromkeys([*account.wallet, *settled]))
+
+
+def _held(account: Account, pool: str, parameters: CoinSwap) -> list[Holding]:
+    coin = pool.partition(":")[2]
+    found = [h for h in cross_holdings(account, parameters) if h.terms.currency == coin]
+    for holding in found:
+        if holding.position.leverage is None:
+            place = f"account {account.id}.{holding.position.market}.leverage"
+            raise BadInput("missing_leverage", place, "nothing", "the leverage of the position")
+    return found
+
+
+def position_margin(holding: Holding, factor: Decimal) -> Decimal:
+    """contracts · contract size / price / leverage [coin]; `factor` is 1 / price."""
+    return divide(holding.size * factor, holding.position.leverage or ONE)
+
+
+def statement(account: Account, pool: str, market: Market, parameters: CoinSwap) -> Statement:
+    """Equity and adjusted position margins of one coin."""
+    coin = pool.partition(":")[2]
+    wallet = account.wallet.get(coin, ZERO)
+    support = [Line("wallet_balance", wallet, f"account {account.id}")]
+    demand: list[Line] = []
+    profit = notional = ZERO
+    held = _held(account, pool, parameters)
+    for holding in held:
+        position = holding.position
+        factor = factor_of(holding, market, parameters)
+        gained = holding.profit(factor) + funding_due(holding, market, "htx")
+        margin, adjustment = position_margin(holding, factor), parameters.factor_of(holding)
+        profit += gained
+        notional += holding.size * factor
+        name = f"{position.market} {position.side}"
+        inputs = (("size", holding.size, "USD"), ("entry", position.entry, "price"), ("1 / price", factor, "coin"))
+        support.append(Line(f"unrealized_pnl {name}", gained, "side · size · (1/entry − 1/price)", inputs))
+        demand.append(
+            Line(
+                f"adjusted position margin {name}",
+                margin * adjustment,
+                "size / price / leverage · adjustment factor",
+                (("position margin", margin, coin), ("adjustment factor", adjustment, "fraction")),
+                position.market,
+                position.side,
+            )
+        )
+    if account.fixed is not None and pool == pools(account, parameters)[0]:
+        support.append(Line("fixed_support", account.fixed.support, "stated by the book"))
+        demand.append(Line("fixed_demand", account.fixed.demand, "stated by the book"))
+    initial = initial_by_market(account, held, market, parameters)
+    return Statement(
+        currency=coin,
+        support=tuple(support),
+        demand=tuple(demand),
+        initial=sum((value for name, value in initial.items() if parameters.currency_of(name) == coin), ZERO),
+        wallet=wallet,
+        profit=profit,
+        notional=notional,
+    )
+
+
+def movers(account: Account, pool: str, parameters: CoinSwap) -> tuple[Mover, ...]:
+    """The coin's swaps."""
+    coin = pool.partition(":")[2]
+    return tuple(
+        position_movers([p for p in account.positions if parameters.currency_of(p.market) == coin], parameters)
+    )
+
+
+MAKER = Maker(rules=RULES, at_equality=True, pools=pools, statement=statement, movers=movers)
+
+
+@in_exact_context
+def lower(account: Account, market: Market, parameters: CoinSwap) -> Legs:
+    """Every coin's pool as legs of 1 / price; with orders, funding indices or fixed sums opaque."""
+    return Legs(tuple(_lower_pool(account, pool, market, parameters) for pool in pools(account, parameters)))
+
+
+def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwap) -> PoolLegs:
+    held = _held(account, pool, parameters)
+    funded = any(("htx", holding.position.market, "funding") in market.indices for holding in held)
+    if account.orders or account.fixed or funded:
+        return lower_opaque(MAKER, account, pool, market, parameters)
+    known = account.wallet.get(pool.partition(":")[2], ZERO)
+    gross = abs(known)
+    legs = []
+    for holding in held:
+        at_entry = holding.slope * holding.entry_factor
+        known -= at_entry
+        gross += abs(at_entry)
+        slope, leverage = float(holding.slope), float(holding.position.leverage or ONE)
+        rate = float(parameters.factor_of(holding)) / leverage
+        slopes = Sums(slope, 0.0, slope, slope, float(holding.size) / leverage, slope, 0.0)
+        factor: Factor = (("inverse", "htx", holding.position.market, "mark"),)
+        legs.append(Leg(holding.position.market, factor, slopes, size=float(holding.size), table=((0.0, rate, 0.0),)))
+    relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
+    constant = float(known)
+    return PoolLegs(
+        pool=pool,
+        constants=Sums(constant, 0.0, constant, constant, 0.0, constant, 0.0),
+        legs=tuple(legs),
+        absolute=relative * float(gross),
+        relative=relative,
+        liquidatable_at_equality=True,
+        family="derivatives",
+    )
+
+
+RULE_SETS = (
+    RuleSet(
+        name=RULES,
+        version="coin-swap",
+        venue="htx",
+        family="derivatives",
+        price_kind="mark",
+        risk_scale=0,
+        borders=DERIVATIVES_BORDERS,
+        module=module_of(MAKER, parameters, apply, lower),
+        verified=("position margin and profit of a live account, to the last digit",),
+        unverified=(
+            "liquidation at margin ratio 0: equity = position margin · adjustment factor",
+            "adjustment factors: the book's own",
+            "whether the venue values at the last or the mark price",
+            "order margin and what a liquidation closes first",
+        ),
+    ),
+)
