@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from marginbook.domain.account import Position
+from marginbook.domain.account import Account, Position
+from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT, ONE, ZERO, round_half_up
+from marginbook.testing.adapters.okx_spot import spot_task
 from marginbook.testing.adapters.positions import (
     EQUITY,
     MARGIN,
     WALLET,
     OnePosition,
+    number,
     one_position,
     profit,
     setting,
@@ -20,9 +23,12 @@ from marginbook.testing.conformance import agrees
 from marginbook.testing.vectors import Setting, Task, Unsupported, liquidation_price, quantity
 from marginbook.units import parse_time
 from marginbook.venues.okx.parameters import COIN_PLACES, is_inverse, settlement_currency
+from marginbook.venues.registry import rule_set
 
 RULES = "okx/single-currency"
 AT = parse_time("2023-01-01")
+LATEST = parse_time("2026-01-01")
+"""When the dated discounts are all in force."""
 NAMES = {
     "imr": "initial_margin",
     "mmr": "maintenance_margin",
@@ -37,7 +43,11 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     mode = f"{case.get('margin_mode', '')} {case.get('product', '')}".lower()
     if "portfolio" in mode:
         raise Unsupported("portfolio margin: a position alone does not give its scenarios", "okx", "portfolio margin")
+    if "multi-currency" in mode or "collateral" in mode:
+        return _collateral(case)
     read = one_position(case)
+    if read.market.count("-") == 1 and ("margin" in mode or "spot" in mode or "liab" in str(case.get("collateral"))):
+        return spot_task(case)
     currency = settlement_currency(read.market)
     if currency is None:
         raise Unsupported(f"{read.market} is no swap or future of OKX's", "okx")
@@ -62,6 +72,36 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
         return quantity(pool or next(iter(pools.values())), ours)
 
     return Task(RULES, "", compute, unsigned=frozenset(("notional",)))
+
+
+def _collateral(case: Mapping[str, Any]) -> Task:
+    """What a balance of one currency counts: `collateral ETH`, a quantity and its value in USD (or a price)."""
+    asset = str(case.get("asset") or str(case.get("product", "")).rpartition(" ")[2])
+    given = case.get("collateral")
+    values = {**(given if isinstance(given, Mapping) else {}), **case}
+    amount, value = number(values, "qty"), number(values, "eqUsd") or number(values, "eq_usd")
+    price = number(values, "mark") or number(values, "price") or number(values, "index")
+    if amount is None:
+        amount = number(values, "eq") or number(values, "balance")
+    if price is None and value is not None and amount:
+        price = CONTEXT.divide(value, amount)
+    if not asset or amount is None or price is None:
+        raise Unsupported("the case has no balance with a value", "okx/multi-currency")
+    found, rules = rule_set("okx/multi-currency"), "okx/multi-currency"
+    rate = number(values, "discount") or number(values, "discount_rate")
+    overlay = None if rate is None else {asset: {"discount": str(rate)}}
+    account = Account(id="case", rules=rules, wallet={asset: amount})
+    market = Market(quotes={("okx", asset, "index"): Quote(price)})
+    parameters = found.module.parameters(found.version, LATEST, overlay)
+    known = Setting(account, market, parameters, LATEST)
+
+    def compute(name: str) -> Any:
+        if asset not in parameters.currencies:
+            raise Unsupported(f"no discount of {asset} is known")
+        pool = known.call("quantities")["cross"]
+        return quantity(pool, f"disEq {asset}" if name in ("disEq", "dis_eq") else NAMES.get(name, name))
+
+    return Task(rules, "", compute)
 
 
 def _setting(read: OnePosition, currency: str) -> tuple[Setting, bool]:

@@ -70,12 +70,11 @@ def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> 
     fee = round_ceil(holding.size * factor * fee_rate, 8)
     paid = min(fee, max(ZERO, left)) if len(pool.holdings) == 1 else fee
     missing = max(ZERO, -left) if len(pool.holdings) == 1 else ZERO
-    flows = (
+    return (
         Flow("account", pool.currency, profit - paid + missing),
         Flow("counterparties", pool.currency, -profit),
         Flow("insurance", pool.currency, paid - missing),
     )
-    return tuple(flow for flow in flows if flow.amount)
 
 
 def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fee_rate: Decimal) -> Pool:

@@ -1,47 +1,92 @@
-"""OKX: `okx/single-currency` (swaps and futures).
+"""OKX: `okx/single-currency`, `okx/multi-currency` (swaps and futures) and `okx/spot-margin` (isolated pairs).
 
-Source: figures that live accounts and the venue's API pages printed (`tests/vectors/okx`); `parameters` has the
-equations. Quantities are base units (USD for coin-margined contracts) unless an overlay gives a `contract_size`.
+Source: figures that live accounts and the venue's API pages printed (`tests/vectors/okx`); `parameters`,
+`multi_currency`, `collateral` and `spot_margin` have the equations. Quantities are base units (USD for coin-margined
+contracts) unless an overlay gives a `contract_size`. Not here: portfolio margin, options, cross spot margin's borrowing
+limits, the loss that open orders may bring to the adjusted equity.
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS
-from marginbook.venues.contracts.events import apply
-from marginbook.venues.contracts.explanation import explain
-from marginbook.venues.contracts.liquidation import plan_liquidation
-from marginbook.venues.contracts.lowering import lower
-from marginbook.venues.contracts.prices import liquidation_prices
-from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
+from marginbook.venues.contracts import events, explanation, liquidation, lowering, prices, sums
+from marginbook.venues.okx import multi_currency, multi_currency_rules, spot_margin
 from marginbook.venues.okx.parameters import parameters
-from marginbook.venues.rules import RuleSet, rule_module
+from marginbook.venues.rules import RuleModule, RuleSet, rule_module
 
-RULE_SETS = (
-    RuleSet(
-        name="okx/single-currency",
-        version="single-currency",
+_UNVERIFIED = (
+    "liquidation at a margin ratio of exactly 100 %",
+    "tiers above the first: by the position's own quantity, not by the underlying's",
+    "open-order margin as max(position + bids, position − asks)",
+    "what a liquidation closes first, and its fee",
+)
+
+
+def _rule_set(version: str, module: RuleModule, verified: tuple[str, ...], unverified: tuple[str, ...]) -> RuleSet:
+    return RuleSet(
+        name=f"okx/{version}",
+        version=version,
         venue="okx",
         family="derivatives",
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=rule_module(
+        module=module,
+        verified=verified,
+        unverified=unverified,
+    )
+
+
+RULE_SETS = (
+    _rule_set(
+        "single-currency",
+        rule_module(
             parameters,
-            apply,
-            risk,
-            quantities,
-            is_liquidatable,
-            liquidation_prices,
-            plan_liquidation,
-            explain,
-            lower,
-            warnings=warnings,
+            events.apply,
+            sums.risk,
+            sums.quantities,
+            sums.is_liquidatable,
+            prices.liquidation_prices,
+            liquidation.plan_liquidation,
+            explanation.explain,
+            lowering.lower,
+            warnings=sums.warnings,
         ),
-        verified=("printed margins, ratios and liquidation prices of cross and isolated positions",),
-        unverified=(
-            "liquidation at a margin ratio of exactly 100 %",
-            "why an isolated liquidation price is printed one tick nearer to the mark",
-            "tiers above the first: by the position's own quantity, not by the underlying's",
-            "open-order margin as max(position + bids, position − asks)",
-            "what a liquidation closes first, and its fee",
+        ("printed margins, ratios and liquidation prices of cross and isolated positions, to the last digit",),
+        ("why an isolated liquidation price is printed one tick nearer to the mark", *_UNVERIFIED),
+    ),
+    _rule_set(
+        "multi-currency",
+        rule_module(
+            multi_currency_rules.parameters,
+            multi_currency_rules.apply,
+            multi_currency.risk,
+            multi_currency.quantities,
+            multi_currency.is_liquidatable,
+            multi_currency_rules.liquidation_prices,
+            multi_currency_rules.plan_liquidation,
+            multi_currency_rules.explain,
+            multi_currency_rules.lower,
         ),
+        ("what nine currencies of a demo account count as collateral",),
+        (
+            "discount tiers above the first, and what is above the last",
+            "a negative equity counts in full and asks its borrow rate",
+            *_UNVERIFIED,
+        ),
+    ),
+    _rule_set(
+        "spot-margin",
+        rule_module(
+            spot_margin.parameters,
+            spot_margin.apply,
+            spot_margin.risk,
+            spot_margin.quantities,
+            spot_margin.is_liquidatable,
+            spot_margin.liquidation_prices,
+            spot_margin.plan_liquidation,
+            spot_margin.explain,
+            spot_margin.lower,
+        ),
+        ("the liquidation price of a live position, to the last digit",),
+        ("tiers above the first", "how a liquidation sells", "pairs that owe both currencies"),
     ),
 )

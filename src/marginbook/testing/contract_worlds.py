@@ -1,0 +1,109 @@
+"""Random accounts of contracts, shared by the worlds of exchanges: cross and isolated, orders, funding, borders."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from marginbook.domain.account import Account, Order, Position
+from marginbook.domain.market import Index, Market, Quote
+from marginbook.exact import CONTEXT, ONE, ZERO
+from marginbook.testing.vectors import Setting
+from marginbook.venues.registry import rule_set
+
+UNIT = Decimal("0.00000001")
+PER_CURRENCY = "pools of several currencies have no common sum; the tree's root counts them"
+"""Why `explain` of such an account does not end in one headroom."""
+Overlay = Mapping[str, Mapping[str, Any]]
+
+
+def contract_world(
+    rules: str,
+    random: Random,
+    at: int,
+    prices: Mapping[str, Decimal],
+    overlay: Overlay,
+    currency: Any,
+    inverse: Any,
+    *,
+    most: int = 3,
+) -> Setting:
+    """An account of one to `most` of the markets in `prices`, about half of them within 1 % of their border.
+
+    `currency(market)` and `inverse(market)` say in what a market settles and whether it is coin-margined.
+    """
+    found = rule_set(rules)
+    names = random.sample(sorted(prices), random.randint(1, min(most, len(prices))))
+    positions, indices = [], {}
+    for name in names:
+        position = _position(random, name, prices[name], inverse(name))
+        if random.random() < 0.3:
+            indices[found.venue, name, "funding"] = Index(random.randint(-(10**17), 10**17) if not inverse(name) else 0)
+        positions.append(position)
+    orders = tuple(_order(random, name, prices[name]) for name in names if random.random() < 0.2)
+    currencies = {currency(name) for name in names}
+    account = Account(
+        id="a", rules=rules, wallet=dict.fromkeys(sorted(currencies), ZERO), positions=tuple(positions), orders=orders
+    )
+    market = Market(
+        quotes={(found.venue, name, "mark"): Quote(prices[name]) for name in sorted(prices)}, indices=indices
+    )
+    chosen = {name: entry for name, entry in overlay.items() if name in names}
+    setting = Setting(account, market, found.module.parameters(found.version, at, chosen or None), at)
+    return near_the_border(setting, random)
+
+
+def _position(random: Random, name: str, price: Decimal, inverse: bool) -> Position:
+    leverage = random.choice((2, 3, 5, 10, 20, 50))
+    drift = Decimal(repr(1 + random.uniform(-0.6, 0.6) / leverage)).quantize(Decimal("0.000001"))
+    worth = Decimal(repr(10 ** random.uniform(1, 6)))
+    quantity = worth.quantize(ONE) if inverse else max(Decimal("0.001"), (worth / price).quantize(Decimal("0.001")))
+    isolated = random.random() < 0.4
+    return Position(
+        market=name,
+        side=random.choice(("long", "short")),
+        quantity=quantity,
+        entry=(price * drift).quantize(Decimal("0.0001")),
+        leverage=Decimal(leverage),
+        mode="isolated" if isolated else "cross",
+        isolated_wallet=ZERO if isolated else None,
+    )
+
+
+def _order(random: Random, name: str, price: Decimal) -> Order:
+    side = random.choice(("buy", "sell"))
+    return Order(
+        id=f"{name} {side}",
+        market=name,
+        side="buy" if side == "buy" else "sell",
+        quantity=Decimal(repr(random.uniform(0.001, 1))).quantize(Decimal("0.001")) + Decimal("0.001"),
+        price=(price * (Decimal("0.98") if side == "buy" else Decimal("1.02"))).quantize(Decimal("0.01")),
+    )
+
+
+def near_the_border(setting: Setting, random: Random) -> Setting:
+    """The same account with money such that support is a random multiple of demand, often nearly 1."""
+    account = setting.account
+    for pool, sums in setting.call("risk").items():
+        share = random.choice((random.uniform(0.3, 30), random.uniform(0.99, 1.01), 1 + random.uniform(-1, 1) * 1e-7))
+        wanted = CONTEXT.multiply(sums.demand, Decimal(repr(share)))
+        change = CONTEXT.subtract(wanted, sums.support).quantize(UNIT)
+        if pool.startswith("cross:"):
+            currency = pool.removeprefix("cross:")
+            account = replace(account, wallet={**account.wallet, currency: account.wallet[currency] + change})
+            continue
+        positions = [
+            replace(position, isolated_wallet=(position.isolated_wallet or ZERO) + change)
+            if pool == f"isolated:{position.market}:{position.side}"
+            else position
+            for position in account.positions
+        ]
+        account = replace(account, positions=tuple(positions))
+    return replace(setting, account=account)
+
+
+def step(setting: Setting, market: str) -> Decimal:
+    """Grid of a market's liquidation price: its tick, else 8 decimals."""
+    tick: Decimal | None = setting.parameters.terms_of(market).tick
+    return tick or UNIT

@@ -1,0 +1,22 @@
+"""Random accounts of Bitget USDT futures."""
+
+from decimal import Decimal
+from random import Random
+
+from marginbook.testing.contract_worlds import contract_world, step
+from marginbook.testing.vectors import Setting
+from marginbook.units import parse_time
+from marginbook.venues.bitget import settlement_currency
+
+__all__ = ["step", "world"]
+AT = parse_time("2024-01-01")
+PRICES = {"BTCUSDT": Decimal("61234.5"), "ETHUSDT": Decimal("2601.35"), "ADAUSDT": Decimal("0.4123")}
+OVERLAY = {
+    "ETHUSDT": {"brackets": [["0", "20000", "0.005", "100"], ["20000", "500000", "0.01", "50"]], "tick": "0.01"},
+    "ADAUSDT": {"maintenance_rate": "0.01"},
+}
+
+
+def world(rules: str, random: Random) -> Setting:
+    """An account of `bitget/usdt`."""
+    return contract_world(rules, random, AT, PRICES, OVERLAY, settlement_currency, lambda name: False)

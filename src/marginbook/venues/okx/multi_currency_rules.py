@@ -1,0 +1,242 @@
+"""`okx/multi-currency`: what events do, where prices liquidate, what a liquidation closes, and the legs.
+
+Discounts bend with the amount and with the sign of an equity, so the cross pool is opaque: evaluated exactly whenever
+a mark or an index price of it moves. Isolated positions are those of single-currency mode.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.events import Event
+from marginbook.domain.legs import Factor, Legs, PoolLegs, Sums
+from marginbook.domain.market import Market
+from marginbook.domain.node import Node
+from marginbook.domain.risk import Flow, LiquidationPrice, Plan
+from marginbook.exact import ZERO, in_exact_context
+from marginbook.params.records import record_at
+from marginbook.venues.common.search import searched_prices
+from marginbook.venues.contracts import events, liquidation, lowering, prices
+from marginbook.venues.contracts.explanation import explain as explain_contracts
+from marginbook.venues.contracts.explanation import shortened_half_up
+from marginbook.venues.contracts.model import Holding, price_reader
+from marginbook.venues.okx import parameters as single
+from marginbook.venues.okx.collateral import KEYS, CurrencyTerms, currency_terms
+from marginbook.venues.okx.multi_currency import (
+    CURRENCY,
+    POOL,
+    CurrencyFigures,
+    MultiCurrency,
+    cross_figures,
+    cross_part,
+    cross_risk,
+    holdings,
+    is_liquidatable,
+    isolated_part,
+)
+
+UNIT = Decimal("0.00000001")
+RECORD = "okx_collateral"
+
+
+@in_exact_context
+def parameters(
+    version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
+) -> MultiCurrency:
+    """Contracts as in single-currency mode; discounts dated. An overlay's currencies have `discount` and
+    `borrow_rate`, its instruments what single-currency mode lets a book say."""
+    given = overlay or {}
+    currencies = {name: row for name, row in given.items() if isinstance(row, Mapping) and set(row) & set(KEYS)}
+    contracts = single.parameters(version, at, {n: row for n, row in given.items() if n not in currencies} or None)
+    record = record_at(RECORD, at)
+    shipped = {} if record is None else {name: currency_terms(row, name) for name, row in record.rows.items()}
+    terms: dict[str, CurrencyTerms] = dict(shipped)
+    for name, row in currencies.items():
+        terms[name] = currency_terms(row, f"parameters.{name}", shipped.get(name))
+    source = contracts.source if record is None else f"{contracts.source}; {record.source}"
+    known = [when for when in (contracts.as_of, record.as_of if record else None) if when is not None]
+    return MultiCurrency(
+        contracts=replace(contracts, rules="okx/multi-currency"),
+        currencies=terms,
+        source=source,
+        as_of=min(known, default=None),
+        warnings=contracts.warnings,
+    )
+
+
+def apply(account: Account, market: Market, event: Event, parameters: MultiCurrency, at: int) -> tuple[Account, Market]:
+    """As in single-currency mode: profits and fees go to the settlement currency's balance."""
+    return events.apply(account, market, event, parameters.contracts, at)
+
+
+@in_exact_context
+def liquidation_prices(account: Account, market: Market, parameters: MultiCurrency, at: int) -> list[LiquidationPrice]:
+    """Mark prices, and index prices of currencies, at which a pool starts to be liquidatable, each alone."""
+    found = prices.liquidation_prices(isolated_part(account), market, parameters.contracts, at)
+    cross = cross_part(account)
+
+    def liquidatable(moved: Market) -> bool:
+        return is_liquidatable(cross, POOL, moved, parameters, at)
+
+    for name in dict.fromkeys(holding.position.market for _, holding in holdings(account, parameters)):
+        own = [holding for _, holding in holdings(account, parameters) if holding.position.market == name]
+        quote = market.quotes.get(("okx", name, "mark"))
+        both = len(own) > 1
+        found += searched_prices(
+            market,
+            liquidatable,
+            pool=POOL,
+            name=name,
+            keys=(("okx", name, "mark"),),
+            tick=own[0].terms.tick or UNIT,
+            anchor=quote.price if quote else own[0].position.entry,
+            sides=("both", "both") if both else ("long", "short"),
+        )
+    return found
+
+
+@in_exact_context
+def plan_liquidation(account: Account, pool: str, market: Market, parameters: MultiCurrency, at: int) -> Plan:
+    """All of the position with the largest maintenance margin in USD, at mark; or why nothing is closed."""
+    if pool != POOL:
+        return liquidation.plan_liquidation(isolated_part(account), pool, market, parameters.contracts, at)
+    if not is_liquidatable(account, pool, market, parameters, at):
+        return Plan(pool=pool, market="", reason="adjusted equity covers the maintenance margin: nothing may be closed")
+    held = [pair for pair in holdings(account, parameters) if pair[1].position.quantity > 0]
+    if not held:
+        return Plan(pool=pool, market="", reason="no position to close")
+    values = {one.name: one.price for one in cross_figures(account, market, parameters)}
+    price_of = price_reader(market, parameters.contracts)
+
+    def asked(pair: tuple[str, Holding]) -> Decimal:
+        currency, holding = pair
+        return holding.maintenance(holding.factor(price_of(holding.position.market))) * values[currency]
+
+    currency, largest = max(held, key=asked)
+    price = price_of(largest.position.market)
+    profit = largest.profit(largest.factor(price))
+    return Plan(
+        pool=pool,
+        market=largest.position.market,
+        close_least=largest.position.quantity,
+        close_most=largest.position.quantity,
+        price=price,
+        bad_debt=max(ZERO, -cross_risk(account, market, parameters).support),
+        flows=(Flow("account", currency, profit), Flow("counterparties", currency, -profit)),
+    )
+
+
+@in_exact_context
+def explain(account: Account, market: Market, parameters: MultiCurrency, at: int) -> Node:
+    """Adjusted equity − maintenance margin, by currency."""
+    found = cross_figures(account, market, parameters)
+    sums = cross_risk(account, market, parameters)
+    given = f"account {account.id}.fixed"
+    counted = [_counted(one, parameters) for one in found]
+    asked = [_asked(one, parameters) for one in found]
+    if account.fixed is not None:
+        counted.append(_node("fixed_support", account.fixed.support, "", given))
+        asked.append(_node("fixed_demand", account.fixed.demand, "", given))
+    cross = _node(
+        f"headroom {POOL}",
+        sums.support - sums.demand,
+        "adjusted_equity − maintenance_margin",
+        parameters.source,
+        _node("adjusted_equity", sums.support, "sum over currencies", parameters.source, *counted),
+        _node("maintenance_margin", sums.demand, "sum over currencies", parameters.source, *asked),
+    )
+    apart = isolated_part(account)
+    if not apart.positions:
+        return cross
+    isolated = explain_contracts(apart, market, parameters.contracts, at)
+    if isolated.unit == "pools" or isolated.unit != CURRENCY:
+        return Node(
+            quantity="pools",
+            value=Decimal(2),
+            unit="pools",
+            formula="one tree per pool; their currencies differ",
+            source=f"account {account.id}",
+            inputs=(cross, isolated),
+        )
+    return cross
+
+
+def _counted(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
+    formula = "equity · price" if one.equity < 0 else "sum over tiers of equity · discount · price"
+    return _node(
+        f"value counted {one.name}",
+        one.counted,
+        formula,
+        parameters.source,
+        _node("balance", one.balance, "", "account", unit=one.name),
+        _node("unrealized_pnl", one.profit, "sum over positions", parameters.source, unit=one.name),
+        _node("price", one.price, "", f"okx:{one.name} index"),
+    )
+
+
+def _asked(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
+    return _node(
+        f"maintenance {one.name}",
+        one.asked,
+        "(positions' maintenance + borrowed · borrow_rate) · price",
+        parameters.source,
+        _node("positions' maintenance", one.maintenance, "(rate + taker fee) · notional", "", unit=one.name),
+        _node("borrowed", one.borrowed, "max(0, −equity)", "", unit=one.name),
+        _node("price", one.price, "", f"okx:{one.name} index"),
+    )
+
+
+def _node(quantity: str, value: Decimal, formula: str, source: str, *inputs: Node, unit: str = CURRENCY) -> Node:
+    return Node(
+        quantity=quantity,
+        value=shortened_half_up(value),
+        unit=unit,
+        formula=formula,
+        source=source,
+        inputs=inputs,
+    )
+
+
+@in_exact_context
+def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
+    """The cross pool opaque, its sums at the present prices as constants; isolated ones as in single-currency mode."""
+    apart = lowering.lower(isolated_part(account), market, parameters.contracts)
+    names = {currency for currency, _ in holdings(account, parameters)}
+    names |= set(account.wallet) | {c.asset for c in account.collateral} | {d.asset for d in account.debt}
+    inputs: list[Factor] = [(("quote", "okx", name, "index"),) for name in sorted(names) if name != CURRENCY]
+    for _, holding in holdings(account, parameters):
+        name = holding.position.market
+        inputs.append((("quote", "okx", name, "mark"),))
+        if ("okx", name, "funding") in market.indices:
+            inputs.append((("funding", "okx", name, ""),))
+    cross = PoolLegs(
+        pool=POOL,
+        constants=_lower_sums(account, market, parameters),
+        legs=(),
+        absolute=0.0,
+        relative=0.0,
+        liquidatable_at_equality=True,
+        family="derivatives",
+        opaque=True,
+        inputs=tuple(dict.fromkeys(inputs)),
+    )
+    return Legs((cross, *apart.pools))
+
+
+def _lower_sums(account: Account, market: Market, parameters: MultiCurrency) -> Sums:
+    try:
+        sums = cross_risk(account, market, parameters)
+    except BadInput:
+        return Sums()
+    return Sums(
+        float(sums.assets),
+        float(sums.liabilities),
+        float(sums.margin_balance),
+        float(sums.support_initial),
+        float(sums.demand_initial),
+        float(sums.support),
+        float(sums.demand),
+    )
