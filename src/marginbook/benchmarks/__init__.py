@@ -16,6 +16,8 @@ BENCHES: dict[str, str] = {
     "parameter-change": "parameter_change",
     "live-crossings": "crossings",
     "exact-screen": "screen",
+    "borders": "borders",
+    "mixed-book": "mixed",
     "recovery": "recovery",
     "start-up": "start_up",
     "page-under-load": "page",
