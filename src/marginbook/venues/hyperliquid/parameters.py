@@ -57,8 +57,8 @@ def tier_table(tiers: tuple[tuple[Decimal, Decimal], ...]) -> BracketTable:
     """Brackets of (lower bound, max leverage) tiers.
 
     >>> table = tier_table(((Decimal(0), Decimal(40)), (Decimal(150_000_000), Decimal(20))))
-    >>> table.maintenance(Decimal(150_000_000)), table.maintenance(Decimal(200_000_000))
-    (Decimal('1875000.000'), Decimal('3125000.000'))
+    >>> [int(table.maintenance(Decimal(notional))) for notional in (150_000_000, 200_000_000)]
+    [1875000, 3125000]
     """
     rates = [divide(ONE, TWO * leverage) for _, leverage in tiers]
     amounts = maintenance_amounts(zip((bound for bound, _ in tiers), rates, strict=True))

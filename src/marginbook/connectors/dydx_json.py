@@ -1,0 +1,108 @@
+"""Subaccounts of dYdX v4 as the indexer prints them: one subaccount, or a parent with its children.
+
+USDC of the indexer has the funding of now in it, so positions carry none. A child subaccount (number other than the
+parent's) holds an isolated position: it becomes one with `isolated_wallet`. Source: dYdX indexer API, endpoints
+`/v4/addresses/{address}/subaccountNumber/{n}` and `/parentSubaccountNumber/{n}`. Prices are not part of the answer.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from marginbook.connectors.binance_json import VenueAccount
+from marginbook.connectors.values import join, read_decimal, read_not_negative, read_positive, read_text, shown
+from marginbook.domain.account import Account, Position
+from marginbook.domain.errors import BadInput
+from marginbook.exact import ZERO
+
+RULES = "dydx/4"
+USDC = "USDC"
+_SIDES = {"LONG": 1, "SHORT": -1}
+
+
+def is_subaccount(document: Any) -> bool:
+    """Whether a parsed document is such an answer.
+
+    >>> is_subaccount({"subaccount": {"openPerpetualPositions": {}, "assetPositions": {}}})
+    True
+    """
+    row = document.get("subaccount") if isinstance(document, dict) else None
+    return isinstance(row, dict) and ("openPerpetualPositions" in row or "childSubaccounts" in row)
+
+
+def account_from_subaccount(document: Any, id: str, source: str = "subaccount") -> VenueAccount:
+    """The account that an answer describes; BadInput names what is missing."""
+    place = f"{source}:"
+    if not is_subaccount(document):
+        raise BadInput("unknown_format", place, shown(document), "a subaccount of the indexer")
+    here = join(place, "subaccount")
+    row = document["subaccount"]
+    children = row.get("childSubaccounts")
+    if children is None:
+        usdc, positions = _subaccount(row, here)
+        reported = {
+            ours: read_decimal(row[theirs], join(here, theirs))
+            for theirs, ours in (("equity", "margin_balance"), ("freeCollateral", "free_margin"))
+            if row.get(theirs) is not None
+        }
+        return _answer(id, usdc, positions, reported)
+    if not isinstance(children, list):
+        raise BadInput("wrong_type", join(here, "childSubaccounts"), shown(children), "a list of subaccounts")
+    parent, usdc, found = row.get("parentSubaccountNumber", 0), ZERO, list[Position]()
+    for number, child in enumerate(children):
+        inside = join(join(here, "childSubaccounts"), number)
+        if not isinstance(child, dict):
+            raise BadInput("wrong_type", inside, shown(child), "a subaccount")
+        own, positions = _subaccount(child, inside)
+        if child.get("subaccountNumber", parent) == parent:
+            usdc += own
+            found += positions
+        elif len(positions) == 1:
+            found.append(_isolated(positions[0], own))
+        elif positions or own:
+            raise BadInput("unsupported", inside, f"{len(positions)} positions", "one isolated position per child")
+    return _answer(id, usdc, found, {})
+
+
+def _answer(id: str, usdc: Decimal, positions: list[Position], reported: dict[str, Decimal]) -> VenueAccount:
+    account = Account(id=id, rules=RULES, wallet={USDC: usdc}, positions=tuple(positions), reported=reported)
+    return VenueAccount(account, {}, None, ())
+
+
+def _isolated(position: Position, usdc: Decimal) -> Position:
+    return replace(position, mode="isolated", isolated_wallet=usdc)
+
+
+def _subaccount(row: dict[str, Any], place: str) -> tuple[Decimal, list[Position]]:
+    """(USDC with its sign, open positions) of one subaccount."""
+    assets, held = row.get("assetPositions") or {}, row.get("openPerpetualPositions") or {}
+    if not isinstance(assets, dict) or not isinstance(held, dict):
+        raise BadInput("wrong_type", place, shown(row), "assetPositions and openPerpetualPositions by name")
+    usdc = ZERO
+    for name, asset in assets.items():
+        here = join(join(place, "assetPositions"), name)
+        if name != USDC:
+            raise BadInput("unsupported_collateral", here, name, USDC)
+        usdc = read_not_negative(asset.get("size"), join(here, "size")) * _sign(asset, here)
+    return usdc, [
+        _position(name, position, join(join(place, "openPerpetualPositions"), name)) for name, position in held.items()
+    ]
+
+
+def _sign(row: dict[str, Any], place: str) -> int:
+    if row.get("side") not in _SIDES:
+        raise BadInput("unknown_choice", join(place, "side"), shown(row.get("side")), "LONG or SHORT")
+    return _SIDES[row["side"]]
+
+
+def _position(name: str, row: dict[str, Any], place: str) -> Position:
+    reported = {}
+    if row.get("unrealizedPnl") is not None:
+        reported["unrealized_pnl"] = read_decimal(row["unrealizedPnl"], join(place, "unrealizedPnl"))
+    return Position(
+        market=read_text(name, place),
+        side="long" if _sign(row, place) > 0 else "short",
+        quantity=abs(read_decimal(row.get("size"), join(place, "size"))),  # the indexer prints a short's size negative
+        entry=read_positive(row.get("entryPrice"), join(place, "entryPrice")),
+        reported=reported,
+    )
