@@ -58,6 +58,9 @@ def check(
     prices: Prices = None,
     at: At = None,
     currency: Annotated[str | None, typer.Option(help="Totals in this currency; needs [prices] rates.")] = None,
+    parameters_max_age: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Warn of parameter tables that are older.")
+    ] = None,
     fail_on: Annotated[
         str | None,
         typer.Option("--fail-on", metavar="ZONE", help="Exit with 3 or more if an account is in this zone or worse."),
@@ -69,7 +72,11 @@ def check(
 
     threshold = _zone(fail_on) if fail_on else None
     book = _load(files, prices)
-    reports = list(_progress(_evaluate(book, at, currency), len(book.accounts) + len(book.rejected), "accounts"))
+    reports = list(
+        _progress(
+            _evaluate(book, at, currency, parameters_max_age), len(book.accounts) + len(book.rejected), "accounts"
+        )
+    )
     owners: list[Any] = []
     if any(account.owner for account in book.accounts):
         from marginbook.engine.portfolio import portfolios
@@ -335,15 +342,25 @@ def _moment(at: str | None, book: "BookFile") -> int:
     return time.time_ns() // 1000
 
 
-def _evaluate(book: "BookFile", at: str | None, currency: str | None) -> "Iterator[Report]":
+def _evaluate(book: "BookFile", at: str | None, currency: str | None, days: float | None) -> "Iterator[Report]":
     from marginbook.connectors.books import market_of
     from marginbook.engine.evaluate import Report, evaluate, parameters_source
+    from marginbook.units import DAY_MICROSECONDS
 
     moment = _moment(at, book)
+    age = None if days is None else int(days * DAY_MICROSECONDS)
     market = market_of(book)
     parameters_of = parameters_source(book.overlays, moment)
     for account in book.accounts:
-        yield evaluate(account, market, parameters_of, moment, currency=currency, borders=book.zones)
+        yield evaluate(
+            account,
+            market,
+            parameters_of,
+            moment,
+            currency=currency,
+            borders=book.zones,
+            parameters_max_age=age,
+        )
     for rejected in book.rejected:
         venue = rejected.rules.partition("/")[0]
         yield Report(account=rejected.id, venue=venue, rules=rejected.rules, error=rejected.problem)

@@ -26,6 +26,13 @@ def near(text: str, expected: str) -> bool:
     return abs(Decimal(text) - Decimal(expected)) < unit
 
 
+def test_old_parameters_are_told_where_a_limit_is_asked_for() -> None:
+    old = "older than the limit asked for"
+    for days, told in (("400", 0), ("1", 2)):
+        accounts = check(EXAMPLE, "--parameters-max-age", days)["accounts"]
+        assert sum(old in text for account in accounts for text in account["warnings"]) == told
+
+
 def test_two_accounts_come_out_as_published() -> None:
     trader, treasury = check(EXAMPLE)["accounts"]
     assert trader["account"] == "trader-1"

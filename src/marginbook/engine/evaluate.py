@@ -147,16 +147,22 @@ def evaluate(
     currency: str | None = None,
     borders: Borders | None = None,
     measures: Measures = FULL,
+    parameters_max_age: int | None = None,
 ) -> Report:
     """Every quantity, the zone, distances, liquidation prices and remedies of `account` at `at` [µs UTC].
 
     `currency` asks for totals in that currency, which needs `market.rates`; `borders` replaces the default ones;
-    `measures` asks for less than everything.
+    `measures` asks for less than everything; a table older than `parameters_max_age` [µs] gives a warning.
     """
     try:
         rules = rule_set(account.rules)
         parameters = parameters_of(account)
-        return _report(rules, account, market, parameters, at, currency, borders, measures)
+        report = _report(rules, account, market, parameters, at, currency, borders, measures)
+        as_of = report.parameters_as_of
+        if parameters_max_age is None or as_of is None or at - as_of <= parameters_max_age:
+            return report
+        old = f"parameters of {account.rules} are as of {format_time(as_of)}: older than the limit asked for"
+        return replace(report, warnings=(*report.warnings, old))
     except BadInput as bad:
         return Report(
             account=account.id, venue=account.venue, rules=account.rules, at=at, owner=account.owner, error=bad.problem
