@@ -4,7 +4,7 @@ from typing import Any
 
 from marginbook.connectors.accounts import ACCOUNT
 from marginbook.connectors.prices import INDEX, QUOTE, RATES
-from marginbook.connectors.starters import STARTERS, starter
+from marginbook.connectors.starters import starter, starters
 from marginbook.connectors.tables import DECIMAL, POSITIVE, TEXT, TIME
 from marginbook.connectors.zone_settings import FAMILIES, THRESHOLDS
 from marginbook.domain.errors import BadInput
@@ -68,5 +68,5 @@ def new_book(rules: str) -> str:
     """A commented TOML book for a rule set; BadInput `unknown_rules` lists the known ones otherwise."""
     text = starter(rule_set(rules).name)
     if text is None:
-        raise BadInput("unsupported", "rules", rules, "a rule set with a starter book: " + ", ".join(STARTERS))
+        raise BadInput("unsupported", "rules", rules, "a rule set with a starter book: " + ", ".join(starters()))
     return text
