@@ -26,7 +26,6 @@ from marginbook.venues.gmx.power import apply_impact_factor
 AT = parse_time("2026-03-13")
 MARKET = "INDEX/USD"
 USD = 30
-SIDES = {"long_open_interest": "long", "short_open_interest": "short"}
 
 
 def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
@@ -106,9 +105,11 @@ def _execution_price(inputs: Mapping[str, Any]) -> dict[str, Any]:
     high = int(_given(inputs, f"index_price_max_e{places}", f"index_price_min_max_e{places}", f"index_price_e{places}"))
     terms = _terms(inputs, {**row, "index_decimals": USD - places}).terms_of(MARKET)
     virtual = _decimal(inputs, "virtual_inventory", "0")
+    has_virtual = any(key.startswith("virtual_inventory") for key in inputs)
     balance = Balance(
-        *(_raw(inputs, side) for side in SIDES),
-        to_raw_exact(virtual, USD) if any(key.startswith("virtual_inventory") for key in inputs) else None,
+        long=_raw(inputs, "long_open_interest"),
+        short=_raw(inputs, "short_open_interest"),
+        virtual=to_raw_exact(virtual, USD) if has_virtual else None,
     )
     found: Increase = increase(terms, balance, _raw(inputs, "size_delta"), bool(inputs["is_long"]), low, high)
     return {

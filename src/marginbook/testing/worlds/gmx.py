@@ -42,6 +42,11 @@ def _quotes(prices: Mapping[str, Any], random: Random) -> dict[QuoteKey, Quote]:
     return found
 
 
+def _loss(side: Side, random: Random) -> Decimal:
+    """Entry over price of a position that mostly loses, so that it needs collateral."""
+    return 1 + Decimal(random.randint(-10, 60)) / (1000 if side == "long" else -1000)
+
+
 def _synthetics(names: list[str], random: Random) -> Setting:
     overlay = {name: _changes(random) for name in names} if random.random() < 0.4 else None
     parameters = rule_set("gmx/2").module.parameters("2", AT, overlay)
@@ -95,7 +100,8 @@ def _position(
     indices: dict[IndexKey, Index],
 ) -> Position:
     size = Decimal(random.choice((5, 1_000, 200_000)) * random.randint(1, 100))
-    entry = (quotes[VENUE, name, "max"].price * random.randint(960, 1040) / 1000).quantize(Decimal("0.00000001"))
+    price = quotes[VENUE, name, "max"].price
+    entry = (price * _loss(side, random)).quantize(Decimal("0.00000001"))
     details = {"collateral": token, "size_in_usd": format_decimal(size)}
     if random.random() < 0.5:
         details["discount"] = "0.05"
@@ -107,7 +113,7 @@ def _position(
         details["borrowing_factor"] = format_decimal(from_raw(borrow.value_raw - random.randint(0, 10**28), 30))
     if random.random() < 0.5:
         decimals = {"USDC": 6, "WBTC.e": 8}.get(token, 18)
-        grown = random.randint(0, 10**13) * 10**decimals
+        grown = random.randint(0, 10**13) * 10**decimals // int(TOKENS.get(token, price) + 1)
         indices[VENUE, f"{name}:{side}:{token}", "funding"] = Index(grown * 3)
         details["funding_fee_per_size_raw"] = str(grown * random.choice((2, 3)))
     return Position(
@@ -151,7 +157,7 @@ def _vault(names: list[str], random: Random) -> Setting:
             if random.random() < 0.5:
                 indices.setdefault((VENUE, token, "funding"), Index(random.randint(10**5, 10**6)))
             size = Decimal(random.choice((5, 1_000, 200_000)) * random.randint(1, 100))
-            entry = quotes[VENUE, name, "max"].price * random.randint(960, 1040) / 1000
+            entry = quotes[VENUE, name, "max"].price * _loss(side, random)
             details = {"size_in_usd": format_decimal(size)}
             if overlay and random.random() < 0.5:
                 details["last_increased_time"] = str(SECONDS - random.randint(0, 2 * 86400))

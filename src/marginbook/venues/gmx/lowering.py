@@ -6,7 +6,8 @@
 with p the collateral's min price and P the index price (min for longs, max for shorts). The exact fees are whole
 token units: each of position fee, discount, borrowing and funding is off by less than one unit of the collateral token,
 worth p, so 4 units. With c collateral units in the leg, 4 p ≤ (4 / c) · gross. Floats: with u = 2^-53 each of n terms
-carries at most 4u of itself and summing n·u of the gross, so (n + 8)·2u of gross and constants. USD are cut at 1e-30.
+carries at most 4u of itself and summing n·u of the gross, so (n + 8)·2u of gross and constants. Prices are cut at 1e-30
+USD per unit, which is worth that much per unit of index token and collateral; sums are cut at 1e-30 USD.
 
 Opaque, that is re-evaluated exactly whenever a price moves: a price impact that may count (maximal factor for
 liquidations above 0 with open interest or a pending impact), a balance measured in tokens (the fee follows the middle
@@ -93,11 +94,12 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     relative = (len(legs) + 10) * 2 * UNIT_ROUNDOFF
     known, asked = float(constant), float(from_raw(demand, USD_DECIMALS))
     opaque = _is_opaque(held, market)
+    cut = float(from_raw(held.size_tokens + held.collateral, USD_DECIMALS))
     return PoolLegs(
         pool=held.pool,
         constants=Sums(known, 0.0, known, 0.0, float(required), known, asked),
         legs=tuple(legs),
-        absolute=relative * (float(gross_constants) + asked) + 1e-28,
+        absolute=relative * (float(gross_constants) + asked) + cut + 1e-28,
         relative=relative + 4.0 / max(held.collateral, 1),
         liquidatable_at_equality=False,
         family="derivatives",

@@ -66,7 +66,7 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         pool=held.pool,
         constants=Sums(constant, 0.0, constant, constant, float(demand), constant, float(demand)),
         legs=tuple(legs),
-        absolute=relative * float(gross) + 1e-28,
+        absolute=relative * float(gross) + float(units) * 1e-30 + 1e-28,
         relative=relative,
         liquidatable_at_equality=False,
         family="derivatives",

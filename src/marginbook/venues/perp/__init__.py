@@ -1,0 +1,37 @@
+"""Perpetual Protocol v2 (Curie): `perp/2`, cross margin in USDC over virtual markets."""
+
+from marginbook.domain.zones import DERIVATIVES_BORDERS
+from marginbook.venues.perp.model import DECIMALS, VENUE, parameters
+from marginbook.venues.perp.risk import is_liquidatable, liquidation_prices, quantities, risk, warnings
+from marginbook.venues.perp.steps import apply, plan_liquidation
+from marginbook.venues.perp.views import explain, lower
+from marginbook.venues.rules import RuleSet, rule_module
+
+RULE_SETS = (
+    RuleSet(
+        name="perp/2",
+        version="2",
+        venue=VENUE,
+        family="derivatives",
+        price_kind="oracle",
+        risk_scale=DECIMALS,
+        borders=DERIVATIVES_BORDERS,
+        price_decimals=DECIMALS,
+        module=rule_module(
+            parameters,
+            apply,
+            risk,
+            quantities,
+            is_liquidatable,
+            liquidation_prices,
+            plan_liquidation,
+            explain,
+            lower,
+            warnings=warnings,
+        ),
+        unverified=(
+            "every number: the formulas and roundings are read from the contracts, no venue figure was compared",
+            "governance values after deployment, collateral ratios among them",
+        ),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Perpetual Protocol v2 accounts as legs for the float64 kernel, and the tree behind their headroom.
+
+    support = wallet + owed PnL + fees + Σ open notional + Σ size · P + Σ collateral · ratio · p − Σ size · growth / …
+    demand  = Σ |size| · P · mm ratio
+
+Floors: the account value at 1e-6 of the settlement token; every product at 1e-18; a collateral's price at the decimals
+of its feed, worth amount · 10^-decimals. Floats: with u = 2^-53 each of n terms carries at most 4u of itself and
+summing n·u of the gross, so (n + 8)·2u of gross and constants.
+"""
+
+from marginbook.domain.account import Account
+from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.market import Market
+from marginbook.domain.node import Node
+from marginbook.exact import ZERO, from_raw, in_exact_context
+from marginbook.venues.perp.model import (
+    DECIMALS,
+    FUNDING_PERIOD,
+    PREMIUM_SCALE,
+    VENUE,
+    Parameters,
+    collateral_value,
+    figures,
+    funding_of,
+    owed,
+    positions_of,
+    price_of,
+    settlement_balance,
+    value_of,
+)
+
+UNIT_ROUNDOFF = 2.0**-53
+INDEX_SCALE = 10**27
+"""The kernel reads index / 10^27."""
+
+
+@in_exact_context
+def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
+    """The account's one pool."""
+    sums = [settlement_balance(account, parameters), owed(account, "owed_realized_pnl"), owed(account, "pending_fee")]
+    constant = from_raw(sum(sums), DECIMALS)
+    gross = sum((abs(from_raw(one, DECIMALS)) for one in sums), ZERO)
+    absolute = 10.0**-parameters.settlement_decimals
+    mm_ratio, im_ratio = parameters.mm_ratio / 1e6, parameters.im_ratio / 1e6
+    table = ((0.0, mm_ratio, 0.0),)
+    legs: list[Leg] = []
+    quote_debt = ZERO
+    for held in positions_of(account):
+        notional = from_raw(held.open_notional, DECIMALS)
+        constant += notional
+        gross += abs(notional)
+        quote_debt -= notional
+        absolute += 4e-18
+        if not held.size:
+            continue
+        size = from_raw(held.size, DECIMALS)
+        slope = float(size)
+        slopes = Sums(slope, 0.0, slope, 0.0, 0.0, slope, 0.0)
+        rate = im_ratio if held.size < 0 else 0.0
+        quote: Factor = (("quote", VENUE, held.market, "oracle"),)
+        legs.append(Leg(held.market, quote, slopes, abs(slope), table, rate, held.position.sign))
+        if (VENUE, held.market, "funding") in market.indices:
+            per_growth = size / PREMIUM_SCALE / FUNDING_PERIOD
+            settled = per_growth * (held.position.funding_index_raw or 0)
+            constant += settled
+            gross += abs(settled)
+            slope = -float(per_growth * INDEX_SCALE)
+            slopes = Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)
+            legs.append(Leg(held.market, (("funding", VENUE, held.market, ""),), slopes))
+    for one in account.collateral:
+        if one.enabled and one.amount:
+            terms = parameters.collateral(one.asset)
+            counted = float(one.amount) * (terms.collateral_ratio / 1e6)
+            slopes = Sums(counted, 0.0, counted, counted, 0.0, counted, 0.0)
+            legs.append(Leg(one.asset, (("quote", VENUE, one.asset, "oracle"),), slopes))
+            absolute += float(one.amount) * 10.0**-terms.price_decimals + 4e-18
+    relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
+    known = float(constant)
+    collateral = float(from_raw(sum(sums), DECIMALS))
+    pool = PoolLegs(
+        pool=parameters.pool,
+        constants=Sums(known, 0.0, known, collateral, float(max(ZERO, quote_debt)) * im_ratio, known, 0.0),
+        legs=tuple(legs),
+        absolute=absolute + relative * float(gross),
+        relative=relative,
+        liquidatable_at_equality=False,
+        family="derivatives",
+    )
+    return Legs((pool,))
+
+
+@in_exact_context
+def explain(account: Account, market: Market, parameters: Parameters, at: int) -> Node:
+    """Headroom = account value − requirement, down to sizes, prices and ratios."""
+    found = figures(account, market, parameters)
+    unit, rules = parameters.settlement, parameters.rules
+
+    def money(quantity: str, raw: int, formula: str, source: str, *inputs: Node) -> Node:
+        value = from_raw(raw, DECIMALS)
+        return Node(quantity=quantity, value=value, unit=unit, formula=formula, source=source, inputs=inputs)
+
+    values = []
+    for held in positions_of(account):
+        if held.size:
+            price = money("price", price_of(market, held.market), "", f"perp:{held.market} oracle")
+            size = Node(
+                quantity="size", value=from_raw(held.size, DECIMALS), unit=held.market, formula="", source="account"
+            )
+            value = value_of(held, market)
+            values.append(money(f"position_value {held.market}", value, "size · price", rules, size, price))
+    notionals = [
+        money(f"open_notional {held.market}", held.open_notional, "", "account") for held in positions_of(account)
+    ]
+    funding = sum(funding_of(held, market) for held in positions_of(account))
+    collaterals = [
+        money(
+            f"collateral {one.asset}",
+            collateral_value(one, account, market, parameters),
+            "amount · price · ratio",
+            rules,
+        )
+        for one in account.collateral
+        if one.enabled
+    ]
+    support = money(
+        "margin_balance",
+        found.value,
+        "wallet + owed_realized_pnl + pending_fee − funding + collateral + unrealized_pnl, floored at 1e-6",
+        rules,
+        money("wallet", settlement_balance(account, parameters), "", "account"),
+        money("owed_realized_pnl", owed(account, "owed_realized_pnl"), "", "account"),
+        money("pending_fee", owed(account, "pending_fee"), "", "account"),
+        money("funding", funding, "size · growth of the premium", rules),
+        *collaterals,
+        money("unrealized_pnl", found.unrealized, "sum of position_value + open_notional", rules, *values, *notionals),
+    )
+    mm_ratio = Node(
+        quantity="mm_ratio",
+        value=from_raw(parameters.mm_ratio, 6),
+        unit="fraction",
+        formula="",
+        source=parameters.source,
+    )
+    demand = money(
+        "maintenance_margin",
+        found.requirement(parameters.mm_ratio),
+        "sum of |position_value| · mm_ratio",
+        rules,
+        money("sum of |position_value|", found.absolute, "", rules),
+        mm_ratio,
+    )
+    headroom = found.value - found.requirement(parameters.mm_ratio)
+    return money("headroom", headroom, "margin_balance − maintenance_margin", rules, support, demand)
