@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "htx": ("htx",),
     "morpho": ("morpho",),
     "okx": ("okx",),
+    "perp": ("perp",),
     "synthetix": ("synthetix",),
 }
 """First part of a rule name -> modules of this room that define `RULE_SETS: tuple[RuleSet, ...]`."""
