@@ -12,7 +12,8 @@ coin: BTC as carried by the tests of ccxt in 2024-07; other coins need a book's 
                           W = wallet − others' maintenance + others' profit in the same coin, or the isolated wallet
 
 A pool per coin (`cross:BTC`) and per isolated position. All contracts of a coin share the brackets of its perpetual. A
-contract is 100 USD for BTC and 10 USD for every other coin. Printed numbers are cut at 8 decimals.
+contract is 100 USD for BTC and 10 USD for every other coin. The venue prints amounts to the nearest 8th decimal and
+cuts the liquidation price there.
 """
 
 from collections.abc import Mapping
@@ -21,18 +22,19 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
-from marginbook.exact import in_exact_context, round_trunc
+from marginbook.exact import in_exact_context, round_half_up, round_trunc
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import BracketTable, bracket_table
 from marginbook.venues.contracts.events import apply
 from marginbook.venues.contracts.explanation import explain
 from marginbook.venues.contracts.liquidation import plan_liquidation
 from marginbook.venues.contracts.lowering import lower
-from marginbook.venues.contracts.model import Contracts, Printing, Shown, Terms
+from marginbook.venues.contracts.model import ContractRules, Contracts, Pool, Printing, Shown, Terms
 from marginbook.venues.contracts.overlay import ALL, terms_with
 from marginbook.venues.contracts.prices import liquidation_prices
-from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
+from marginbook.venues.contracts.sums import figures, is_liquidatable, quantities, risk, warnings
 from marginbook.venues.rules import RuleSet, rule_module
 
 RULES = "binance/coinm"
@@ -83,6 +85,19 @@ def displayed_price(shown: Shown) -> Decimal:
     return round_trunc(shown.root, 8)
 
 
+def printed(pool: Pool, market: Market, parameters: ContractRules) -> Mapping[str, Decimal]:
+    """What the venue prints of a pool: to the nearest at 8 decimals (0.0000270462… as 0.00002705)."""
+    found = figures(pool, market, parameters)
+    numbers = {
+        "wallet_balance": found.wallet,
+        "unrealized_pnl": found.profit,
+        "margin_balance": found.balance,
+        "notional": found.notional,
+        "maintenance_margin": found.demand,
+    }
+    return {name: round_half_up(value, 8) for name, value in numbers.items()}
+
+
 def _rows(rows: Mapping[str, Mapping[str, Any]]) -> OfPair:
     found = OfPair()
     for market, row in rows.items():
@@ -124,7 +139,8 @@ def parameters(
         venue="binance",
         price_kind="mark",
         at_equality=True,
-        printing=Printing(cuts=True),
+        printing=Printing(),
+        extra=printed,
         displayed=displayed_price,
         terms=terms,
         currency_of=settlement_coin,

@@ -1,6 +1,5 @@
-"""Worked examples of Binance USDⓈ-M: one position each, with the numbers that the venue printed.
+"""Worked examples of Binance's contracts, USDⓈ-M and COIN-M: one position each, with the printed numbers.
 
-Other products of Binance are unsupported here, with the reason.
 A case's maintenance rate and amount become a table of one bracket, since the bracket of its date is what it states.
 """
 
@@ -12,17 +11,19 @@ from typing import Any
 
 from marginbook.domain.account import Account, Fixed, Position
 from marginbook.domain.market import Market, Quote
-from marginbook.exact import CONTEXT, ZERO, divide
+from marginbook.exact import CONTEXT, ONE, ZERO, divide
 from marginbook.testing.vectors import Setting, Task, Unsupported, liquidation_price, maintenance_amount, quantity
 from marginbook.units import parse_time
+from marginbook.venues.binance_coinm import contract_size, settlement_coin
 from marginbook.venues.binance_usdm import settlement_currency
 from marginbook.venues.registry import rule_set
 
 RULES = "binance/usdm"
+COIN_RULES = "binance/coinm"
 AT = parse_time("2026-09-29")
 """Any time with a table: the case's own bracket replaces it."""
-WALLET = ("wb", "wallet", "wallet_balance", "cross_wallet", "cross_wallet_balance", "margin")
-ISOLATED = ("isolated_wallet", "isolated_wallet_balance", "w")
+WALLET = ("wb", "wallet", "wallet_balance", "cross_wallet", "crosswallet", "cross_wallet_balance", "margin")
+ISOLATED = ("isolated_wallet", "isolatedwallet", "isolated_wallet_balance", "w")
 OTHERS_DEMAND = ("tmm1", "tmm")
 OTHERS_PROFIT = ("upnl1", "upnl")
 NAMES = {
@@ -46,6 +47,8 @@ OF_POSITION = {"notional", "position_value", "unrealized_pnl", "unRealizedProfit
     *("initial_margin", "initialMargin", "positionInitialMargin", "maintenance_margin", "maintMargin")
 }
 """Printed per position: other positions of the wallet, given as fixed sums, are left out."""
+OF_ACCOUNT = frozenset(("liquidation_price", "margin_balance", "margin_ratio", "bankruptcy_price", "headroom"))
+"""What a position of a portfolio does not have by itself."""
 NEEDS_MARK = frozenset(
     ("notional", "unrealized_pnl", "margin_balance", "initial_margin", "maintenance_margin", "margin_ratio")
 )
@@ -55,20 +58,20 @@ NEEDS_ENTRY = frozenset(("liquidation_price", "unrealized_pnl", "margin_balance"
 
 
 def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
-    """The case as an account of `binance/usdm`, or why it is none."""
-    venue = str(case.get("venue", "unknown"))
-    if venue != "binance":
-        raise Unsupported(f"no rule set for {venue}", venue)
-    _single_asset(case)
+    """The case as an account of `binance/usdm` or `binance/coinm`, or why it is none."""
     if "maintenance_amount" in asked and "params" in case:
         inputs = case["params"]
         return Task(RULES, "maintenance_amount", lambda name: maintenance_amount(inputs))
     market = _market_name(case)
+    rules = rules_of(market)
+    portfolio = "portfolio" in f"{case.get('product', '')} {case.get('margin_mode', '')}".lower()
     setting = _setting(case, market)
     alone = replace(setting, account=replace(setting.account, fixed=None))
 
     def compute(name: str) -> Any:
         ours = NAMES.get(name, name)
+        if portfolio and ours in OF_ACCOUNT:
+            raise Unsupported(f"{ours} is one of the whole portfolio, which the case does not state")
         _needs(case, ours)
         if ours == "liquidation_price":
             # The venue's interface answers 0 where there is none.
@@ -79,22 +82,19 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
         pool = next((found for id, found in pools.items() if id.startswith("isolated:")), None)
         return quantity(pool or next(iter(pools.values())), ours)
 
-    return Task(RULES, "", compute, unsigned=frozenset(("notional", "position_value")))
+    return Task(rules, "", compute, unsigned=frozenset(("notional", "position_value")))
 
 
-def _single_asset(case: Mapping[str, Any]) -> None:
-    """Unsupported for what names another product or mode."""
-    words = f"{case.get('product', '')} {case.get('margin_mode', '')}".lower()
-    for mark, name in (("multi-asset", "multi-assets mode"), ("portfolio", "portfolio margin"), ("coin-m", "COIN-M")):
-        if mark in words:
-            raise Unsupported(f"{name} has no rule set", "binance", name)
+def rules_of(market: str) -> str:
+    """The rule set of a symbol."""
+    return COIN_RULES if settlement_coin(market) else RULES
 
 
 def _market_name(case: Mapping[str, Any]) -> str:
-    """The symbol, first word of `product`; Unsupported for what is not USDⓈ-M."""
+    """The symbol, first word of `product`; Unsupported for what is no contract."""
     symbol = str(case.get("product", "")).partition(" ")[0]
-    if settlement_currency(symbol) is None:
-        raise Unsupported(f"{symbol} is not a USD-M market", "binance", "COIN-M" if "USD" in symbol else "")
+    if settlement_currency(symbol) is None and settlement_coin(symbol) is None:
+        raise Unsupported(f"{symbol} is neither a USD-M nor a COIN-M market", "binance")
     return symbol
 
 
@@ -127,7 +127,7 @@ def _legs(case: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _setting(case: Mapping[str, Any], market: str) -> Setting:
     legs = _legs(case)
     collateral = {str(name).lower(): value for name, value in (case.get("collateral") or {}).items()}
-    currency = settlement_currency(market) or ""
+    currency = settlement_currency(market) or settlement_coin(market) or ""
     isolated = _first(collateral, ISOLATED)
     is_isolated = "isolated" in str(case.get("margin_mode", "")).lower()
     wallet = _first(collateral, WALLET) or _first(collateral, (f"{currency.lower()}_wallet",))
@@ -142,7 +142,7 @@ def _setting(case: Mapping[str, Any], market: str) -> Setting:
     }
     account = Account(
         id=str(case.get("id", "case")),
-        rules=RULES,
+        rules=rules_of(market),
         mode="isolated" if is_isolated else "cross",
         position_mode="hedge" if len(legs) > len(set(symbols)) else "one-way",
         wallet={currency: cross or ZERO},
@@ -153,7 +153,7 @@ def _setting(case: Mapping[str, Any], market: str) -> Setting:
         symbol: {"brackets": _brackets([leg for name, leg in zip(symbols, legs, strict=True) if name == symbol])}
         for symbol in symbols
     }
-    rules = rule_set(RULES)
+    rules = rule_set(rules_of(market))
     return Setting(account, Market(quotes=quotes), rules.module.parameters(rules.version, AT, overlay), AT)
 
 
@@ -174,11 +174,17 @@ def _position(leg: Mapping[str, Any], symbol: str, isolated: Decimal | None) -> 
     return Position(
         market=symbol,
         side="long" if side == "long" else "short",
-        quantity=abs(size),
+        quantity=CONTEXT.multiply(abs(size), _contracts_per_unit(leg, symbol)),
         entry=entry,
         leverage=_number(leg, "leverage"),
         isolated_wallet=own if own is not None else isolated,
     )
+
+
+def _contracts_per_unit(leg: Mapping[str, Any], symbol: str) -> Decimal:
+    """Contracts of ours per contract of the case, which may state another size."""
+    coin, stated = settlement_coin(symbol), _number(leg, "contract_size")
+    return ONE if coin is None or not stated else divide(stated, contract_size(coin))
 
 
 def _wallet_of(leg: Mapping[str, Any]) -> Decimal | None:
@@ -192,7 +198,12 @@ def _from_isolated_margin(case: Mapping[str, Any], collateral: Mapping[str, Any]
     size, entry, mark = (_number(case, name) for name in ("qty", "entry", "mark"))
     if margin is None or size is None or entry is None or mark is None:
         return ZERO
-    profit = CONTEXT.multiply(size, CONTEXT.subtract(mark, entry))
+    if settlement_coin(str(case.get("product", "")).partition(" ")[0]):
+        profit = CONTEXT.multiply(
+            size * (_number(case, "contract_size") or ONE), divide(ONE, entry) - divide(ONE, mark)
+        )
+    else:
+        profit = CONTEXT.multiply(size, CONTEXT.subtract(mark, entry))
     return CONTEXT.subtract(margin, profit if str(case.get("side")).lower() == "long" else -profit)
 
 

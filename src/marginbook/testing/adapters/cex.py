@@ -6,7 +6,7 @@ from typing import Any
 
 from marginbook.testing.vectors import Task, Unsupported
 
-READERS = {"binance": "binance_usdm", "bitget": "bitget", "bybit": "bybit", "okx": "okx"}
+READERS = {name: name for name in ("binance", "bitget", "bitmex", "bybit", "deribit", "ftx", "htx", "okx")}
 """First word of a case's venue -> module of this package with the same `task`."""
 
 

@@ -61,10 +61,15 @@ def profit_after(delta: Decimal, move: Decimal) -> Decimal:
     return divide(delta * move, ONE + move)
 
 
+@in_exact_context
+def largest_loss(delta: Decimal, settings: Settings) -> Decimal:
+    """The largest loss of the table [coin], gains not counted."""
+    return max(ZERO, *(-profit_after(delta, move) for move in moves(settings)))
+
+
 def worst_loss(delta: Decimal, settings: Settings) -> Decimal:
-    """The largest loss of the table [coin], gains not counted, at 9 decimals."""
-    losses = [-profit_after(delta, move) for move in moves(settings)]
-    return round_half_up(max(ZERO, *losses), WORST_PLACES)
+    """The largest loss as it enters the risk matrix: at 9 decimals."""
+    return round_half_up(largest_loss(delta, settings), WORST_PLACES)
 
 
 def _delta(holding: Holding, market: Market, parameters: Deribit) -> Decimal:
