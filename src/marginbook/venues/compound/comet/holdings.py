@@ -114,7 +114,8 @@ def pool_of(
             raise BadInput("bad_value", where, asset, "a supply or a debt of the base asset, not both")
         principal = principal or -owed
     needed = {asset for asset, amount in collateral.items() if amount} | set(more)
-    needed |= {config.base} if principal else set()
+    if principal or _has_price(group.comet, market):
+        needed.add(config.base)
     return Pool(
         config=config,
         prices={
@@ -128,6 +129,12 @@ def pool_of(
         updated_at=seconds(at),
         time=seconds(at),
     )
+
+
+def _has_price(comet: Comet, market: Market) -> bool:
+    """Whether the base can be valued even where nothing of it is held: the least borrow is then known."""
+    key = comet.price_key(comet.config.base)
+    return key is None or (VENUE, key, "oracle") in market.quotes
 
 
 def _price(comet: Comet, asset: str, market: Market, place: str) -> int:

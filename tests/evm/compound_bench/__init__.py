@@ -1,0 +1,1 @@
+"""Compound's own contracts in an in-process EVM, beside the models."""

@@ -1,0 +1,117 @@
+"""What Compound's contracts showed on recorded walks, replayed through the models: no EVM needed."""
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marginbook.domain.account import Account, Collateral, Debt
+from marginbook.domain.market import Index, Market, Quote
+from marginbook.exact import from_raw
+from marginbook.testing.vectors import Setting
+from marginbook.venues.compound.comet.steps import Action as Action3
+from marginbook.venues.compound.comet.steps import step as step_3
+from marginbook.venues.compound.v2.state import Pool, exchange_rate
+from marginbook.venues.compound.v2.steps import Action as Action2
+from marginbook.venues.compound.v2.steps import step as step_2
+from marginbook.venues.registry import rule_set
+
+TESTS = Path(__file__).parents[1]
+sys.path.insert(0, str(TESTS / "evm"))
+
+from compound_bench import figures_2, figures_3, scene_2, scene_3  # noqa: E402
+from compound_bench.mistakes import MISTAKES_2, MISTAKES_3  # noqa: E402
+
+MODELS: dict[str, tuple[Any, Any, Any, Any]] = {
+    "2": (scene_2.scene, step_2, Action2, figures_2.model_numbers),
+    "3": (scene_3.scene, step_3, Action3, figures_3.model_numbers),
+}
+
+
+@cache
+def vectors(version: str) -> dict[str, Any]:
+    return json.loads((TESTS / "vectors" / "compound" / f"{version}.json").read_text())
+
+
+def first_difference(version: str) -> str | None:
+    """Replay the walk; what did not agree first, or None."""
+    scene, step, action_of, model_numbers = MODELS[version]
+    pool = scene()
+    numbers = [0] * len(model_numbers(pool))
+    for i, (kind, user, asset, amount, collateral, recorded, changes) in enumerate(vectors(version)["steps"]):
+        more = {"collateral": collateral} if version == "2" else {}
+        action = action_of(kind=kind, user=user, asset=asset, amount=amount, **more)
+        pool, _, reason = step(pool, action)
+        if reason != recorded:
+            return f"step {i}, {action}: recorded {recorded}, model {reason}"
+        for place, value in zip(changes[::2], changes[1::2], strict=True):
+            numbers[place] = value
+        found = model_numbers(pool)
+        if found != numbers:
+            return f"step {i}, {action}: " + str([j for j, x in enumerate(found) if x != numbers[j]][:5])
+    return None
+
+
+@pytest.mark.parametrize("version", MODELS)
+def test_the_model_shows_what_the_contracts_showed(version: str) -> None:
+    assert first_difference(version) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [("2", name) for name in MISTAKES_2] + [("3", name) for name in MISTAKES_3]
+)
+def test_planted_mistakes_are_found(version: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch = (MISTAKES_2 if version == "2" else MISTAKES_3)[name]
+    monkeypatch.setattr(*patch)
+    assert first_difference(version) is not None
+
+
+def states_of(pool: Pool, user: str, parameters: Any) -> Setting:
+    """A user of the walk as an account of a book."""
+    state = pool.user(user)
+    collateral, debt, quotes, indices = [], [], {}, {}
+    for asset, position in state.positions.items():
+        quotes["compound", asset, "oracle"] = Quote(from_raw(pool.prices[asset], 36 - pool.configs[asset].decimals))
+        rate = exchange_rate(pool.configs[asset], pool.markets[asset])
+        indices["compound", asset, "supply"] = Index(rate * 10**9)
+        indices["compound", asset, "borrow"] = Index(pool.markets[asset].index * 10**9)
+        if position.tokens:
+            entered = asset in state.entered
+            collateral.append(Collateral(asset=asset, scaled_raw=position.tokens, enabled=entered))
+        if position.principal:
+            details = {"interest_index_raw": str(position.index)}
+            debt.append(Debt(asset=asset, scaled_raw=position.principal, details=details))
+    account = Account(id=user, rules="compound/2", collateral=tuple(collateral), debt=tuple(debt))
+    return Setting(account, Market(quotes=quotes, indices=indices), parameters, 0)
+
+
+def test_a_book_shows_the_liquidity_and_shortfall_that_the_comptroller_shows() -> None:
+    """At every 20th state of the walk whose prices have no more than the 8 decimals of a book's feed."""
+    overlay: dict[str, Any] = {"comptroller": {"close_factor": "0.5", "liquidation_incentive": "1.08"}}
+    for name, config in scene_2.CONFIGS.items():
+        overlay[name] = {"decimals": config.decimals, "collateral_factor": str(from_raw(config.collateral_factor, 18))}
+    parameters = rule_set("compound/2").module.parameters("2", 0, overlay)
+    per_market, per_user = 9 + len(scene_2.CONFIGS), 2 + 3 * len(scene_2.CONFIGS)
+    pool = scene_2.scene()
+    numbers = [0] * len(figures_2.model_numbers(pool))
+    compared = short = 0
+    for i, (kind, user, asset, amount, collateral, _, changes) in enumerate(vectors("2")["steps"]):
+        pool, _, _ = step_2(pool, Action2(kind=kind, user=user, asset=asset, amount=amount, collateral=collateral))
+        for place, value in zip(changes[::2], changes[1::2], strict=True):
+            numbers[place] = value
+        factors = all(pool.configs[a].collateral_factor == scene_2.CONFIGS[a].collateral_factor for a in pool.configs)
+        rounded = all(pool.prices[a] % 10 ** (28 - c.decimals) == 0 for a, c in pool.configs.items())
+        if i % 20 or not factors or not rounded:
+            continue
+        for n, name in enumerate(scene_2.USERS):
+            at = per_market * len(scene_2.CONFIGS) + per_user * n
+            found = states_of(pool, name, parameters).call("quantities")["main"].venue
+            assert (found["liquidity"], found["shortfall"]) == (
+                from_raw(numbers[at], 18),
+                from_raw(numbers[at + 1], 18),
+            )
+            compared, short = compared + 1, short + (numbers[at + 1] > 0)
+    assert compared
