@@ -4,6 +4,7 @@ Which basis a unified account's margins had is a matter of date: the case's own 
 charged to 2023 only), else the present.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ from marginbook.testing.vectors import Setting, Task, Unsupported, liquidation_p
 from marginbook.units import parse_time
 from marginbook.venues.bybit.parameters import is_inverse, settlement_currency
 
+UNIFIED = re.compile(r"(?<!pre-)(?<!pre )\b(uta|unified)")
 NAMES = {
     "bust_price": "bankruptcy_price",
     "positionIM": "initial_margin",
@@ -50,7 +52,7 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     if currency is None:
         raise Unsupported(f"{read.market} is no market of Bybit's", "bybit")
     inverse = is_inverse(read.market)
-    unified = "uta" in mode or "unified" in mode
+    unified = UNIFIED.search(mode) is not None
     rules = "bybit/uta" if unified else "bybit/inverse" if inverse else "bybit/classic"
     found, has_money = _setting(read, rules, currency, inverse)
 

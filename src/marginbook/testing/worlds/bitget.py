@@ -1,7 +1,9 @@
 """Random accounts of Bitget USDT futures."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from marginbook.testing.contract_worlds import contract_world, step
 from marginbook.testing.vectors import Setting
@@ -11,7 +13,7 @@ from marginbook.venues.bitget import settlement_currency
 __all__ = ["step", "world"]
 AT = parse_time("2024-01-01")
 PRICES = {"BTCUSDT": Decimal("61234.5"), "ETHUSDT": Decimal("2601.35"), "ADAUSDT": Decimal("0.4123")}
-OVERLAY = {
+OVERLAY: Mapping[str, Mapping[str, Any]] = {
     "ETHUSDT": {"brackets": [["0", "20000", "0.005", "100"], ["20000", "500000", "0.01", "50"]], "tick": "0.01"},
     "ADAUSDT": {"maintenance_rate": "0.01"},
 }

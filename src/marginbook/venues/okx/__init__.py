@@ -86,7 +86,7 @@ RULE_SETS = (
             spot_margin.explain,
             spot_margin.lower,
         ),
-        ("the liquidation price of a live position, to the last digit",),
-        ("tiers above the first", "how a liquidation sells", "pairs that owe both currencies"),
+        ("the formula of the venue's help article",),
+        ("any printed figure", "tiers above the first", "how a liquidation sells", "pairs that owe both currencies"),
     ),
 )

@@ -1,6 +1,6 @@
 """`okx/spot-margin`: isolated margin on a spot pair, an asset bought with a borrowed one.
 
-Source: the Quick Margin help article and a live position (53,615.448336593756). Holdings of a pair are collateral and
+Source: the Quick Margin help article. Holdings of a pair are collateral and
 debt with `pool = "BTC-USDT"`, each the base or the quote currency of that name. At price P, in quote currency:
 
     equity       = base·P + quote − (base owed·P + quote owed)
