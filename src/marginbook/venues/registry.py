@@ -17,7 +17,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "compound": ("compound",),
     "deribit": ("deribit",),
     "drift": ("drift",),
-    "dydx": ("dydx",),
+    "dydx": ("dydx", "dydx_v3"),
     "ftx": ("ftx",),
     "generic": ("generic",),
     "hyperliquid": ("hyperliquid",),

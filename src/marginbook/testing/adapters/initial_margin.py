@@ -6,7 +6,9 @@ from typing import Any
 
 from marginbook.testing.vectors import Task, Unsupported
 
-READERS: dict[str, str] = {}
+READERS: dict[str, str] = {
+    "drift_size_premium": "drift",
+}
 """Id of a group -> module of this package with the same `task`."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from marginbook.testing.vectors import Task, Unsupported
 
 READERS: dict[str, str] = {
+    "drift_v2": "drift",
     "gmx_v1": "gmx",
     "gmx_v2": "gmx",
     "dydx_v4": "dydx",

@@ -1,0 +1,134 @@
+"""An account as legs for the float64 kernel, with the bound of its error.
+
+Every ratio and weight depends on sizes only, so it is a constant of its leg. A perp position is a leg of price · quote
+price: support slope base, demand by the maintenance ratio on the worst base; what it has paid is a leg of the quote
+price, funding one of index · quote price. A deposit or a borrow is a leg of its price. |kernel − exact| is at most
+
+1. cut divisions of 10^-6: four per perp, three of them times a quote price of at most 10, and two per spot position,
+   one of them times its weight; and a unit where a pool without a requirement owes;
+2. funding indices cut at 10^-9 per base, times the same quote price;
+3. (n + 8) · 4u of the gross times the greatest ratio, and of the constants (u = 2^-53).
+
+Opaque, i.e. always evaluated exactly: pools being liquidated (the buffer counts losses), with open spot orders (the
+worse side depends on prices), with prediction markets, with a weight on maintenance profit, or with funding by side.
+"""
+
+from marginbook.domain.account import Account
+from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.market import Market
+from marginbook.exact import div_trunc
+from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, Book, Perp, Spot, book_of, funding_due
+from marginbook.venues.drift.margin import OPEN_ORDER, is_high_leverage, worst_base
+from marginbook.venues.drift.parameters import Parameters
+from marginbook.venues.drift.risk import being_liquidated
+from marginbook.venues.drift.units import BASE, KIND, PRICE, QUOTE, VENUE, WEIGHT
+from marginbook.venues.drift.weights import asset_weight, liability_weight, margin_ratio
+
+ROUNDOFF = 2.0**-53
+UNIT = 1e-6  # [quote]
+QUOTE_PRICE_MOST = 10.0
+
+
+def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
+    """Every pool as legs."""
+    book = book_of(account, market, parameters)
+    settled = {p.market: div_trunc(p.funding_index_raw or 0, INDEX_TO_FUNDING) for p in account.positions}
+    names = dict.fromkeys([*_lower_names(book), *(perp.pool for perp in book.perps)])
+    return Legs(tuple(_lower_pool(name, book, settled, market, parameters) for name in names))
+
+
+def _lower_names(book: Book) -> list[str]:
+    isolated = [perp for perp in book.perps if perp.pool != CROSS]
+    bare = book.perps and len(isolated) == len(book.perps) and not book.spots
+    return [] if bare and not book.fixed_support and not book.fixed_demand else [CROSS]
+
+
+def _lower_pool(name: str, book: Book, settled: dict[str, int], market: Market, parameters: Parameters) -> PoolLegs:
+    quote: Factor = (("quote", VENUE, parameters.system.quote_asset, KIND),)
+    legs: list[Leg] = []
+    support, demand, absolute, greatest = 0.0, 0.0, 2 * UNIT, 1.0
+    opaque = being_liquidated(book, name)
+    for spot in book.spots if name == CROSS else ():
+        leg, weight = _lower_spot(spot)
+        legs.append(leg)
+        demand += spot.orders * OPEN_ORDER / QUOTE
+        absolute += UNIT * (2.0 + weight)
+        greatest = max(greatest, weight)
+        opaque = opaque or bool(spot.bids or spot.asks)
+    for perp in book.perps:
+        if perp.pool == name:
+            own, ratio, indexed = _lower_perp(perp, settled.get(perp.market, 0), quote, book, market)
+            legs += own
+            demand += perp.orders * OPEN_ORDER / QUOTE
+            absolute += UNIT * (2.0 + (2.0 + 2.0 * ratio) * (1.0 + QUOTE_PRICE_MOST)) + indexed
+            greatest = max(greatest, ratio)
+            opaque = opaque or perp.terms.prediction
+            opaque = opaque or perp.terms.unrealized_pnl_maintenance_asset_weight != WEIGHT
+            sides = ("funding_long_raw", "funding_short_raw")
+            opaque = opaque or any((VENUE, perp.market, side) in market.state for side in sides)
+    if name == CROSS:
+        support += book.fixed_support / QUOTE
+        demand += book.fixed_demand / QUOTE
+    relative = (len(legs) + 8) * 4 * ROUNDOFF * greatest
+    return PoolLegs(
+        pool=name,
+        constants=Sums(support, 0.0, support, support, demand, support, demand),
+        legs=tuple(legs),
+        absolute=absolute + relative * (abs(support) + demand),
+        relative=relative,
+        liquidatable_at_equality=False,
+        family="derivatives",
+        opaque=opaque,
+        inputs=tuple(dict.fromkeys([quote, *(leg.factor for leg in legs)])) if opaque else (),
+    )
+
+
+def _lower_spot(spot: Spot) -> tuple[Leg, float]:
+    """The leg of a deposit or a borrow, and its weight."""
+    amount = abs(spot.amount) / 10**spot.terms.decimals
+    factor: Factor = (("quote", VENUE, spot.asset, KIND),)
+    if spot.amount >= 0:
+        weight = 1.0 if spot.is_quote else asset_weight(spot.terms, spot.amount, "maintenance") / WEIGHT
+        initial = 1.0 if spot.is_quote else asset_weight(spot.terms, spot.amount, "initial") / WEIGHT
+        worth = amount * weight
+        return Leg(spot.asset, factor, Sums(amount, 0.0, worth, amount * initial, 0.0, worth, 0.0)), weight
+    weight = 1.0 if spot.is_quote else liability_weight(spot.terms, -spot.amount, "maintenance") / WEIGHT
+    table = IDENTITY_TABLE if spot.is_quote else ((0.0, weight, 0.0),)
+    initial = 1.0 if spot.is_quote else liability_weight(spot.terms, -spot.amount, "initial") / WEIGHT
+    slopes = Sums(0.0, amount, 0.0, 0.0, amount * initial, 0.0, 0.0)
+    return Leg(spot.asset, factor, slopes, amount, table), weight
+
+
+def _lower_perp(perp: Perp, settled: int, quote: Factor, book: Book, market: Market) -> tuple[list[Leg], float, float]:
+    """Legs of a perp position, its ratio, and what cut funding may add up to."""
+    high = is_high_leverage(book.mode, "maintenance")
+    worst = abs(worst_base(perp, PRICE)[0])
+    ratio = margin_ratio(perp.terms, worst, "maintenance", high) / WEIGHT
+    initial = margin_ratio(perp.terms, worst, "initial", is_high_leverage(book.mode, "initial")) / WEIGHT
+    base = perp.base / BASE
+    price: Factor = (("quote", VENUE, perp.market, KIND), *quote)
+    legs = [
+        Leg(
+            market=perp.market,
+            factor=price,
+            slopes=Sums(base, 0.0, base, base, 0.0, base, 0.0),
+            size=worst / BASE,
+            table=((0.0, ratio, 0.0),),
+            initial_rate=max(initial, book.own_ratio / WEIGHT, perp.own_ratio / WEIGHT),
+            side=1 if perp.base >= 0 else -1,
+        )
+    ]
+    paid, cut = perp.quote, 0.0
+    index = market.indices.get((VENUE, perp.market, "funding"))
+    if index is not None and perp.base:
+        paid -= funding_due(perp.base, div_trunc(index.value_raw, INDEX_TO_FUNDING), settled)
+        known = paid / QUOTE + base * settled / BASE
+        slope = -base * 10**9
+        funding: Factor = (("funding", VENUE, perp.market, ""), *quote)
+        legs.append(Leg(perp.market, funding, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
+        cut = (abs(base) * 1e-9 + 2 * UNIT) * QUOTE_PRICE_MOST
+    else:
+        known = paid / QUOTE
+    known += (perp.deposit or 0) / QUOTE
+    legs.append(Leg(perp.market, quote, Sums(known, 0.0, known, known, 0.0, known, 0.0)))
+    return legs, ratio, cut
