@@ -1,0 +1,96 @@
+"""BitMEX: every field of a live position, its integers, and the inverse formulas."""
+
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+
+from marginbook.domain.account import Account, Position
+from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market, Quote
+from marginbook.testing.conformance import conform
+from marginbook.units import parse_time
+from marginbook.venues.bitmex import displayed_prices, margins, profit_raw
+from marginbook.venues.contracts.model import Holding
+from marginbook.venues.registry import rule_set
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "bitmex"
+AT = parse_time("2021-12-31")
+LINEAR, INVERSE = rule_set("bitmex/linear").module, rule_set("bitmex/inverse").module
+AT_MARK = Market(quotes={("bitmex", "ETHUSDT", "mark"): Quote(D("1964.195"))})
+
+
+def account(side: str = "long", mode: str = "isolated", wallet: str = "0", rules: str = "bitmex/linear") -> Account:
+    held = Position(
+        market="ETHUSDT" if rules == "bitmex/linear" else "XBTUSD",
+        side="long" if side == "long" else "short",
+        quantity=D("0.02") if rules == "bitmex/linear" else D(1000),
+        entry=D(1963),
+        leverage=D(3),
+        mode="isolated" if mode == "isolated" else "cross",
+    )
+    currency = "USDT" if rules == "bitmex/linear" else "XBT"
+    return Account(id="a", rules=rules, wallet={currency: D(wallet)}, positions=(held,))
+
+
+def test_every_number_that_was_printed_comes_out() -> None:
+    answer = conform([VECTORS])
+    assert answer["failures"] == []
+    assert sum(row["passed"] for row in answer["results"]) == 3
+
+
+def test_the_fields_of_a_live_position() -> None:
+    parameters, held = LINEAR.parameters("linear", AT), account()
+    holding = Holding(held.positions[0], parameters.terms_of("ETHUSDT"))
+    found = margins(holding, held, AT_MARK, parameters)
+    assert (found.cost, found.init, found.comm, found.margin, found.maint) == (
+        39_260_000,
+        13_086_667,
+        39_261,
+        13_125_928,
+        435_787,
+    )
+    assert profit_raw(holding, D("1964.195"), parameters) == 23_900
+    assert displayed_prices(holding, held, AT_MARK, parameters) == (D("1308.70"), D("1328.50"))
+
+
+def test_the_border_is_at_the_unrounded_liquidation_price() -> None:
+    """1308.66665 + 19.8263 = 1328.49295."""
+    parameters, held = LINEAR.parameters("linear", AT), account()
+    prices = {price.source: price.price for price in LINEAR.liquidation_prices(held, AT_MARK, parameters, AT)}
+    assert prices["venue_displayed"] == D("1328.50")
+    assert abs(prices["exact"] - D("1328.49295")) <= D("0.00005")  # a unit of the ledger over 0.02
+    for price, expected in (("1328.4928", True), ("1328.4931", False)):
+        moved = AT_MARK.with_prices({("bitmex", "ETHUSDT", "mark"): D(price)})
+        assert LINEAR.is_liquidatable(held, "isolated:ETHUSDT:long", moved, parameters, AT) is expected
+
+
+def test_shorts_round_the_other_way_and_funding_is_state() -> None:
+    parameters, held = LINEAR.parameters("linear", AT), account("short")
+    holding = Holding(held.positions[0], parameters.terms_of("ETHUSDT"))
+    assert displayed_prices(holding, held, AT_MARK, parameters) == (D("2617.30"), D("2597.50"))
+    raised = Market(quotes=AT_MARK.quotes, state={("bitmex", "ETHUSDT", "funding_rate"): D("0.0003")})
+    assert margins(holding, held, raised, parameters).maint == 435_787 + 2 * 3926
+
+
+def test_cross_shares_the_wallet_and_inverse_is_in_satoshi() -> None:
+    held = account(mode="cross", wallet="5")
+    (sums,) = LINEAR.risk(held, AT_MARK, LINEAR.parameters("linear", AT), AT).values()
+    assert (sums.support, sums.demand) == (D("5.0239"), D("0.435787"))
+    held = account(mode="cross", wallet="1", rules="bitmex/inverse")
+    row = {"XBTUSD": {"maintenance": "0.005", "taker_fee": "0.00075"}}
+    prices = Market(quotes={("bitmex", "XBTUSD", "mark"): Quote(D(2000))})
+    (sums,) = INVERSE.risk(held, prices, INVERSE.parameters("inverse", AT, row), AT).values()
+    assert sums.support == 1 + D("0.50942435") - D("0.5")
+    assert sums.demand == D("0.00254713") + D("0.00050943")  # ⌈0.005 · cost⌉ + ⌈0.00075 · 4/3 · cost⌉
+
+
+def test_markets_without_a_row_and_of_the_other_kind() -> None:
+    with pytest.raises(BadInput, match="no_parameters"):
+        INVERSE.parameters("inverse", AT).terms_of("XBTUSD")
+    with pytest.raises(BadInput, match="unknown_market"):
+        LINEAR.parameters("linear", AT).terms_of("XBTUSD")
+    with pytest.raises(BadInput, match="no_parameters"):
+        LINEAR.parameters("linear", AT, {"XBTUSDT": {"taker_fee": "0.001"}})
+    with pytest.raises(BadInput, match="no_parameters"):
+        LINEAR.parameters("linear", parse_time("2019-01-01"))
