@@ -29,8 +29,9 @@ RULE_SETS = (
             lower,
             warnings=warnings,
         ),
+        verified=("liquidations and free collateral that the venue's own tests assert (tests/vectors/perp)",),
         unverified=(
-            "every number: the formulas and roundings are read from the contracts, no venue figure was compared",
+            "funding, and fees pending from liquidity, against a venue number",
             "governance values after deployment, collateral ratios among them",
         ),
     ),

@@ -1,0 +1,208 @@
+"""Perpetual Protocol v2: the venue's own liquidation numbers, edges, events, refusals."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marginbook.domain.account import Account, Collateral, Order, Position
+from marginbook.domain.errors import BadInput
+from marginbook.domain.events import Fill, IndexUpdate, Stamp, Transfer
+from marginbook.domain.market import Index, Market, Quote
+from marginbook.exact import from_raw, to_raw_exact
+from marginbook.testing.vectors import Setting
+from marginbook.units import parse_time
+from marginbook.venues.perp import parameters
+from marginbook.venues.perp.model import figures, positions_of
+
+AT = parse_time("2024-06-01")
+CASES = json.loads((Path(__file__).parent.parent / "vectors" / "perp" / "liquidations.json").read_text())[
+    "liquidations"
+]
+STAMP = Stamp(time=AT)
+WETH = {"WETH": {"collateral_ratio": "0.7"}}
+
+
+def setting_of(case: dict[str, Any]) -> Setting:
+    given = case["position"]
+    position = Position(
+        market="vETH",
+        side=given["side"],
+        quantity=D(given["size"]),
+        entry=D(1000),
+        details={"open_notional": given["open_notional"]},
+    )
+    account = Account(id="a", rules="perp/2", wallet={"USDC": D(given["wallet"])}, positions=(position,))
+    market = Market(quotes={("perp", "vETH", "oracle"): Quote(D(case["price"]))})
+    return Setting(account, market, parameters("2", AT), AT)
+
+
+def raw(value: D) -> int:
+    return to_raw_exact(value, 18)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_liquidation_takes_over_what_the_venue_took_over(case: dict[str, Any]) -> None:
+    setting = setting_of(case)
+    assert setting.call("is_liquidatable", "cross:USDC")
+    plan = setting.call("plan_liquidation", "cross:USDC")
+    flows = {(flow.party, flow.asset): raw(flow.amount) for flow in plan.flows}
+    sign = 1 if case["position"]["side"] == "long" else -1
+    assert raw(plan.close_most) == int(case["size_raw"])
+    assert raw(plan.fee) == int(case["penalty_raw"])
+    assert flows["account", "vETH"] == -sign * int(case["size_raw"])
+    assert flows["account", "USDC"] == sign * int(case["notional_raw"]) - int(case["penalty_raw"])
+    assert flows.get(("insurance", "USDC"), 0) == int(case["to_insurance_raw"])
+    if "liquidator_notional_raw" in case:
+        assert flows["liquidator", "USDC"] == int(case["liquidator_notional_raw"])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "left_raw" in case], ids=lambda case: case["id"])
+def test_a_fill_leaves_what_the_venue_left(case: dict[str, Any]) -> None:
+    setting = setting_of(case)
+    side = "sell" if case["position"]["side"] == "long" else "buy"
+    fill = Fill(
+        stamp=STAMP,
+        account="a",
+        market="vETH",
+        side=side,
+        quantity=from_raw(int(case["size_raw"]), 18),
+        price=D(case["price"]),
+        kind="liquidation",
+    )
+    account, _ = _applied(setting, fill)
+    left = positions_of(account)
+    assert (left[0].size if left else 0) == int(case["left_raw"])
+    assert (left[0].open_notional if left else 0) == int(case["left_open_notional_raw"])
+    if "realized_raw" in case:
+        assert raw(D(account.details["owed_realized_pnl"])) == int(case["realized_raw"])
+
+
+def _applied(setting: Setting, event: Any) -> tuple[Account, Market]:
+    from marginbook.venues.perp.steps import apply
+
+    return apply(setting.account, setting.market, event, setting.parameters, setting.at)
+
+
+def with_wallet(setting: Setting, usdc: D) -> Setting:
+    return replace(setting, account=replace(setting.account, wallet={"USDC": usdc}))
+
+
+def test_the_account_value_is_floored_at_six_decimals_before_it_is_compared() -> None:
+    """1 vETH at 900 asks 56.25; with open notional −1000 that is a balance of 156.25."""
+    case = {"position": {"side": "long", "size": "1", "open_notional": "-1000", "wallet": "0"}, "price": "900"}
+    setting = setting_of(case)
+    assert not with_wallet(setting, D("156.25")).call("is_liquidatable", "cross:USDC")
+    assert with_wallet(setting, D("156.249999")).call("is_liquidatable", "cross:USDC")
+    account = replace(
+        setting.account, wallet={"USDC": D("156.25")}, details={"owed_realized_pnl": "-0.000000000000000001"}
+    )
+    assert replace(setting, account=account).call("is_liquidatable", "cross:USDC")
+
+
+def test_half_the_requirement_decides_between_a_part_and_all() -> None:
+    case = {"position": {"side": "long", "size": "1", "open_notional": "-1000", "wallet": "0"}, "price": "900"}
+    setting = setting_of(case)
+    half = with_wallet(setting, D("128.125")).call("plan_liquidation", "cross:USDC")
+    all_of_it = with_wallet(setting, D("128.124999")).call("plan_liquidation", "cross:USDC")
+    assert (half.close_most, all_of_it.close_most) == (D("0.5"), 1)
+
+
+def test_a_small_position_is_taken_whole() -> None:
+    case = {"position": {"side": "long", "size": "0.1", "open_notional": "-100", "wallet": "15.3"}, "price": "900"}
+    plan = setting_of(case).call("plan_liquidation", "cross:USDC")
+    assert plan.close_most == D("0.1")
+
+
+def test_free_collateral_as_the_venue_prints_it() -> None:
+    """10 WETH at 3000 and 70 %, a long bought for 100: 20,990 free, which is 9.995238095238095238 WETH."""
+    position = Position(
+        market="vETH",
+        side="long",
+        quantity=D("0.651895044478514505"),
+        entry=D(150),
+        details={"open_notional": "-100"},
+    )
+    account = Account(
+        id="a", rules="perp/2", positions=(position,), collateral=(Collateral(asset="WETH", amount=D(10)),)
+    )
+    quotes = {("perp", "vETH", "oracle"): Quote(D(200)), ("perp", "WETH", "oracle"): Quote(D(3000))}
+    setting = Setting(account, Market(quotes=quotes), parameters("2", AT, WETH), AT)
+    assert setting.call("quantities")["cross:USDC"].venue["free_collateral"] == 20990
+
+    def withdrawal(amount: str) -> Transfer:
+        return Transfer(stamp=STAMP, account="a", kind="withdrawal", asset="WETH", amount=-D(amount))
+
+    _applied(setting, withdrawal("9.995238095238095238"))
+    with pytest.raises(BadInput, match="not_enough_free_collateral"):
+        _applied(setting, withdrawal("9.995238095238095239"))
+    lower = replace(setting, market=setting.market.with_prices({("perp", "vETH", "oracle"): D(100)}))
+    with pytest.raises(BadInput, match="not_enough_free_collateral"):
+        _applied(lower, withdrawal("0.000000000000000001"))
+    funded = replace(lower, account=replace(account, wallet={"USDC": D(40)}))
+    assert funded.call("quantities")["cross:USDC"].withdrawable == 40
+
+
+def test_open_orders_come_first_and_the_fund_must_be_able_to_pay() -> None:
+    setting = setting_of(CASES[0])
+    order = Order(market="vETH", side="buy", quantity=D(1), price=D(1))
+    waiting = replace(setting, account=replace(setting.account, orders=(order,)))
+    assert "orders" in waiting.call("plan_liquidation", "cross:USDC").reason
+    setting = setting_of(CASES[2])
+    plan = setting.call("plan_liquidation", "cross:USDC")
+    assert plan.bad_debt > 750
+    assert plan.reason is None
+    poor = replace(setting.market, state={("perp", "USDC", "insurance_fund_capacity"): D(700)})
+    assert "fund" in replace(setting, market=poor).call("plan_liquidation", "cross:USDC").reason
+
+
+def test_funding_grows_with_the_premium_and_a_fill_settles_it() -> None:
+    setting = setting_of(CASES[0])
+    day = 2**96 * 86_400
+    market = replace(setting.market, indices={("perp", "vETH", "funding"): Index(3 * day)})
+    account = replace(setting.account, positions=(replace(setting.account.positions[0], funding_index_raw=day),))
+    found = figures(account, market, setting.parameters)
+    assert found.settlement == 150 * 10**18 - 2 * 989984344318166945
+    fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D("0.1"), price=D(900))
+    after, _ = _applied(replace(setting, account=account, market=market), fill)
+    assert after.positions[0].funding_index_raw == 3 * day
+    event = IndexUpdate(stamp=STAMP, venue="perp", asset="vETH", kind="funding", value=D(86_400))
+    _, moved = _applied(setting, event)
+    assert moved.indices["perp", "vETH", "funding"].value_raw == day
+
+
+def test_a_flip_realises_the_whole_position() -> None:
+    """Long 20 for 252.53, sell 30 for 337.5: 225 close it, 112.5 stay open; −27.53 is realised."""
+    position = Position(market="vETH", side="long", quantity=D(20), entry=D("12.6265"))
+    account = Account(id="a", rules="perp/2", wallet={"USDC": D(1000)}, positions=(position,))
+    market = Market(quotes={("perp", "vETH", "oracle"): Quote(D("11.25"))})
+    setting = Setting(account, market, parameters("2", AT), AT)
+    fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D(30), price=D("11.25"), fee=D("0.5"))
+    after, _ = _applied(setting, fill)
+    assert (after.positions[0].side, after.positions[0].quantity) == ("short", 10)
+    assert D(after.positions[0].details["open_notional"]) == D("112.5")
+    assert D(after.details["owed_realized_pnl"]) == D("-28.03")
+
+
+def test_what_is_refused() -> None:
+    setting = setting_of(CASES[0])
+    cases: list[tuple[str, Account]] = [
+        ("unsupported_mode", replace(setting.account, mode="isolated")),
+        ("unknown_collateral", replace(setting.account, wallet={"WETH": D(1)})),
+        ("duplicate_position", replace(setting.account, positions=setting.account.positions * 2)),
+        ("no_parameters", replace(setting.account, collateral=(Collateral(asset="OP", amount=D(1)),))),
+    ]
+    for code, account in cases:
+        with pytest.raises(BadInput, match=code):
+            replace(setting, account=account).call("risk")
+    fill = Fill(stamp=STAMP, account="a", market="vETH", side="buy", quantity=D(10), price=D(900))
+    with pytest.raises(BadInput, match="not_enough_free_collateral"):
+        _applied(setting, fill)
+    for overlay in ({"*": {"mm_ratio": "2.1234567"}}, {"*": {"x": "1"}}, {"WETH": {"decimals": "18"}}):
+        with pytest.raises(BadInput):
+            parameters("2", AT, overlay)
+    with pytest.raises(BadInput, match="no_parameters"):
+        parameters("2", parse_time("2021-01-01"))
