@@ -1,14 +1,16 @@
 """The model against Aave's own contracts: every number of every user and reserve, at every step."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 from aave_bench.mistakes import MISTAKES
-from aave_bench.packages import compiled_3_6, core_3_0
+from aave_bench.packages import compiled_3_6, core_3_0, protocol_2
 from aave_bench.run import Difference, Tally, compare
 
-from marginbook.venues.aave_v3.versions import AAVE_3_0, AAVE_3_6, Version
+from marginbook.venues.aave_v3.versions import AAVE_2, AAVE_3_0, AAVE_3_6, Version
 
 pytestmark = pytest.mark.evm
 
@@ -16,16 +18,14 @@ SEEDS = range(1, 9)
 STEPS = 2_000
 
 
-@pytest.fixture(scope="module")
-def contracts_3_0(need: Any) -> dict[str, Any]:
-    """Name -> artifact of the 3.0 package."""
-    return need(core_3_0)  # type: ignore[no-any-return]
+RUN = {"2": (AAVE_2, protocol_2), "3.0": (AAVE_3_0, core_3_0), "3.6": (AAVE_3_6, compiled_3_6)}
+"""Versions whose contracts are on npm."""
 
 
 @pytest.fixture(scope="module")
-def contracts_3_6(need: Any) -> dict[str, Any]:
-    """Name -> artifact of 3.6, compiled once."""
-    return need(compiled_3_6)  # type: ignore[no-any-return]
+def contracts(need: Any) -> Callable[[str], dict[str, Any]]:
+    """Version -> its contracts by name, installed and compiled once."""
+    return cache(lambda name: need(RUN[name][1]))
 
 
 def check(tally: Tally, version: Version) -> None:
@@ -40,13 +40,11 @@ def check(tally: Tally, version: Version) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_3_0_equals_the_contracts_step_by_step(seed: int, contracts_3_0: dict[str, Any]) -> None:
-    check(compare(AAVE_3_0, contracts_3_0, seed, STEPS), AAVE_3_0)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_3_6_equals_the_contracts_step_by_step(seed: int, contracts_3_6: dict[str, Any]) -> None:
-    check(compare(AAVE_3_6, contracts_3_6, seed, STEPS), AAVE_3_6)
+@pytest.mark.parametrize("name", RUN)
+def test_the_model_equals_the_contracts_step_by_step(
+    name: str, seed: int, contracts: Callable[[str], dict[str, Any]]
+) -> None:
+    check(compare(RUN[name][0], contracts(name), seed, STEPS), RUN[name][0])
 
 
 def compare_all(version: Version, contracts: dict[str, Any], planted: Version) -> None:
@@ -55,10 +53,8 @@ def compare_all(version: Version, contracts: dict[str, Any], planted: Version) -
         compare(version, contracts, seed, STEPS, model=planted)
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_planted_mistakes_are_found(name: str, contracts_3_0: dict[str, Any], contracts_3_6: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", [name for name, (version, _) in MISTAKES.items() if version.name in RUN])
+def test_planted_mistakes_are_found(name: str, contracts: Callable[[str], dict[str, Any]]) -> None:
     version, changes = MISTAKES[name]
-    contracts = contracts_3_6 if version.tracked_cash else contracts_3_0
-    planted = replace(version, **changes)
     with pytest.raises(Difference):
-        compare_all(version, contracts, planted)
+        compare_all(version, contracts(version.name), replace(version, **changes))

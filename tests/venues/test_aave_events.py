@@ -22,7 +22,7 @@ from marginbook.domain.events import (
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import RAY
 from marginbook.venues.aave_v3 import actions
-from marginbook.venues.aave_v3.holdings import TOTALS, VENUE
+from marginbook.venues.aave_v3.holdings import TOTALS
 from marginbook.venues.aave_v3.liquidation import liquidate
 from marginbook.venues.aave_v3.state import Pool, Reserve, Revert
 from marginbook.venues.aave_v3.versions import VERSIONS
@@ -31,7 +31,7 @@ from marginbook.venues.registry import rule_set
 START = 1_790_000_000
 AT = START * 10**6
 STAMP = Stamp(time=AT)
-BOTH = pytest.mark.parametrize("version", VERSIONS)
+BOTH = pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
 RATES = {
     "rate_optimal": "0.8",
     "rate_base": "0.01",
@@ -155,10 +155,10 @@ def test_a_liquidation_that_takes_all_collateral(version: str) -> None:
     plan = life.module.plan_liquidation(life.account, "main", life.market, life.parameters, AT)
     assert plan.seized == 10
     assert plan.close_most < 5000
-    assert plan.bad_debt == (7500 - plan.close_most if version == "3.6" else 0)
+    assert plan.bad_debt == (7500 - plan.close_most if version >= "3.3" else 0)
     life.apply(lend("liquidation", "D", plan.close_most, "C"))
     assert life.account.collateral == ()
-    assert life.account.debt == (() if version == "3.6" else (Debt(asset="D", amount=7500 - plan.close_most),))
+    assert life.account.debt == (() if version >= "3.3" else (Debt(asset="D", amount=7500 - plan.close_most),))
 
 
 @BOTH
@@ -208,10 +208,10 @@ def whole_market(version: str) -> tuple[Market, Pool]:
     )
     indices, state = {}, {}
     for name, r in reserves.items():
-        indices[VENUE, name, "supply"] = Index(r.liquidity_index, r.liquidity_rate, r.updated_at)
-        indices[VENUE, name, "borrow"] = Index(r.borrow_index, r.borrow_rate, r.updated_at)
+        indices["aave", name, "supply"] = Index(r.liquidity_index, r.liquidity_rate, r.updated_at)
+        indices["aave", name, "borrow"] = Index(r.borrow_index, r.borrow_rate, r.updated_at)
         values = (r.cash, r.scaled_supply, r.scaled_debt, r.accrued_to_treasury, r.deficit)
-        state |= {(VENUE, name, key): value for key, value in zip(TOTALS, values, strict=True) if value is not None}
+        state |= {("aave", name, key): value for key, value in zip(TOTALS, values, strict=True) if value is not None}
     return replace(market(C=1000, D=1), indices=indices, state=state), pool
 
 
@@ -249,11 +249,11 @@ def test_a_whole_market_moves_as_the_pool_does(version: str) -> None:
         pool, accepted = after, accepted + 1
         for name in ("C", "D") if kind == "liquidation" else (asset,):
             reserve = pool.reserves[name]
-            supply = life.market.indices[VENUE, name, "supply"]
+            supply = life.market.indices["aave", name, "supply"]
             assert supply == Index(reserve.liquidity_index, reserve.liquidity_rate, reserve.updated_at)
-            borrow = life.market.indices[VENUE, name, "borrow"]
+            borrow = life.market.indices["aave", name, "borrow"]
             assert borrow == Index(reserve.borrow_index, reserve.borrow_rate, reserve.updated_at)
-            assert life.market.state[VENUE, name, "cash_raw"] == reserve.cash
+            assert life.market.state["aave", name, "cash_raw"] == reserve.cash
         scaled = {c.asset: c.scaled_raw for c in life.account.collateral}
         owed = {d.asset: d.scaled_raw for d in life.account.debt}
         for name, position in pool.user("a").positions.items():

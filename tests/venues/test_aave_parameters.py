@@ -49,7 +49,7 @@ def test_before_the_first_row_and_elsewhere_there_are_none() -> None:
     with pytest.raises(BadInput, match="no_parameters"):
         parameters("3.6", parse_time("2026-01-01"), network="nowhere")
     with pytest.raises(BadInput, match="unknown_rules"):
-        at("2026-01-01", version="3.7")
+        at("2026-01-01", version="4")
 
 
 def test_an_overlay_changes_what_it_names_and_may_add_assets() -> None:

@@ -82,7 +82,7 @@ def priced(market: Market, name: str, price: D) -> Market:
     return market.with_prices({("aave", name, "oracle"): price})
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
 def test_a_liquidation_price_is_the_last_liquidatable_tick(version: str) -> None:
     module, parameters = setting(version)
     random, seen = Random(11), 0
@@ -105,7 +105,7 @@ def test_a_liquidation_price_is_the_last_liquidatable_tick(version: str) -> None
     assert seen > 200
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
 def test_brute_force_over_every_tick_of_a_coarse_market(version: str) -> None:
     """Prices of a few hundred ticks, so that every price can be tried."""
     module, parameters = setting(version)
@@ -169,7 +169,7 @@ def near_the_border(random: Random, version: str, market: Market, account: Accou
                     yield account, priced(market, found.market, found.price + TICK * ticks)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
 def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> None:
     module, parameters = setting(version)
     random, checked, decided, opaque = Random(3), 0, 0, 0
@@ -197,13 +197,13 @@ def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> Non
     assert opaque < checked / 10
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
 def test_the_envelope_is_tight_on_ordinary_accounts(version: str) -> None:
     module, parameters = setting(version)
     held = (Collateral(asset="A", amount=D(100)), Collateral(asset="B", amount=D(2)))
     account = Account(id="r", rules="aave/3.6", collateral=held, debt=(Debt(asset="U", amount=D(100_000)),))
     (pool,) = module.lower(account, Market(), parameters).pools
-    limit = 1.3e-4 if version == "3.0" else 1e-14
+    limit = 1.3e-4 if VERSIONS[version].truncated_threshold else 1e-14
     assert pool.relative < limit
     one = replace(account, collateral=held[:1])
     assert module.lower(one, Market(), parameters).pools[0].relative < 1e-14

@@ -13,7 +13,7 @@ from marginbook.exact import CONTEXT
 from marginbook.units import MICROSECONDS
 
 DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("aave", "compound", "maker", "morpho", "euler", "liquity"), ("oracle",)),
+    **dict.fromkeys(("aave", "aave-v2", "compound", "maker", "morpho", "euler", "liquity"), ("oracle",)),
     **dict.fromkeys(("dydx", "synthetix", "drift", "perp"), ("oracle",)),
     **dict.fromkeys(("binance", "bybit", "okx", "deribit", "bitget", "bitmex", "htx", "ftx", "cme"), ("mark",)),
     "hyperliquid": ("mark",),

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import ClassVar
 
-from eth_abi import decode, encode
-from tools.chain import ADMIN, Chain, Reverted, calldata, selector
+from eth_abi import decode
+from tools.chain import Chain, Reverted, calldata, selector
 
 from marginbook.venues.aave_v3.state import Pool
 from marginbook.venues.aave_v3.steps import Action
+from marginbook.venues.aave_v3.versions import Version
 
 TREASURY_ADDRESS = "0x00000000000000000000000000000000000000fE"
 LIQUIDATOR = "0x000000000000000000000000000000000000beef"
 ZERO = "0x" + "0" * 40
 MAX = 2**256 - 1
 
-CODES_3_0 = {
+CODES = {
     "24": "InvalidMintAmount",
     "25": "InvalidBurnAmount",
     "26": "InvalidAmount",
@@ -40,45 +41,44 @@ CODES_3_0 = {
     "60": "AssetNotBorrowableInIsolation",
     "62": "UserInIsolationModeOrLtvZero",
     "89": "SiloedBorrowingViolation",
+    "100": "NotBorrowableInEMode",
+    "103": "MustNotLeaveDust",
 }
-NAMES_3_6 = (
-    *CODES_3_0.values(),
-    "NotBorrowableInEMode",
-    "MustNotLeaveDust",
-    "SelfLiquidation",
-    "InvalidDebtInEmode",
-    "InvalidCollateralInEmode",
-)
-SELECTORS_3_6 = {selector(f"{name}()"): name for name in NAMES_3_6}
-SELECTORS_3_6 |= {
-    selector(f"{name}(address,uint256)"): name for name in ("InvalidDebtInEmode", "InvalidCollateralInEmode")
-}
+"""Errors of 3.0 to 3.3."""
+NAMES = (*CODES.values(), "SelfLiquidation", "UserHasAssetWithZeroLtv")
+SELECTORS = {selector(f"{name}()"): name for name in NAMES}
+SELECTORS |= {selector(f"{name}(address,uint256)"): name for name in ("InvalidDebtInEmode", "InvalidCollateralInEmode")}
+SELECTORS[selector("ERC20InsufficientBalance(address,uint256,uint256)")] = "InsufficientLiquidity"
 PANIC = bytes.fromhex("4e487b71")
 ERROR_TEXT = bytes.fromhex("08c379a0")
-RESERVE_DATA = (1, 2, 3, 4, 6, 12, 14)
-"""Words of `getReserveData`: indices and rates, last update, treasury, isolation debt."""
 
 
 def reason_of(data: bytes) -> str:
     """The error's name as the model knows it. Arithmetic and transfer failures all mean: not enough liquidity."""
     if data[:4] == ERROR_TEXT:
         (text,) = decode(["string"], data[4:])
-        return CODES_3_0.get(text, "InsufficientLiquidity" if "transfer" in text or "ERC20" in text else text)
+        return CODES.get(text, "InsufficientLiquidity" if "transfer" in text or "ERC20" in text else text)
     if data[:4] == PANIC:
         return "InsufficientLiquidity"
-    return SELECTORS_3_6.get(data[:4], data.hex()[:80])
+    return SELECTORS.get(data[:4], data.hex()[:80])
 
 
 @dataclass(kw_only=True)
 class Market:
     """Addresses of one deployment."""
 
+    supplying: ClassVar = "supply(address,uint256,address,uint16)"
+    token_words: ClassVar = (8, 10)
+    """Words of `getReserveData` with the supply and the debt token."""
+    data_words: ClassVar = (1, 2, 3, 4, 6, 12, 14)
+    """Words of `getReserveData`: indices and rates, last update, treasury, isolation debt."""
+
     chain: Chain
     pool: str
     configurator: str
     tokens: dict[str, str]
     feeds: dict[str, str]
-    tracked_cash: bool
+    version: Version
     users: dict[str, str]
     supply_tokens: dict[str, str] = field(default_factory=dict)
     debt_tokens: dict[str, str] = field(default_factory=dict)
@@ -87,10 +87,22 @@ class Market:
         """Ask the pool for its tokens, and let everybody pay with any amount."""
         for name, token in self.tokens.items():
             words = self.chain.words(self.pool, calldata("getReserveData(address)", token))
-            self.supply_tokens[name], self.debt_tokens[name] = (f"0x{words[i]:040x}" for i in (8, 10))
+            self.supply_tokens[name], self.debt_tokens[name] = (f"0x{words[i]:040x}" for i in self.token_words)
             for holder in (*self.users.values(), LIQUIDATOR):
-                self.chain.call(token, "mint(address,uint256)", holder, 10**40)
+                self.mint(token, holder)
                 self.chain.call(token, "approve(address,uint256)", self.pool, MAX, sender=holder)
+
+    def mint(self, token: str, holder: str) -> None:
+        """Enough for every action."""
+        self.chain.call(token, "mint(address,uint256)", holder, 10**40)
+
+    def set_price(self, asset: str, price: int) -> None:
+        """What the oracle says from now on."""
+        self.chain.evm.insert_account_storage(self.feeds[asset], 0, price)
+
+    def reason_of(self, data: bytes) -> str:
+        """The error's name as the model knows it."""
+        return reason_of(data)
 
     def do(self, action: Action, before: Pool) -> tuple[tuple[int, int] | None, str | None]:
         """((repaid, seized) of a liquidation, why it was refused)."""
@@ -101,22 +113,14 @@ class Market:
                 case "time":
                     self.chain.set_time(before.time + action.amount)
                 case "price":
-                    self.chain.evm.insert_account_storage(self.feeds[action.asset], 0, action.amount)
+                    self.set_price(action.asset, action.amount)
                 case "ltv":
                     config = before.configs[action.asset]
                     values = (action.amount, config.liquidation_threshold, config.liquidation_bonus)
                     signature = "configureReserveAsCollateral(address,uint256,uint256,uint256)"
                     call(self.configurator, signature, asset, *values)
                 case "supply":
-                    call(
-                        self.pool,
-                        "supply(address,uint256,address,uint16)",
-                        asset,
-                        action.amount,
-                        user,
-                        0,
-                        sender=sender,
-                    )
+                    call(self.pool, self.supplying, asset, action.amount, user, 0, sender=sender)
                 case "withdraw":
                     call(self.pool, "withdraw(address,uint256,address)", asset, action.amount, user, sender=sender)
                 case "borrow":
@@ -133,7 +137,7 @@ class Market:
                 case "liquidate":
                     return self._liquidate(action, asset, user), None
         except Reverted as refused:
-            return None, reason_of(refused.data)
+            return None, self.reason_of(refused.data)
         return None, None
 
     def _liquidate(self, action: Action, debt: str, user: str) -> tuple[int, int]:
@@ -155,21 +159,23 @@ class Market:
         views: list[tuple[str, str, bytes, tuple[int, ...]]] = []
         for name, token in self.tokens.items():
             supply, debt = self.supply_tokens[name], self.debt_tokens[name]
-            views.append((f"reserve {name}", self.pool, calldata("getReserveData(address)", token), RESERVE_DATA))
+            views.append((f"reserve {name}", self.pool, calldata("getReserveData(address)", token), self.data_words))
             for signature in ("getReserveNormalizedIncome(address)", "getReserveNormalizedVariableDebt(address)"):
                 views.append((f"normalized {name}", self.pool, calldata(signature, token), (0,)))
             views += [(f"scaled {name}", t, calldata("scaledTotalSupply()"), (0,)) for t in (supply, debt)]
-            if self.tracked_cash:
+            if self.version.tracked_cash:
                 views.append((f"cash {name}", self.pool, calldata("getVirtualUnderlyingBalance(address)", token), (0,)))
-                views.append((f"deficit {name}", self.pool, calldata("getReserveDeficit(address)", token), (0,)))
             else:
                 views.append((f"cash {name}", token, calldata("balanceOf(address)", supply), (0,)))
+            if self.version.position_close_factor:
+                views.append((f"deficit {name}", self.pool, calldata("getReserveDeficit(address)", token), (0,)))
             views.append((f"treasury {name}", supply, calldata("scaledBalanceOf(address)", TREASURY_ADDRESS), (0,)))
         for user, address in self.users.items():
             views.append(
                 (f"account {user}", self.pool, calldata("getUserAccountData(address)", address), tuple(range(6)))
             )
-            views.append((f"emode {user}", self.pool, calldata("getUserEMode(address)", address), (0,)))
+            if not self.version.treasury_minted:
+                views.append((f"emode {user}", self.pool, calldata("getUserEMode(address)", address), (0,)))
             views.append((f"flags {user}", self.pool, calldata("getUserConfiguration(address)", address), (0,)))
             for name in self.tokens:
                 for token in (self.supply_tokens[name], self.debt_tokens[name]):
@@ -188,161 +194,3 @@ class Market:
     def labels(self) -> list[str]:
         """What each number is."""
         return [f"{label}[{i}]" for label, _, _, indices in self._views for i in indices]
-
-
-def deploy_3_0(artifacts: dict[str, Any], pool: Pool, users: tuple[str, ...]) -> Market:
-    """The pool of 3.0."""
-    chain = Chain(pool.time)
-
-    def put(name: str, types: list[str] = [], arguments: list[Any] = [], **libraries: str) -> str:  # noqa: B006
-        return chain.deploy(artifacts[name], types, arguments, **libraries)
-
-    provider = put("PoolAddressesProvider", ["string", "address"], ["bench", ADMIN])
-    _access(chain, put, provider)
-    names = ("SupplyLogic", "LiquidationLogic", "EModeLogic", "BridgeLogic", "PoolLogic", "BorrowLogic")
-    libraries = {name: put(name) for name in names}
-    libraries["FlashLoanLogic"] = put("FlashLoanLogic", BorrowLogic=libraries["BorrowLogic"])
-    chain.call(provider, "setPoolImpl(address)", put("Pool", ["address"], [provider], **libraries))
-    address = chain.view(provider, "getPool()", ["address"])
-    logic = put("ConfiguratorLogic")
-    chain.call(provider, "setPoolConfiguratorImpl(address)", put("PoolConfigurator", ConfiguratorLogic=logic))
-    configurator = chain.view(provider, "getPoolConfigurator()", ["address"])
-    tokens, feeds = _tokens_and_oracle(chain, put, provider, pool)
-    _data_provider(chain, put, provider)
-    implementations = [put(name, ["address"], [address]) for name in ("AToken", "StableDebtToken", "VariableDebtToken")]
-    inputs = []
-    for name, config in pool.configs.items():
-        rates = config.rates
-        assert rates is not None
-        ten = [provider, rates.optimal, rates.base, rates.slope_1, rates.slope_2, 0, 0, 0, 0, 0]
-        strategy = put("DefaultReserveInterestRateStrategy", ["address"] + ["uint256"] * 9, ten)
-        words = [name] * 6
-        inputs.append((*implementations, config.decimals, strategy, tokens[name], TREASURY_ADDRESS, ZERO, *words, b""))
-    row = "(address,address,address,uint8,address,address,address,address," + "string," * 6 + "bytes)"
-    chain.call(configurator, f"initReserves({row}[])", inputs)
-    _configure(chain, configurator, pool, tokens)
-    for number, emode in pool.emodes.items():
-        source = tokens[emode.price_source] if emode.price_source else ZERO
-        values = (emode.ltv, emode.liquidation_threshold, emode.liquidation_bonus, source, "")
-        chain.call(configurator, "setEModeCategory(uint8,uint16,uint16,uint16,address,string)", number, *values)
-        for name in sorted(emode.collateral):
-            chain.call(configurator, "setAssetEModeCategory(address,uint8)", tokens[name], number)
-    return _finish(chain, address, configurator, tokens, feeds, pool, users)
-
-
-def deploy_3_6(artifacts: dict[str, Any], pool: Pool, users: tuple[str, ...]) -> Market:
-    """The pool of 3.6."""
-    chain = Chain(pool.time)
-
-    def put(name: str, types: list[str] = [], arguments: list[Any] = [], **libraries: str) -> str:  # noqa: B006
-        return chain.deploy(artifacts[name], types, arguments, **libraries)
-
-    provider = put("PoolAddressesProvider", ["string", "address"], ["bench", ADMIN])
-    _access(chain, put, provider)
-    strategy = put("DefaultReserveInterestRateStrategyV2", ["address"], [provider])
-    libraries = {name: put(name) for name in ("SupplyLogic", "LiquidationLogic", "PoolLogic", "BorrowLogic")}
-    libraries["FlashLoanLogic"] = put("FlashLoanLogic", BorrowLogic=libraries["BorrowLogic"])
-    implementation = put("PoolInstance", ["address", "address"], [provider, strategy], **libraries)
-    chain.call(provider, "setPoolImpl(address)", implementation)
-    address = chain.view(provider, "getPool()", ["address"])
-    logic = put("ConfiguratorLogic")
-    configuring = put("PoolConfiguratorInstance", ConfiguratorLogic=logic)
-    chain.call(provider, "setPoolConfiguratorImpl(address)", configuring)
-    configurator = chain.view(provider, "getPoolConfigurator()", ["address"])
-    tokens, feeds = _tokens_and_oracle(chain, put, provider, pool)
-    _data_provider(chain, put, provider)
-    supply = put("ATokenInstance", ["address", "address", "address"], [address, ZERO, TREASURY_ADDRESS])
-    debt = put("VariableDebtTokenInstance", ["address", "address"], [address, ZERO])
-    inputs = []
-    for name, config in pool.configs.items():
-        rates = config.rates
-        assert rates is not None
-        points = [value // 10**23 for value in (rates.optimal, rates.base, rates.slope_1, rates.slope_2)]
-        data = encode(["uint16", "uint32", "uint32", "uint32"], points)
-        inputs.append((supply, debt, tokens[name], name, name, name, name, b"", data))
-    chain.call(
-        configurator, "initReserves((address,address,address,string,string,string,string,bytes,bytes)[])", inputs
-    )
-    _configure(chain, configurator, pool, tokens)
-    for number, emode in pool.emodes.items():
-        values = (emode.ltv, emode.liquidation_threshold, emode.liquidation_bonus, "")
-        chain.call(configurator, "setEModeCategory(uint8,uint16,uint16,uint16,string)", number, *values)
-        for call, members in (
-            ("setAssetCollateralInEMode", emode.collateral),
-            ("setAssetBorrowableInEMode", emode.borrowable),
-            ("setAssetLtvzeroInEMode", emode.zero_ltv),
-        ):
-            for name in sorted(members):
-                chain.call(configurator, f"{call}(address,uint8,bool)", tokens[name], number, True)
-    return _finish(chain, address, configurator, tokens, feeds, pool, users)
-
-
-def _access(chain: Chain, put: Any, provider: str) -> None:
-    chain.call(provider, "setACLAdmin(address)", ADMIN)
-    manager = put("ACLManager", ["address"], [provider])
-    chain.call(provider, "setACLManager(address)", manager)
-    chain.call(manager, "addPoolAdmin(address)", ADMIN)
-
-
-def _data_provider(chain: Chain, put: Any, provider: str) -> None:
-    """The configurator asks it whether an asset is in use."""
-    helper = put("AaveProtocolDataProvider", ["address"], [provider])
-    chain.call(provider, "setPoolDataProvider(address)", helper)
-
-
-def _tokens_and_oracle(chain: Chain, put: Any, provider: str, pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
-    """A mintable token per asset (a price source is only an address), and a feed per price."""
-    decimals = {name: config.decimals for name, config in pool.configs.items()}
-    tokens = {
-        name: put("MintableERC20", ["string", "string", "uint8"], [name, name, decimals.get(name, 18)])
-        for name in pool.prices
-    }
-    feeds = {name: put("MockAggregator", ["int256"], [price]) for name, price in pool.prices.items()}
-    types = ["address", "address[]", "address[]", "address", "address", "uint256"]
-    values = [provider, list(tokens.values()), list(feeds.values()), ZERO, ZERO, 10**8]
-    chain.call(provider, "setPriceOracle(address)", put("AaveOracle", types, values))
-    return tokens, feeds
-
-
-def _configure(chain: Chain, configurator: str, pool: Pool, tokens: dict[str, str]) -> None:
-    for name, config in pool.configs.items():
-        asset = tokens[name]
-
-        def put(signature: str, *values: Any, asset: str = asset) -> None:
-            chain.call(configurator, signature, asset, *values)
-
-        if config.debt_ceiling:
-            put("setDebtCeiling(address,uint256)", config.debt_ceiling)
-        if config.liquidation_threshold:
-            values = (config.ltv, config.liquidation_threshold, config.liquidation_bonus)
-            put("configureReserveAsCollateral(address,uint256,uint256,uint256)", *values)
-        put("setReserveBorrowing(address,bool)", config.borrowing_enabled)
-        put("setReserveFactor(address,uint256)", config.reserve_factor)
-        put("setLiquidationProtocolFee(address,uint256)", config.protocol_fee)
-        put("setSupplyCap(address,uint256)", config.supply_cap)
-        put("setBorrowCap(address,uint256)", config.borrow_cap)
-        put("setBorrowableInIsolation(address,bool)", config.borrowable_in_isolation)
-        if config.siloed:
-            put("setSiloedBorrowing(address,bool)", True)
-
-
-def _finish(
-    chain: Chain,
-    address: str,
-    configurator: str,
-    tokens: dict[str, str],
-    feeds: dict[str, str],
-    pool: Pool,
-    users: tuple[str, ...],
-) -> Market:
-    market = Market(
-        chain=chain,
-        pool=address,
-        configurator=configurator,
-        tokens={name: tokens[name] for name in pool.configs},
-        feeds=feeds,
-        tracked_cash=pool.version.tracked_cash,
-        users={name: f"0x{0xA11CE000 + i:040x}" for i, name in enumerate(users)},
-    )
-    market.find_tokens()
-    return market

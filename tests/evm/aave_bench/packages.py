@@ -1,4 +1,4 @@
-"""The contracts of Aave: 3.0 comes with bytecode, 3.6 is compiled once."""
+"""The contracts of Aave: 2 and 3.0 come with bytecode, 3.6 is compiled once."""
 
 from tools.packages import Artifact, Sources, artifacts_below, compiled, installed
 
@@ -10,6 +10,7 @@ PACKAGES = (
     "@openzeppelin/contracts-upgradeable@5.7.0",
     "solc@0.8.27",
 )
+PACKAGES_2 = ("@aave/protocol-v2@1.0.1",)
 ORIGIN = "@aave-dao/aave-v3-origin/src/contracts/"
 SOURCES_3_6 = Sources(
     entries=tuple(
@@ -35,6 +36,11 @@ SOURCES_3_6 = Sources(
     },
     settings={"optimizer": {"enabled": True, "runs": 200}, "evmVersion": "shanghai"},
 )
+
+
+def protocol_2() -> dict[str, Artifact]:
+    """Artifacts of 2."""
+    return artifacts_below(installed("aave-v2", PACKAGES_2) / "@aave" / "protocol-v2" / "artifacts" / "contracts")
 
 
 def core_3_0() -> dict[str, Artifact]:

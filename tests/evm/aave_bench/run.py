@@ -6,13 +6,22 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from aave_bench.figures import model_call, model_numbers
-from aave_bench.market import Market, deploy_3_0, deploy_3_6
+from aave_bench.deploy import deploy_3_0, deploy_3_6
+from aave_bench.deploy_2 import deploy_2
+from aave_bench.figures import model_call, model_numbers, shown_reason
+from aave_bench.market import Market
 from aave_bench.scene import SOURCE, USERS, scene
 from aave_bench.walk import opening, walk
 from marginbook.venues.aave_v3.state import Pool
 from marginbook.venues.aave_v3.steps import Action, step
 from marginbook.venues.aave_v3.versions import Version
+
+DEPLOYMENTS: dict[str, Callable[[dict[str, Any], Pool, tuple[str, ...]], Market]] = {
+    "2": deploy_2,
+    "3.0": deploy_3_0,
+    "3.6": deploy_3_6,
+}
+"""Version -> how its contracts become a market."""
 
 
 @dataclass
@@ -32,11 +41,6 @@ class Difference(AssertionError):
     """Chain and model disagree."""
 
 
-def deploy(version: Version, contracts: dict[str, Any], pool: Pool) -> Market:
-    """The pool's contracts."""
-    return (deploy_3_6 if version.tracked_cash else deploy_3_0)(contracts, pool, USERS)
-
-
 def follow(source: Action, pool: Pool) -> list[Action]:
     """The action, and with a price of 3.0's category members now and then its source's."""
     if source.kind == "price" and source.asset == "ETH" and SOURCE in pool.prices:
@@ -54,7 +58,7 @@ def compare(
 ) -> Tally:
     """Walk `steps` steps; `Difference` at the first number that is not equal. `model` plants a changed version."""
     random, pool = Random(seed), scene(version)
-    market = deploy(version, contracts, pool)
+    market = DEPLOYMENTS[version.name](contracts, pool, USERS)
     if model is not None:
         from dataclasses import replace
 
@@ -68,7 +72,7 @@ def compare(
         chain_call, chain_reason = market.do(action, pool)
         after, call, reason = step(pool, action)
         where = f"version {version.name}, seed {seed}, step {tally.steps}: {action}"
-        if chain_reason != reason:
+        if chain_reason != shown_reason(version, action, reason):
             raise Difference(f"{where}: the chain says {chain_reason}, the model {reason}")
         if chain_call != model_call(action, call):
             raise Difference(f"{where}: the chain moved {chain_call}, the model {model_call(action, call)}")

@@ -9,6 +9,8 @@ from marginbook.venues.aave_v3.versions import Version
 START = 1_700_000_000
 SOURCE = "SRC"
 """Price source of category 1 in 3.0: a feed of its own."""
+DOLLAR = {"USD": 10**8, "ETH": 5 * 10**14}
+"""Base currency units in one dollar."""
 USERS = ("whale", "ann", "bob", "cat", "dan", "eve")
 BP = RAY // 10_000
 
@@ -111,11 +113,21 @@ USD_MODE = EMode(
 )
 
 
+NO_ISOLATION = {
+    name: replace(config, debt_ceiling=0, siloed=False, borrowable_in_isolation=False)
+    for name, config in CONFIGS.items()
+}
+VERSION_2 = {name: replace(config, supply_cap=0, borrow_cap=0, protocol_fee=0) for name, config in NO_ISOLATION.items()}
+
+
 def categories(version: Version) -> dict[int, EMode]:
-    """3.0: two disjoint categories, one with a price source. 3.6: overlapping bitmaps and a zero-LTV member."""
+    """3.0: two disjoint categories, one with a price source. From 3.2: overlapping bitmaps; 3.6: and a zero-LTV member;
+    3.7: and an isolated category."""
+    if version.treasury_minted:
+        return {}
     if not version.liquid_emode:
         return {1: replace(ETH_MODE, price_source=SOURCE), 2: USD_MODE}
-    return {
+    found = {
         1: replace(ETH_MODE, borrowable=frozenset({"ETH"})),
         2: replace(USD_MODE, borrowable=frozenset({"USD", "DAI", "SIL"})),
         3: EMode(
@@ -124,15 +136,33 @@ def categories(version: Version) -> dict[int, EMode]:
             liquidation_bonus=10300,
             collateral=frozenset({"ETH", "BTC", "DAI"}),
             borrowable=frozenset({"USD", "BTC"}),
-            zero_ltv=frozenset({"DAI"}),
+            zero_ltv=frozenset({"DAI"} if version.emode_ltv else ()),
         ),
     }
+    if version.consumed_shares:
+        found[4] = EMode(
+            ltv=7600,
+            liquidation_threshold=7913,
+            liquidation_bonus=10400,
+            collateral=frozenset({"STE", "BTC", "USD"}),
+            borrowable=frozenset({"USD", "ETH", "SIL"}),
+            isolated=True,
+        )
+    return found
 
 
-def scene(version: Version, configs: dict[str, ReserveConfig] = CONFIGS) -> Pool:
+def assets(version: Version) -> dict[str, ReserveConfig]:
+    """What the version knows of the assets' parameters."""
+    if version.treasury_minted:
+        return VERSION_2
+    return CONFIGS if version.isolation else NO_ISOLATION
+
+
+def scene(version: Version) -> Pool:
     """The empty pool."""
-    prices = dict(PRICES)
-    if not version.liquid_emode:
+    configs = assets(version)
+    prices = {name: price * DOLLAR[version.base] // DOLLAR["USD"] for name, price in PRICES.items()}
+    if not version.liquid_emode and not version.treasury_minted:
         prices[SOURCE] = PRICES["ETH"]
     reserves = {name: _listed(version, config) for name, config in configs.items()}
     return Pool(
@@ -146,7 +176,7 @@ def scene(version: Version, configs: dict[str, ReserveConfig] = CONFIGS) -> Pool
 
 
 def _listed(version: Version, config: ReserveConfig) -> Reserve:
-    """A new reserve. 3.6 stores the rates when it lists an asset, 3.0 at the first use."""
+    """A new reserve. Where cash is tracked (3.1) listing stores the rates, else the first use does."""
     if not version.tracked_cash or config.rates is None:
         return Reserve()
     return Reserve(borrow_rate=config.rates.base, updated_at=START)

@@ -6,7 +6,7 @@ Actions depend on the model's state alone, so that a walk is the same with or wi
 from collections.abc import Iterator
 from random import Random
 
-from aave_bench.scene import SOURCE, USERS
+from aave_bench.scene import DOLLAR, SOURCE, USERS
 from marginbook.venues.aave_v3.account_data import account_data, owed, supplied
 from marginbook.venues.aave_v3.liquidation import CLOSE_FACTOR_HEALTH
 from marginbook.venues.aave_v3.state import ALL, Pool, price_key
@@ -82,6 +82,8 @@ def walk(random: Random, pool: Pool) -> Action:
                 return Action(kind="collateral", user=HERMIT, asset="ISO", amount=1)
             return Action(kind="collateral", user=user, asset=_asset(random, pool), amount=random.randrange(2))
         case "emode":
+            if not pool.emodes:
+                return _borrow(random, pool, user)
             category = random.choice([0, 0, *pool.emodes, 9])
             return Action(kind="emode", user=user, amount=category)
         case "liquidate":
@@ -100,6 +102,10 @@ def _asset(random: Random, pool: Pool) -> str:
     return random.choice(list(pool.configs))
 
 
+def _dollar(pool: Pool) -> int:
+    return DOLLAR[pool.version.base]
+
+
 def _for_value(pool: Pool, asset: str, value: int) -> int:
     """Token units worth `value` [base currency]."""
     return value * pool.configs[asset].unit // pool.prices[asset]
@@ -109,7 +115,7 @@ def _supply(random: Random, pool: Pool, asset: str) -> int:
     if random.random() < 0.08:
         return random.choice([0, 1, 2, 3, 7])
     value = random.choice([1_000, 2_000, 1_500, random.randrange(1, 30_000), random.randrange(10_000, 200_000)])
-    return _for_value(pool, asset, value * 10**8) + random.randrange(-3, 4)
+    return _for_value(pool, asset, value * _dollar(pool)) + random.randrange(-3, 4)
 
 
 def _withdraw(random: Random, pool: Pool, user: str) -> Action:
@@ -176,16 +182,16 @@ BOUNDS = {
 }
 
 
-def _bounded(asset: str, price: int) -> int:
+def _bounded(pool: Pool, asset: str, price: int) -> int:
     low, high = BOUNDS[asset]
-    return min(max(price, int(low * 10**8)), int(high * 10**8))
+    return min(max(price, int(low * _dollar(pool))), int(high * _dollar(pool)))
 
 
 def _wander(random: Random, pool: Pool) -> Action:
     asset = random.choice(list(pool.prices))
     stable = asset in ("USD", "DAI")
     factor = random.gauss(1, 0.002 if stable else random.choice([0.01, 0.05, 0.2]))
-    return Action(kind="price", asset=asset, amount=_bounded(asset, int(pool.prices[asset] * factor)))
+    return Action(kind="price", asset=asset, amount=_bounded(pool, asset, int(pool.prices[asset] * factor)))
 
 
 def _to_edge(random: Random, pool: Pool, user: str, share_of_values: float = 0.35, deep: bool = False) -> Action | None:
@@ -204,9 +210,9 @@ def _to_edge(random: Random, pool: Pool, user: str, share_of_values: float = 0.3
         amount = supplied(pool, user, asset) if is_supply else owed(pool, user, asset)
         if amount == 0:
             return None
-        value = random.choice([1_000, 2_000]) * 10**8
+        value = random.choice([1_000, 2_000]) * _dollar(pool)
         price = value * pool.configs[asset].unit // amount + random.randrange(-1, 2)
-        return Action(kind="price", asset=key, amount=_bounded(key, price))
+        return Action(kind="price", asset=key, amount=_bounded(pool, key, price))
     goals = [WAD, CLOSE_FACTOR_HEALTH, WAD * 97 // 100, WAD * 90 // 100]
     goal = random.choice(goals[1:] * 2 + [WAD * 99 // 100, WAD * 70 // 100, WAD * 30 // 100] if deep else goals)
     if deep and random.random() < 0.5:
@@ -220,7 +226,7 @@ def _to_edge(random: Random, pool: Pool, user: str, share_of_values: float = 0.3
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if below(middle) == below_at_low else (low, middle)
-    return Action(kind="price", asset=key, amount=_bounded(key, low + random.randrange(-2, 3)))
+    return Action(kind="price", asset=key, amount=_bounded(pool, key, low + random.randrange(-2, 3)))
 
 
 def _tip(random: Random, pool: Pool) -> Action | None:
@@ -252,7 +258,7 @@ def _liquidate(random: Random, pool: Pool, weak: list[str]) -> Action:
     if both and random.random() < 0.3:
         collateral = debt = random.choice(both)
     amount = owed(pool, user, debt)
-    leave = random.choice([1_000, 1_000, 2_000, 500]) * 10**8
+    leave = random.choice([1_000, 1_000, 2_000, 500]) * _dollar(pool)
     cover = random.choice(
         [ALL, ALL, amount, amount // 2, amount // 2 + 1, amount - 1, random.randrange(amount + 1), 1, 2, 0]
         + [amount - _for_value(pool, debt, leave) + random.randrange(-2, 3)] * 3
@@ -270,7 +276,7 @@ def _fill(random: Random, pool: Pool) -> Action:
         [a for a, config in pool.configs.items() if not config.supply_cap] if random.random() < 0.9 else ["STE"]
     )
     asset = min(open_assets, key=lambda a: (pool.reserves[a].cash or 0) * pool.prices[a] // pool.configs[a].unit)
-    amount = _for_value(pool, asset, 20_000_000 * 10**8) if random.random() < 0.9 else 1
+    amount = _for_value(pool, asset, 20_000_000 * _dollar(pool)) if random.random() < 0.9 else 1
     return Action(kind="supply", user="whale", asset=asset, amount=amount + random.randrange(1_000))
 
 
@@ -278,6 +284,6 @@ def _drain(random: Random, pool: Pool) -> Action:
     """The whale takes what the reserve holds, to the unit: usage at 100 %, and nothing left to pay out."""
     asset = _asset(random, pool)
     cash = pool.reserves[asset].cash or 0
-    kept = _for_value(pool, asset, 60_000 * 10**8)
+    kept = _for_value(pool, asset, 60_000 * _dollar(pool))
     amount = random.choice([cash, cash + 1, cash - kept, cash - kept])
     return Action(kind="withdraw", user="whale", asset=asset, amount=max(amount, 0))

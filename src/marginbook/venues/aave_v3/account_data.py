@@ -1,4 +1,7 @@
-"""What a user has, owes and may borrow, in base currency (8 decimals), exactly as `getUserAccountData` prints it."""
+"""What a user has, owes and may borrow, in base currency, exactly as `getUserAccountData` prints it.
+
+Base currency: 10⁻⁸ USD; in version 2 10⁻¹⁸ ETH.
+"""
 
 from dataclasses import dataclass
 
@@ -30,11 +33,14 @@ NO_ACCOUNT = AccountData(0, 0, 0, 0, 0, NO_DEBT, 0, 0, False)
 def user_ltv(version: Version, asset: str, config: ReserveConfig, emode: EMode | None) -> int:
     """LTV [bp] of `asset` for a user in `emode`.
 
-    3.6: the category's for its collaterals, 0 for its zero-LTV ones. 3.0: the category's, if the asset's own is not 0.
+    From 3.6: the category's for its collaterals, 0 for its zero-LTV ones, and in an isolated category (3.7) 0 for all
+    others. Before: the category's, if the asset's own is not 0.
     """
-    if emode is None or asset not in emode.collateral:
+    if emode is None:
         return config.ltv
-    if version.liquid_emode:
+    if asset not in emode.collateral:
+        return 0 if version.emode_ltv and emode.isolated else config.ltv
+    if version.emode_ltv:
         return 0 if asset in emode.zero_ltv else emode.ltv
     return emode.ltv if config.ltv else 0
 
@@ -50,8 +56,8 @@ def user_bonus(asset: str, config: ReserveConfig, emode: EMode | None) -> int:
 
 
 def counts_as_collateral(version: Version, config: ReserveConfig) -> bool:
-    """Whether a flagged supply enters the sums: to 3.4 only with a threshold, from 3.5 always."""
-    return version.scaled_checks or config.liquidation_threshold != 0
+    """Whether a flagged supply enters the sums: to 3.5 only with a threshold of its own, from 3.6 always."""
+    return version.emode_ltv or config.liquidation_threshold != 0
 
 
 def supplied(pool: Pool, name: str, asset: str) -> int:

@@ -1,6 +1,7 @@
 """Supply, withdraw, borrow, repay, collateral toggle, e-mode: each returns the next pool or raises `Revert`.
 
-The order of the checks is the contracts' own, so that the reason is predicted too.
+Versions 3.0 to 3.7; those of 2 are in `actions_2`, and `steps` chooses. The order of the checks is the contracts' own,
+so that the reason is predicted too.
 """
 
 from dataclasses import replace
@@ -33,7 +34,9 @@ def require_usable(config: ReserveConfig) -> None:
 
 
 def isolated_collateral(pool: Pool, user: User) -> str | None:
-    """The user's only collateral, if it has a debt ceiling: the user is in isolation mode."""
+    """The user's only collateral, if it has a debt ceiling: the user is in isolation mode (to 3.6)."""
+    if not pool.version.isolation:
+        return None
     flagged = [asset for asset, position in user.positions.items() if position.collateral]
     return flagged[0] if len(flagged) == 1 and pool.configs[flagged[0]].debt_ceiling else None
 
@@ -41,10 +44,10 @@ def isolated_collateral(pool: Pool, user: User) -> str | None:
 def may_enable(pool: Pool, user: User, asset: str) -> bool:
     """Whether a supply of `asset` may become collateral."""
     config = pool.configs[asset]
-    emode = pool.emode_of(user) if pool.version.liquid_emode else None
+    emode = pool.emode_of(user) if pool.version.emode_ltv else None
     if user_ltv(pool.version, asset, config, emode) == 0:
         return False
-    if not any(position.collateral for position in user.positions.values()):
+    if not pool.version.isolation or not any(position.collateral for position in user.positions.values()):
         return True
     return isolated_collateral(pool, user) is None and config.debt_ceiling == 0
 
@@ -58,7 +61,7 @@ def require_healthy_after_leaving(pool: Pool, name: str, asset: str) -> None:
     """After `asset` left the collateral: healthy, and zero-LTV collateral leaves first."""
     data = account_data(pool, name)
     require_healthy(data)
-    emode = pool.emode_of(pool.user(name)) if pool.version.liquid_emode else None
+    emode = pool.emode_of(pool.user(name)) if pool.version.emode_ltv else None
     own_ltv = user_ltv(pool.version, asset, pool.configs[asset], emode)
     require(not data.has_zero_ltv or own_ltv == 0, "LtvValidationFailed")
 
@@ -90,7 +93,8 @@ def supply(pool: Pool, name: str, asset: str, amount: int) -> Pool:
     user = pool.user(name)
     position = user.position(asset)
     enabled = position.collateral
-    if position.scaled_supply == 0 and not config.debt_ceiling and may_enable(pool, user, asset):
+    ceiling = version.isolation and config.debt_ceiling
+    if position.scaled_supply == 0 and not ceiling and may_enable(pool, user, asset):
         enabled = True
     return pool.with_position(
         name, asset, replace(position, scaled_supply=position.scaled_supply + scaled, collateral=enabled)
@@ -130,24 +134,26 @@ def withdraw(pool: Pool, name: str, asset: str, amount: int) -> Pool:
 
 
 def require_borrowable(pool: Pool, user: User, asset: str, scaled: int, amount: int) -> None:
-    """The asset may be borrowed by this user: flags, e-mode, supply (3.5), cap."""
+    """The asset may be borrowed by this user: flags, e-mode, total supply (3.1), cap."""
     version, config, reserve = pool.version, pool.configs[asset], pool.reserves[asset]
     require((scaled if version.scaled_checks else amount) != 0, "InvalidAmount")
     require_usable(config)
     require(not config.frozen, "ReserveFrozen")
     emode = pool.emode_of(user)
-    if version.liquid_emode and emode:
+    if version.emode_ltv and emode:
         require(asset in emode.borrowable, "NotBorrowableInEMode")
     else:
         require(config.borrowing_enabled, "BorrowingNotEnabled")
+    new_debt = version.debt_balance(scaled, reserve.borrow_index) if version.scaled_checks else amount
+    if version.tracked_cash and reserve.cash is not None:
+        require(version.supply_balance(reserve.scaled_supply, reserve.liquidity_index) >= new_debt, "InvalidAmount")
     if version.scaled_checks:
-        new_debt = version.debt_balance(scaled, reserve.borrow_index)
-        total_supply = version.supply_balance(reserve.scaled_supply, reserve.liquidity_index)
-        require(reserve.cash is None or total_supply >= new_debt, "InvalidAmount")
         total = version.debt_balance(reserve.scaled_debt + scaled, reserve.borrow_index)
     else:
         total = version.debt_balance(reserve.scaled_debt, reserve.borrow_index) + amount
     require(not config.borrow_cap or total <= config.borrow_cap * config.unit, "BorrowCapExceeded")
+    if version.scaled_checks and emode:
+        require(asset in emode.borrowable, "NotBorrowableInEMode")
 
 
 def add_isolation_debt(pool: Pool, user: User, asset: str, amount: int) -> Pool:
@@ -172,7 +178,9 @@ def reduce_isolation_debt(pool: Pool, collateral: str | None, asset: str, amount
 
 
 def require_not_siloed(pool: Pool, user: User, asset: str) -> None:
-    """A siloed asset is borrowed alone."""
+    """A siloed asset is borrowed alone (to 3.6)."""
+    if not pool.version.isolation:
+        return
     borrowed = [other for other, position in user.positions.items() if position.borrowing]
     if not borrowed:
         return
@@ -193,13 +201,14 @@ def borrow(pool: Pool, name: str, asset: str, amount: int) -> Pool:
     if version.scaled_checks:
         require_not_siloed(pool, user, asset)
     else:
-        pool = add_isolation_debt(pool, user, asset, amount)
+        if not version.scaled_flags:
+            pool = add_isolation_debt(pool, user, asset, amount)
         require_covered_before(pool, name, asset, amount)
         require_not_siloed(pool, user, asset)
         require(scaled != 0, "InvalidMintAmount")
     after = replace(position, scaled_debt=position.scaled_debt + scaled, borrowing=True)
     pool = pool.with_position(name, asset, after)
-    if version.scaled_checks:
+    if version.scaled_flags:
         pool = add_isolation_debt(pool, user, asset, amount)
     pool = move_cash(pool, asset, -amount, scaled_debt=reserve.scaled_debt + scaled)
     if version.scaled_checks:
@@ -208,9 +217,10 @@ def borrow(pool: Pool, name: str, asset: str, amount: int) -> Pool:
 
 
 def require_covered_before(pool: Pool, name: str, asset: str, amount: int) -> None:
-    """3.0: e-mode membership, LTV, health strictly above 1, and collateral for old and new debt at the average LTV."""
+    """To 3.4: e-mode, LTV, health strictly above 1, and collateral for old and new debt at the average LTV."""
     emode, config = pool.emode_of(pool.user(name)), pool.configs[asset]
-    require(emode is None or asset in emode.borrowable, "InconsistentEModeCategory")
+    reason = "NotBorrowableInEMode" if pool.version.liquid_emode else "InconsistentEModeCategory"
+    require(emode is None or asset in emode.borrowable, reason)
     data = account_data(pool, name)
     require(data.collateral != 0, "CollateralBalanceIsZero")
     require(data.average_ltv != 0, "LtvValidationFailed")
@@ -221,7 +231,7 @@ def require_covered_before(pool: Pool, name: str, asset: str, amount: int) -> No
 
 
 def require_covered_after(pool: Pool, name: str) -> None:
-    """3.5: LTV, health of at least 1, and collateral for the whole debt at the average LTV."""
+    """From 3.5: LTV, health of at least 1, and collateral for the whole debt at the average LTV."""
     data = account_data(pool, name)
     require(data.average_ltv != 0, "LtvValidationFailed")
     require_healthy(data)
@@ -241,7 +251,7 @@ def repay(pool: Pool, name: str, asset: str, amount: int) -> Pool:
     paid = min(amount, debt)
     scaled = version.debt_burn(paid, reserve.borrow_index)
     require(scaled != 0, "InvalidBurnAmount")
-    cleared = scaled == position.scaled_debt if version.scaled_checks else paid == debt
+    cleared = scaled == position.scaled_debt if version.scaled_flags else paid == debt
     pool = move_cash(pool, asset, paid, scaled_debt=reserve.scaled_debt - scaled)
     after = replace(position, scaled_debt=position.scaled_debt - scaled, borrowing=position.borrowing and not cleared)
     pool = pool.with_position(name, asset, after)
@@ -252,15 +262,16 @@ def set_collateral(pool: Pool, name: str, asset: str, enabled: bool) -> Pool:
     """Let a supply count as collateral, or not."""
     config, user = pool.configs[asset], pool.user(name)
     position = user.position(asset)
-    # to 3.4 the check is of the accrued balance, which is 0 exactly when the scaled one is
-    if not pool.version.scaled_checks:
+    # to 3.3 the check is of the accrued balance, which is 0 exactly when the scaled one is
+    if not pool.version.scaled_flags:
         require(position.scaled_supply != 0, "UnderlyingBalanceZero")
     require_usable(config)
     if enabled == position.collateral:
         return pool
     if enabled:
         require(position.scaled_supply != 0, "UnderlyingBalanceZero")
-        require(may_enable(pool, user, asset), "UserInIsolationModeOrLtvZero")
+        reason = "UserInIsolationModeOrLtvZero" if pool.version.isolation else "UserHasAssetWithZeroLtv"
+        require(may_enable(pool, user, asset), reason)
     pool = pool.with_position(name, asset, replace(position, collateral=enabled))
     if not enabled:
         require_healthy_after_leaving(pool, name, asset)
@@ -275,15 +286,16 @@ def set_emode(pool: Pool, name: str, category: int) -> Pool:
     require(category == 0 or category in pool.emodes, "InconsistentEModeCategory")
     changed = replace(user, emode=category)
     emode = pool.emode_of(changed)
+    debt_reason = "NotBorrowableInEMode" if version.liquid_emode else "InconsistentEModeCategory"
     for asset, config in pool.configs.items():
         position = user.position(asset)
-        if version.liquid_emode:
+        if version.emode_ltv:
             borrowable = asset in emode.borrowable if emode else config.borrowing_enabled
             require(not position.borrowing or borrowable, "InvalidDebtInEmode")
             usable = user_ltv(version, asset, config, emode) != 0
             require(not position.collateral or usable, "InvalidCollateralInEmode")
         elif emode is not None:
-            require(not position.borrowing or asset in emode.borrowable, "InconsistentEModeCategory")
+            require(not position.borrowing or asset in emode.borrowable, debt_reason)
     pool = pool.with_user(name, changed)
     if version.liquid_emode or user.emode:
         require_healthy(account_data(pool, name))

@@ -16,11 +16,9 @@ from marginbook.domain.events import (
 )
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, in_exact_context, to_raw_exact
-from marginbook.venues.aave_v3 import actions
 from marginbook.venues.aave_v3.holdings import (
     TOTALS,
     USER,
-    VENUE,
     accrued_index,
     amount_of,
     emode_of,
@@ -29,10 +27,13 @@ from marginbook.venues.aave_v3.holdings import (
     price_keys,
     price_raw,
     seconds,
+    with_source_price,
 )
 from marginbook.venues.aave_v3.liquidation import liquidate
 from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.state import ALL, Pool, Reserve, Revert, price_key
+from marginbook.venues.aave_v3.steps import act
+from marginbook.venues.aave_v3.versions import Version
 
 TRANSFERS = {"deposit": "supply", "withdrawal": "withdraw"}
 NEEDS_NO_PRICE = ("supply", "repay")
@@ -79,22 +80,16 @@ def _step(
     pool, whole = _pool(account, market, event, parameters, at)
     amount = _raw_amount(event, parameters, place)
     try:
-        match event.kind:
-            case "supply":
-                after = actions.supply(pool, USER, event.asset, amount)
-            case "withdraw":
-                after = actions.withdraw(pool, USER, event.asset, amount)
-            case "borrow":
-                after = actions.borrow(pool, USER, event.asset, amount)
-            case "repay":
-                after = actions.repay(pool, USER, event.asset, amount)
-            case "liquidation":
-                if event.collateral_asset is None:
-                    raise BadInput("missing_value", f"{place}.collateral_asset", "nothing", "the seized asset")
-                after = _liquidate(pool, event.collateral_asset, event.asset, amount)
+        if event.kind != "liquidation":
+            after = act(pool, event.kind, USER, event.asset, amount)
+        elif event.collateral_asset is None:
+            raise BadInput("missing_value", f"{place}.collateral_asset", "nothing", "the seized asset")
+        else:
+            pool = with_source_price(pool, market, place)
+            after = _liquidate(pool, event.collateral_asset, event.asset, amount)
     except Revert as revert:
         raise BadInput("refused", place, revert.reason, "an action that the contract accepts") from None
-    return _account(account, market, pool, after, parameters), _market(market, after, whole)
+    return _account(account, market, pool, after), _market(market, after, whole)
 
 
 def _liquidate(pool: Pool, collateral: str, debt: str, repaid: int) -> Pool:
@@ -135,7 +130,7 @@ def _pool(
         if asset is None:
             continue
         key = price_key(asset, emode)
-        price = 0 if harmless else price_raw(market, key, f"account {account.id}")
+        price = 0 if harmless else price_raw(market, pool.version, key, f"account {account.id}")
         pool = replace(pool, prices={**pool.prices, key: price})
         if asset not in pool.configs:
             config = parameters.asset(asset, f"account {account.id}.{event.kind}")
@@ -153,7 +148,7 @@ def _pool(
 
 def _new_reserve(asset: str, market: Market, parameters: Parameters, at: int) -> Reserve:
     """A reserve that the account has not touched yet, at the market's indices if it has them."""
-    found = [market.indices.get((VENUE, asset, kind)) for kind in ("supply", "borrow")]
+    found = [market.indices.get((parameters.version.venue, asset, kind)) for kind in ("supply", "borrow")]
     supply, borrow = (
         accrued_index(index, kind, parameters.version, at) if index else RAY
         for index, kind in zip(found, ("supply", "borrow"), strict=True)
@@ -163,8 +158,9 @@ def _new_reserve(asset: str, market: Market, parameters: Parameters, at: int) ->
 
 def _whole_reserve(account: Account, asset: str, market: Market, parameters: Parameters, at: int) -> Reserve | None:
     """The stored reserve, if the market knows indices and totals and the account's balances are scaled by them."""
-    indices = [market.indices.get((VENUE, asset, kind)) for kind in ("supply", "borrow")]
-    totals = [market.state.get((VENUE, asset, name)) for name in TOTALS]
+    venue = parameters.version.venue
+    indices = [market.indices.get((venue, asset, kind)) for kind in ("supply", "borrow")]
+    totals = [market.state.get((venue, asset, name)) for name in TOTALS]
     own = [(c.scaled_raw, c.index_raw) for c in account.collateral if c.asset == asset]
     own += [(d.scaled_raw, d.index_raw) for d in account.debt if d.asset == asset]
     plain = any(scaled is None or index is not None for scaled, index in own)
@@ -186,7 +182,7 @@ def _whole_reserve(account: Account, asset: str, market: Market, parameters: Par
     )
 
 
-def _account(account: Account, market: Market, before: Pool, after: Pool, parameters: Parameters) -> Account:
+def _account(account: Account, market: Market, before: Pool, after: Pool) -> Account:
     """The account with the balances and flags of the user."""
     old, user = before.user(USER), after.user(USER)
     supply = {c.asset: c for c in account.collateral}
@@ -195,7 +191,7 @@ def _account(account: Account, market: Market, before: Pool, after: Pool, parame
         was = old.position(asset)
         config = after.configs[asset]
         if position.scaled_supply != was.scaled_supply or position.collateral != was.collateral:
-            held = supply.pop(asset, None) or _new_collateral(asset, market)
+            held = supply.pop(asset, None) or _new_collateral(asset, market, after.version)
             enabled = (
                 position.collateral if position.collateral != was.collateral or not was.scaled_supply else held.enabled
             )
@@ -205,7 +201,7 @@ def _account(account: Account, market: Market, before: Pool, after: Pool, parame
             elif position.scaled_supply:
                 supply[asset] = replace(held, scaled_raw=position.scaled_supply, enabled=enabled)
         if position.scaled_debt != was.scaled_debt:
-            owes = debt.pop(asset, None) or _new_debt(asset, market)
+            owes = debt.pop(asset, None) or _new_debt(asset, market, after.version)
             if position.scaled_debt and owes.amount is not None:
                 debt[asset] = replace(owes, amount=amount_of(position.scaled_debt, config))
             elif position.scaled_debt:
@@ -213,15 +209,15 @@ def _account(account: Account, market: Market, before: Pool, after: Pool, parame
     return replace(account, collateral=tuple(supply.values()), debt=tuple(debt.values()), emode=user.emode)
 
 
-def _new_collateral(asset: str, market: Market) -> Collateral:
+def _new_collateral(asset: str, market: Market, version: Version) -> Collateral:
     """A balance is scaled where the market has the index, else a plain amount."""
-    if (VENUE, asset, "supply") in market.indices:
+    if (version.venue, asset, "supply") in market.indices:
         return Collateral(asset=asset, scaled_raw=0)
     return Collateral(asset=asset, amount=Decimal(0))
 
 
-def _new_debt(asset: str, market: Market) -> Debt:
-    if (VENUE, asset, "borrow") in market.indices:
+def _new_debt(asset: str, market: Market, version: Version) -> Debt:
+    if (version.venue, asset, "borrow") in market.indices:
         return Debt(asset=asset, scaled_raw=0)
     return Debt(asset=asset, amount=Decimal(0))
 
@@ -229,13 +225,13 @@ def _new_debt(asset: str, market: Market) -> Debt:
 def _market(market: Market, after: Pool, whole: frozenset[str]) -> Market:
     if not whole:
         return market
-    indices, state = dict(market.indices), dict(market.state)
+    indices, state, venue = dict(market.indices), dict(market.state), after.version.venue
     for asset in whole:
         r = after.reserves[asset]
-        indices[VENUE, asset, "supply"] = Index(r.liquidity_index, r.liquidity_rate, r.updated_at)
-        indices[VENUE, asset, "borrow"] = Index(r.borrow_index, r.borrow_rate, r.updated_at)
+        indices[venue, asset, "supply"] = Index(r.liquidity_index, r.liquidity_rate, r.updated_at)
+        indices[venue, asset, "borrow"] = Index(r.borrow_index, r.borrow_rate, r.updated_at)
         values = (r.cash or 0, r.scaled_supply, r.scaled_debt, r.accrued_to_treasury, r.deficit)
-        state |= {(VENUE, asset, name): value for name, value in zip(TOTALS, values, strict=True)}
+        state |= {(venue, asset, name): value for name, value in zip(TOTALS, values, strict=True)}
     return replace(market, indices=indices, state=state)
 
 
@@ -246,13 +242,13 @@ def _set(account: Account, market: Market, event: Setting, parameters: Parameter
         if event.kind == "emode":
             if not event.value.isdecimal():
                 raise BadInput("bad_value", place, event.value, "a category number")
-            after = actions.set_emode(pool, USER, int(event.value))
+            after = act(pool, "emode", USER, "", int(event.value))
         else:
             if event.value not in ("true", "false"):
                 raise BadInput("bad_value", place, event.value, "true or false")
             if event.market is None or event.market not in pool.configs:
                 raise BadInput("unknown_market", place, event.market, "an asset that the account supplies")
-            after = actions.set_collateral(pool, USER, event.market, event.value == "true")
+            after = act(pool, "collateral", USER, event.market, event.value == "true")
     except Revert as revert:
         raise BadInput("refused", place, revert.reason, "an action that the contract accepts") from None
-    return _account(account, market, pool, after, parameters)
+    return _account(account, market, pool, after)

@@ -13,11 +13,9 @@ from marginbook.venues.aave_v3.reserve import accrued_borrow_index, accrued_supp
 from marginbook.venues.aave_v3.state import EMode, Pool, Position, Reserve, ReserveConfig, User, price_key
 from marginbook.venues.aave_v3.versions import Version
 
-VENUE = "aave"
 POOL = "main"
 USER = "account"
-PRICE_DECIMALS = 8
-PRICE_BELOW = Decimal(10) ** 12  # [USD]; `lower` relies on it
+PRICE_BELOW = Decimal(10) ** 12  # [base currency]; `lower` relies on it
 SCALED_BITS = 128  # no balance of the protocol is larger
 TOTALS = ("cash_raw", "scaled_supply_raw", "scaled_debt_raw", "accrued_to_treasury_raw", "deficit_raw")
 """Names in `Market.state` that make a reserve's totals known."""
@@ -36,12 +34,13 @@ def accrued_index(index: Index, kind: str, version: Version, at: int) -> int:
     return accrued_borrow_index(version, index.value_raw, index.rate_raw, elapsed)
 
 
-def price_raw(market: Market, key: str, place: str) -> int:
-    """The protocol's oracle price [base currency, 8 decimals]; further decimals are cut, as a feed would."""
-    price = market.price(VENUE, key, "oracle")
+def price_raw(market: Market, version: Version, key: str, place: str) -> int:
+    """The protocol's oracle price [base currency units]; further decimals are cut, as a feed would."""
+    price = market.price(version.venue, key, "oracle")
     if not (price.is_finite() and Decimal(0) < price < PRICE_BELOW):
-        raise BadInput("bad_price", f"{place}: prices.{VENUE}.{key}", price, "a positive price below 10^12 USD")
-    return to_raw_floor(price, PRICE_DECIMALS)
+        expected = f"a positive price below 10^12 {version.base}"
+        raise BadInput("bad_price", f"{place}: prices.{version.venue}.{key}", price, expected)
+    return to_raw_floor(price, version.base_decimals)
 
 
 def emode_of(account: Account, parameters: Parameters) -> EMode | None:
@@ -71,7 +70,7 @@ def scaled_and_index(
         if not RAY <= holding.index_raw < 2**128:
             raise BadInput("bad_value", f"{place}.index_raw", holding.index_raw, "a ray of at least 10^27")
         return scaled, holding.index_raw
-    stored = market.indices.get((VENUE, holding.asset, kind))
+    stored = market.indices.get((version.venue, holding.asset, kind))
     if stored is None:
         raise BadInput("missing_index", place, "nothing", f"index_raw, or the market's {kind} index of {holding.asset}")
     return scaled, accrued_index(stored, kind, version, at)
@@ -138,11 +137,19 @@ def pool_of(
         version=version,
         configs=configs,
         reserves=reserves,
-        prices={key: price_raw(market, key, place) if key in needed else 0 for key in keys},
+        prices={key: price_raw(market, version, key, place) if key in needed else 0 for key in keys},
         emodes=parameters.emodes,
         users={USER: User(positions=positions, emode=account.emode)},
         time=time,
     )
+
+
+def with_source_price(pool: Pool, market: Market, place: str) -> Pool:
+    """The pool with the price of the user's category: 3.0 and 3.1 price every liquidated debt by it."""
+    emode = pool.emode_of(pool.user(USER))
+    if emode is None or emode.price_source is None or pool.prices.get(emode.price_source):
+        return pool
+    return pool.with_prices({emode.price_source: price_raw(market, pool.version, emode.price_source, place)})
 
 
 def _by_asset(account: Account, holdings: tuple[Collateral, ...] | tuple[Debt, ...]) -> dict[str, Collateral | Debt]:

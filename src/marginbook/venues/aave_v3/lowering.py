@@ -6,9 +6,10 @@ price, times the market's index where the balance is scaled by it. The envelope 
 
 1. Float64. A term is a product of at most four rounded numbers, summing n terms adds n·u: (n + 8)·2u of the gross.
 2. Balances, scaled·index, are rounded to a token unit: error < v/N, relative 1/N, none for plain amounts. A balance
-   below 1000 units is dust: one unit at the highest price that a market admits (10^12 USD) is an absolute error where
-   the token has 18 decimals; with fewer the pool is opaque, i.e. always evaluated exactly.
-3. Values are rounded to 10^-8 USD: error < 10^-8 per holding (times a threshold of at most 1 for support).
+   below 1000 units is dust: one unit at the highest price that a market admits (10^12 of the base currency) is an
+   absolute error where the token has 18 decimals; with fewer the pool is opaque, i.e. always evaluated exactly.
+3. Values are rounded to a unit of the base currency, 10^-8 USD (2: 10^-18 ETH): error below one per holding (times a
+   threshold of at most 1 for support).
 4. Health factor. From 3.5: hu(T·10^18/D) // 10^4 < 10^18 ⟺ T < 10^4·D as long as D < 2·10^18, and differs from it by
    less than D/(2·10^18) above: relative 2^-60. To 3.4 the sum T = Σ c·l is replaced by hu(C·⌊T/C⌋/10^4): at most half a
    base unit above T, and below it by less than C basis points + half a unit. As T ≥ C·min(l), that is at most
@@ -24,7 +25,6 @@ from marginbook.venues.aave_v3.account_data import counts_as_collateral, user_lt
 from marginbook.venues.aave_v3.holdings import (
     POOL,
     PRICE_BELOW,
-    VENUE,
     asset_config,
     emode_of,
     in_range,
@@ -33,7 +33,6 @@ from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.state import ReserveConfig, price_key
 
 ROUNDOFF = 2.0**-53
-BASE_UNIT = 1e-8  # [USD]
 DUST_BELOW = 1_000  # [token units]
 DUST_DECIMALS = 18  # tokens with fewer decimals make a pool with dust opaque
 
@@ -44,16 +43,17 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     legs, inputs, thresholds = [], [], []
     relative, absolute, opaque = 0.0, 0.0, False
     correlated = emode is not None and emode.correlated and bool(account.debt)
+    base_unit = 10.0**-version.base_decimals
     holdings: list[tuple[Collateral | Debt, str]] = [(c, "supply") for c in account.collateral]
     holdings += [(d, "borrow") for d in account.debt]
     for holding, kind in holdings:
         config = asset_config(account, holding.asset, parameters)
         quantity, units, factor = _lower_balance(
-            account, holding, kind, config, market, price_key(holding.asset, emode)
+            account, holding, kind, config, version.venue, price_key(holding.asset, emode)
         )
         if units == 0:
             continue
-        absolute += 2 * BASE_UNIT
+        absolute += 2 * base_unit
         if holding.amount is None and units < DUST_BELOW:
             opaque = opaque or config.decimals < DUST_DECIMALS
             absolute += 2.0 * float(PRICE_BELOW) / 10.0**config.decimals
@@ -103,11 +103,11 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
 
 
 def _lower_balance(
-    account: Account, holding: Collateral | Debt, kind: str, config: ReserveConfig, market: Market, key: str
+    account: Account, holding: Collateral | Debt, kind: str, config: ReserveConfig, venue: str, key: str
 ) -> tuple[float, int, Factor]:
     """(quantity per unit of factor, token units at least, factor) of a holding."""
     place = f"account {account.id}.{holding.asset}"
-    quote: FactorPart = ("quote", VENUE, key, "oracle")
+    quote: FactorPart = ("quote", venue, key, "oracle")
     unit = float(config.unit)
     if holding.amount is not None:
         raw = in_range(to_raw_exact(holding.amount, config.decimals), place)
@@ -115,5 +115,5 @@ def _lower_balance(
     scaled = in_range(holding.scaled_raw or 0, place)
     if holding.index_raw is not None:
         return scaled * (holding.index_raw / RAY) / unit, scaled, (quote,)
-    index: FactorPart = ("supply" if kind == "supply" else "borrow", VENUE, holding.asset, "")
+    index: FactorPart = ("supply" if kind == "supply" else "borrow", venue, holding.asset, "")
     return scaled / unit, scaled, (quote, index)

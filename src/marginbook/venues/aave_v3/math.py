@@ -1,7 +1,7 @@
 """Fixed-point arithmetic of Aave: basis points, wad (10^18), ray (10^27), and the growth of indices.
 
-Source: formulas of Aave v2 and v3 (`WadRayMath`, `PercentageMath`, `MathUtils`), confirmed against the deployed
-bytecode of 3.0 and 3.6 by `tests/evm`.
+Source: formulas of Aave v2 and v3 (`WadRayMath`, `PercentageMath`, `MathUtils`), confirmed by running
+the contracts (`tests/evm`).
 """
 
 from marginbook.exact import (
@@ -28,6 +28,11 @@ def percent_mul_half_up(value: int, percentage: int) -> int:
 def percent_mul_floor(value: int, percentage: int) -> int:
     """value·percentage / 10⁴, rounded down."""
     return mul_div_floor(value, percentage, BASIS_POINTS)
+
+
+def percent_mul_ceil(value: int, percentage: int) -> int:
+    """value·percentage / 10⁴, rounded up."""
+    return mul_div_ceil(value, percentage, BASIS_POINTS)
 
 
 def percent_div_half_up(value: int, percentage: int) -> int:
@@ -86,6 +91,25 @@ def linear_interest_floor(rate: int, seconds: int) -> int:
     True
     """
     return RAY + div_floor(rate * seconds, YEAR_SECONDS)
+
+
+def binomial_interest_2(rate: int, seconds: int) -> int:
+    """Growth factor [ray] of a borrow index, version 2: three terms of (1 + r)ⁿ, r = ⌊rate/year⌋ per second.
+
+    1 + r·n + n(n−1)/2·p2 + n(n−1)(n−2)/6·p3 with p2 = ⌊r²⌉, p3 = ⌊p2·r⌉, the divisions by 2 and 6 rounded down.
+
+    >>> binomial_interest_2(RAY, YEAR_SECONDS)
+    2666663803241347827624448000
+    """
+    if seconds == 0:
+        return RAY
+    per_second = div_floor(rate, YEAR_SECONDS)
+    power_2 = ray_mul_half_up(per_second, per_second)
+    power_3 = ray_mul_half_up(power_2, per_second)
+    pairs = seconds * (seconds - 1)
+    return (
+        RAY + per_second * seconds + div_floor(pairs * power_2, 2) + div_floor(pairs * max(seconds - 2, 0) * power_3, 6)
+    )
 
 
 def binomial_interest_3_0(rate: int, seconds: int) -> int:

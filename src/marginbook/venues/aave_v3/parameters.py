@@ -5,7 +5,8 @@ Keys of an asset table, fractions as decimals: `ltv`, `liquidation_threshold`, `
 `debt_ceiling` [USD], `borrowable_in_isolation`, `siloed`, `borrowing_enabled`, `active`, `frozen`, `paused`,
 `rate_optimal`, `rate_base`, `rate_slope_1`, `rate_slope_2`, `emode` (a category, or a list of categories, that the
 asset joins). A table named `emode:<n>` describes a category: `ltv`, `liquidation_threshold`, `liquidation_bonus`,
-`collateral`, `borrowable`, `zero_ltv` (lists of assets), `price_source` (3.0).
+`collateral`, `borrowable`, `zero_ltv` (lists of assets), `isolated` (3.7), `price_source` (3.0, 3.1).
+Version 2 has no categories, caps, ceilings, pauses of single assets or protocol fee; these keys are errors there.
 
 An asset that only the overlay knows needs `decimals`, or both `ltv` and `liquidation_threshold`; what it leaves out is
 18 decimals, no bonus, no fee, no cap.
@@ -31,7 +32,9 @@ FLAGS = ("borrowable_in_isolation", "siloed", "borrowing_enabled", "active", "fr
 RATES = {"rate_optimal": "optimal", "rate_base": "base", "rate_slope_1": "slope_1", "rate_slope_2": "slope_2"}
 ASSET_KEYS = (*FRACTIONS, "liquidation_bonus", "decimals", *CAPS, "debt_ceiling", *FLAGS, *RATES, "emode")
 EMODE_LISTS = ("collateral", "borrowable", "zero_ltv")
-EMODE_KEYS = ("ltv", "liquidation_threshold", "liquidation_bonus", *EMODE_LISTS, "price_source", "label")
+EMODE_KEYS = ("ltv", "liquidation_threshold", "liquidation_bonus", *EMODE_LISTS, "isolated", "price_source", "label")
+ONLY_3 = ("protocol_fee", *CAPS, "debt_ceiling", "borrowable_in_isolation", "siloed", "paused", "emode")
+"""Keys that version 2 does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +63,14 @@ def parameters(
     if version not in VERSIONS:
         raise BadInput("unknown_rules", "rules", f"aave/{version}", "aave/" + " or aave/".join(VERSIONS))
     network = network or "ethereum"
-    table = record_at(f"aave_v3_{network}", at)
+    rules = VERSIONS[version]
+    record = f"aave_v{version[0]}_{network}"
+    table = record_at(record, at)
     if table is None and not overlay:
-        first = first_time(f"aave_v3_{network}")
+        first = first_time(record)
         expected = f"a time from {format_time(first)} on" if first is not None else "a network with a shipped table"
         raise BadInput("no_parameters", "at", f"{network}, {format_time(at)}", expected)
-    builder = _Builder()
+    builder = _Builder(rules)
     if table is not None:
         for name, row in table.rows.items():
             builder.add(name, row, f"shipped parameters.{name}")
@@ -77,7 +82,7 @@ def parameters(
             _require_enough(name, row)
         builder.add(name, row, f"parameters.{name}")
     return Parameters(
-        version=VERSIONS[version],
+        version=rules,
         as_of=table.as_of if table else None,
         network=network,
         assets=MappingProxyType(builder.assets),
@@ -99,19 +104,22 @@ def _require_enough(name: str, row: Mapping[str, Any]) -> None:
 class _Builder:
     """Collects asset and category tables, later ones over earlier ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version) -> None:
+        self.version = version
         self.assets: dict[str, ReserveConfig] = {}
         self.emodes: dict[int, dict[str, Any]] = {}
         self.members: dict[int, set[str]] = {}
 
     def add(self, name: str, row: Mapping[str, Any], place: str) -> None:
+        """A shipped table or one of the overlay."""
         if name.startswith(EMODE):
             self._add_category(name, row, place)
         else:
             self._add_asset(name, row, place)
 
     def _add_asset(self, name: str, row: Mapping[str, Any], place: str) -> None:
-        _known_keys(row, ASSET_KEYS, place)
+        first = self.version.treasury_minted
+        _known_keys(row, tuple(key for key in ASSET_KEYS if not (first and key in ONLY_3)), place)
         old = self.assets.get(name, ReserveConfig(decimals=18, liquidation_bonus=10_000))
         values: dict[str, Any] = {key: _basis_points(row[key], f"{place}.{key}") for key in FRACTIONS if key in row}
         if "liquidation_bonus" in row:
@@ -136,7 +144,7 @@ class _Builder:
         self.assets[name] = config
 
     def _add_category(self, name: str, row: Mapping[str, Any], place: str) -> None:
-        _known_keys(row, EMODE_KEYS, place)
+        _known_keys(row, self._category_keys(), place)
         number = _whole(name.removeprefix(EMODE), place, 255)
         values: dict[str, Any] = {
             key: _basis_points(row[key], f"{place}.{key}") for key in ("ltv", "liquidation_threshold") if key in row
@@ -147,9 +155,19 @@ class _Builder:
         for key in EMODE_LISTS:
             if key in row:
                 values[key] = _names(row[key], f"{place}.{key}")
+        if "isolated" in row:
+            values["isolated"] = _flag(row["isolated"], f"{place}.isolated")
         if "price_source" in row:
             values["price_source"] = str(row["price_source"])
         self.emodes.setdefault(number, {}).update(values)
+
+    def _category_keys(self) -> tuple[str, ...]:
+        """What the version's categories have; lists that it does not know are without effect."""
+        version = self.version
+        if version.treasury_minted:
+            return ()
+        other = "price_source" if version.liquid_emode else "isolated"
+        return tuple(key for key in EMODE_KEYS if key != other and (key != "isolated" or version.consumed_shares))
 
     def categories(self) -> dict[int, EMode]:
         """Every category with a threshold, joined by its members."""

@@ -1,4 +1,4 @@
-"""Liquidation prices: the border of one price, all else fixed, on the oracle's grid of 8 decimals."""
+"""Liquidation prices: the border of one price, all else fixed, on the oracle's grid (8 decimals; 2: 18)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice
 from marginbook.exact import BASIS_POINTS, WAD, div_floor, from_raw
 from marginbook.venues.aave_v3.account_data import health_factor, owed, supplied, user_threshold
-from marginbook.venues.aave_v3.holdings import POOL, PRICE_DECIMALS, USER, VENUE, pool_of, price_keys
+from marginbook.venues.aave_v3.holdings import POOL, USER, pool_of, price_keys
 from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.state import Pool, price_key
 from marginbook.venues.aave_v3.versions import Version
@@ -28,9 +28,10 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
     liquidates.
     """
     keys = dict.fromkeys(price_keys(account, parameters).values())
-    missing = frozenset(key for key in keys if (VENUE, key, "oracle") not in market.quotes)
+    venue = parameters.version.venue
+    missing = frozenset(key for key in keys if (venue, key, "oracle") not in market.quotes)
     if len(missing) > 1:
-        raise BadInput("missing_price", f"prices.{VENUE}.{min(missing)}", "nothing", "an oracle price")
+        raise BadInput("missing_price", f"prices.{venue}.{min(missing)}", "nothing", "an oracle price")
     pool = pool_of(account, market, parameters, at, missing)
     if not pool.user(USER).borrows:
         return []
@@ -46,7 +47,7 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
                     pool=POOL,
                     market=key,
                     side="collateral" if line.slope > 0 else "debt",
-                    price=from_raw(raw, PRICE_DECIMALS),
+                    price=from_raw(raw, parameters.version.base_decimals),
                     when="at_or_below" if line.slope > 0 else "at_or_above",
                     source="exact",
                 )

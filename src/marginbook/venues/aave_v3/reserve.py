@@ -46,24 +46,26 @@ def normalized_debt(version: Version, reserve: Reserve, time: int) -> int:
 def accrue(version: Version, config: ReserveConfig, reserve: Reserve, time: int) -> Reserve:
     """Store the indices of `time` and give the treasury its share of the interest.
 
-    The supply index moves only while suppliers earn, the borrow index only while somebody owes. Treasury: reserve
-    factor of the interest, half-up, then scaled by the new supply index.
+    The supply index moves only while suppliers earn, the borrow index only while somebody owes (2: and suppliers earn,
+    so that debts shown with interest lose it again where the reserve factor is 100 %). Treasury: reserve factor of the
+    interest, half-up, then scaled by the new supply index; 2 mints it at once.
     """
     if reserve.updated_at == time:
         return reserve
     supply_index, borrow_index = reserve.liquidity_index, reserve.borrow_index
     if reserve.liquidity_rate:
         supply_index = fits(normalized_income(reserve, time), 128)
-    if reserve.scaled_debt:
+    if reserve.scaled_debt and (reserve.liquidity_rate or not version.income_moves_debt):
         borrow_index = fits(normalized_debt(version, reserve, time), 128)
     interest = version.debt_accrued(reserve.scaled_debt, reserve.borrow_index, borrow_index)
-    share = percent_mul_half_up(interest, config.reserve_factor)
+    share = version.supply_mint(percent_mul_half_up(interest, config.reserve_factor), supply_index)
     return replace(
         reserve,
         liquidity_index=supply_index,
         borrow_index=borrow_index,
         updated_at=time,
-        accrued_to_treasury=fits(reserve.accrued_to_treasury + version.supply_mint(share, supply_index), 128),
+        accrued_to_treasury=fits(reserve.accrued_to_treasury + share, 128),
+        scaled_supply=reserve.scaled_supply + (share if version.treasury_minted else 0),
     )
 
 

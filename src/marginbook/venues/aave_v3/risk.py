@@ -16,18 +16,22 @@ from marginbook.venues.aave_v3.account_data import (
     user_ltv,
     user_threshold,
 )
-from marginbook.venues.aave_v3.holdings import POOL, PRICE_DECIMALS, TOTALS, USER, VENUE, pool_of
+from marginbook.venues.aave_v3.holdings import POOL, TOTALS, USER, pool_of
 from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.state import NO_DEBT, Pool
+from marginbook.venues.aave_v3.versions import Version
 
-BASE = PRICE_DECIMALS  # decimals of the base currency
-RISK_SCALE = BASE + 4  # value times basis points
 INFINITY = Decimal("Infinity")
 DEFINITION = "health factor: collateral × liquidation threshold / debt"
 
 
+def risk_scale(version: Version) -> int:
+    """Decimals of the sums: the base currency's, and those of basis points."""
+    return version.base_decimals + 4
+
+
 def risk(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Risk[int]]:
-    """The seven sums in 10^-12 USD.
+    """The seven sums in 10^-12 USD (2: 10^-22 ETH).
 
     support = Σ collateral·threshold, support_initial = Σ collateral·LTV, both demands = debt; margin_balance =
     collateral that counts − debt; assets = every supply.
@@ -69,30 +73,31 @@ def is_liquidatable(account: Account, pool: str, market: Market, parameters: Par
 def quantities(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Quantities]:
     """Every number of the account. The health factor and `borrowable` are the contract's own digits.
 
-    `withdrawable` [USD] is the largest value of supplies that may leave, asset by asset in the best order, while the
+    `withdrawable` is the largest value of supplies that may leave, asset by asset in the best order, while the
     health factor stays at 1 or above: supplies that are not collateral, then zero-LTV collateral first, then by rising
     threshold; each asset at most up to the reserve's cash where that is known. `venue` holds the contract's averages.
     """
     pool = pool_of(account, market, parameters, at)
     data, sums = account_data(pool, USER), _risk(pool)
-    margin_balance = from_raw(data.collateral - data.debt, BASE)
-    headroom = round_floor(from_raw(sums.support - sums.demand, RISK_SCALE), BASE)
-    free = round_floor(from_raw(sums.support_initial - sums.demand_initial, RISK_SCALE), BASE)
+    places, scale = pool.version.base_decimals, risk_scale(pool.version)
+    margin_balance = from_raw(data.collateral - data.debt, places)
+    headroom = round_floor(from_raw(sums.support - sums.demand, scale), places)
+    free = round_floor(from_raw(sums.support_initial - sums.demand_initial, scale), places)
     health = health_decimal(data.health_factor)
-    collateral, debt = from_raw(data.collateral, BASE), from_raw(data.debt, BASE)
+    collateral, debt = from_raw(data.collateral, places), from_raw(data.debt, places)
     return {
         POOL: Quantities(
-            currency="USD",
+            currency=pool.version.base,
             collateral_value=collateral,
             debt_value=debt,
             margin_balance=margin_balance,
-            account_equity=from_raw(supplied_value(pool) - data.debt, BASE),
+            account_equity=from_raw(supplied_value(pool) - data.debt, places),
             initial_margin=margin_balance - free,
             margin_used=margin_balance - free,
             maintenance_margin=margin_balance - headroom,
             free_margin=free,
-            withdrawable=from_raw(withdrawable(pool, data, market), BASE),
-            borrowable=from_raw(data.available_borrows, BASE),
+            withdrawable=from_raw(withdrawable(pool, data, market), places),
+            borrowable=from_raw(data.available_borrows, places),
             headroom=headroom,
             notional=collateral,
             effective_leverage=round_ceil(divide(collateral, margin_balance), 8) if margin_balance > 0 else None,
@@ -121,7 +126,7 @@ def withdrawable(pool: Pool, data: AccountData, market: Market) -> int:
     for asset, position in user.positions.items():
         unit, price = pool.configs[asset].unit, pool.price(asset, emode)
         held = supplied(pool, USER, asset)
-        cash = market.state.get((VENUE, asset, TOTALS[0]))
+        cash = market.state.get((pool.version.venue, asset, TOTALS[0]))
         value = pool.version.collateral_value(held if cash is None else min(held, int(cash)), price, unit)
         if not position.collateral:
             free += value
@@ -161,21 +166,22 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
     pool = pool_of(account, market, parameters, at)
     user = pool.user(USER)
     data, emode = account_data(pool, USER), pool.emode_of(user)
-    rules = f"aave/{parameters.version.name}"
+    version = parameters.version
+    rules, base, places = f"aave/{version.name}", version.base, version.base_decimals
     supports, demands = [], []
     for asset, position in user.positions.items():
         unit, price = pool.configs[asset].unit, pool.price(asset, emode)
-        shown_price = _leaf(f"price of {asset}", from_raw(price, BASE), "USD", "oracle", f"prices.{VENUE}")
+        shown_price = _leaf(f"price of {asset}", from_raw(price, places), base, "oracle", f"prices.{version.venue}")
         if position.collateral:
             balance = supplied(pool, USER, asset)
             threshold = from_raw(user_threshold(asset, pool.configs[asset], emode), 4)
-            value = from_raw(pool.version.collateral_value(balance, price, unit), BASE)
+            value = from_raw(pool.version.collateral_value(balance, price, unit), places)
             supports.append(
                 Node(
                     quantity=f"support of {asset}",
                     value=value * threshold,
-                    unit="USD",
-                    formula="balance × price (to 8 decimals, down) × liquidation threshold",
+                    unit=base,
+                    formula=f"balance × price (to {places} decimals, down) × liquidation threshold",
                     source=rules,
                     inputs=(
                         _leaf(
@@ -197,9 +203,9 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
             demands.append(
                 Node(
                     quantity=f"debt in {asset}",
-                    value=from_raw(pool.version.debt_value(balance, price, unit), BASE),
-                    unit="USD",
-                    formula="balance × price (to 8 decimals)",
+                    value=from_raw(pool.version.debt_value(balance, price, unit), places),
+                    unit=base,
+                    formula=f"balance × price (to {places} decimals)",
                     source=rules,
                     inputs=(
                         _leaf(
@@ -215,16 +221,16 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
             )
     support = Node(
         quantity="support",
-        value=from_raw(data.threshold_sum, RISK_SCALE),
-        unit="USD",
+        value=from_raw(data.threshold_sum, risk_scale(version)),
+        unit=base,
         formula=" + ".join(node.quantity for node in supports) or "nothing counts as collateral",
         source=rules,
         inputs=tuple(supports),
     )
     demand = Node(
         quantity="demand",
-        value=from_raw(data.debt, BASE),
-        unit="USD",
+        value=from_raw(data.debt, places),
+        unit=base,
         formula=" + ".join(node.quantity for node in demands) or "no debt",
         source=rules,
         inputs=tuple(demands),
@@ -232,7 +238,7 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
     return Node(
         quantity="headroom",
         value=support.value - demand.value,
-        unit="USD",
+        unit=base,
         formula="support − demand; liquidatable when the health factor is below 1",
         source=rules,
         inputs=(

@@ -17,7 +17,7 @@ TREASURY = "treasury"
 
 
 class Revert(Exception):
-    """The contract would refuse. `reason` is the error's name in 3.1 and later, also used for the codes of 3.0."""
+    """The contract would refuse. `reason` is the error's name in 3.4 and later, also used for the codes before."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -77,8 +77,9 @@ class EMode:
     liquidation_bonus: int  # [bp]
     collateral: frozenset[str] = frozenset()
     borrowable: frozenset[str] = frozenset()
-    zero_ltv: frozenset[str] = frozenset()  # 3.6
-    price_source: str | None = None  # 3.0: whose price replaces that of every member
+    zero_ltv: frozenset[str] = frozenset()  # from 3.6
+    isolated: bool = False  # 3.7: nothing outside the category may back a loan
+    price_source: str | None = None  # 3.0 and 3.1: whose price replaces that of every member
 
     @property
     def correlated(self) -> bool:
@@ -101,7 +102,7 @@ class Reserve:
     scaled_supply: int = 0
     scaled_debt: int = 0
     cash: int | None = 0  # [token units]
-    accrued_to_treasury: int = 0  # scaled
+    accrued_to_treasury: int = 0  # scaled; 2: minted so far, part of scaled_supply
     deficit: int = 0  # [token units]
     isolation_debt: int = 0  # [10^-2 USD]
 
@@ -146,7 +147,7 @@ class Pool:
     version: Version
     configs: Mapping[str, ReserveConfig]  # in the order of the reserves' ids
     reserves: Mapping[str, Reserve]
-    prices: Mapping[str, int]  # [base currency, 8 decimals]
+    prices: Mapping[str, int]  # [base currency]
     emodes: Mapping[int, EMode] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     time: int = 0  # [s]
@@ -160,7 +161,7 @@ class Pool:
         return self.emodes[user.emode] if user.emode else None
 
     def price(self, asset: str, emode: EMode | None) -> int:
-        """Price of a holding: that of the category's source where it has one (3.0)."""
+        """Price of a holding: that of the category's source where it has one (3.0, 3.1)."""
         return self.prices[price_key(asset, emode)]
 
     def with_reserve(self, asset: str, reserve: Reserve) -> "Pool":
