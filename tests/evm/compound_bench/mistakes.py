@@ -12,7 +12,7 @@ from marginbook.venues.compound.v2 import liquidation, liquidity
 from marginbook.venues.compound.v2.state import Pool, exchange_rate
 
 
-def one_truncation(pool: Pool, asset: str) -> int:
+def one_truncation(pool: Pool, asset: str, threshold: bool = False) -> int:
     """Collateral factor, rate and price multiplied at once."""
     factor = pool.configs[asset].collateral_factor * exchange_rate(pool.configs[asset], pool.markets[asset])
     return mul_div_floor(factor, pool.prices[asset], WAD * WAD)
@@ -51,11 +51,11 @@ def half_up_growth(index: int, rate: int, elapsed: int) -> int:
     return index + div_half_up(index * rate * elapsed, WAD)
 
 
-Patch = tuple[Any, str, Callable[..., Any] | int]
+Patch = tuple[Any, str, Callable[..., Any]]
 MISTAKES_2: dict[str, Patch] = {
     "one truncation of a cToken's value": (liquidity, "token_value", one_truncation),
     "debt rounded up in the sums": (liquidity, "owed", owed_up),
-    "protocol share of 2.7 %": (liquidation, "SEIZE_SHARE", 27 * 10**15),
+    "protocol share of 2.7 %": (liquidation, "protocol_tokens", lambda pool, seized: seized * 27 // 1_000),
     "interest to the nearest unit": (interest_2, "mul_div_floor", mul_div_half_up),
     "seizure to the nearest unit": (liquidation, "mul_div_floor", mul_div_half_up),
 }

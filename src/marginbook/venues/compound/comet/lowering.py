@@ -56,6 +56,7 @@ def _lower_pool(account: Account, name: str, group: Group, market: Market) -> Po
         quantity, factor = _lower_base(group, holding, abs(user.principal) / config.scale)
         owes = user.principal < 0
         absolute += 3 * UNIT
+        relative = 2 * INDEX_CUT
         if owes and holding.amount is None:
             if -user.principal < DUST_BELOW:
                 opaque = opaque or config.decimals < DUST_DECIMALS

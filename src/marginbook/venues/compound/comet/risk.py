@@ -17,7 +17,7 @@ from marginbook.venues.compound.comet import collateral as rules
 from marginbook.venues.compound.comet.collateral import debt_value, value_of, values_of
 from marginbook.venues.compound.comet.holdings import Group, group_of, groups_of, pool_of
 from marginbook.venues.compound.comet.parameters import Parameters
-from marginbook.venues.compound.comet.state import Pool, balance_of
+from marginbook.venues.compound.comet.state import INDEX_SCALE, Pool, balance_of
 from marginbook.venues.compound.inputs import PRICE_DECIMALS, USER, VENUE
 
 RISK_SCALE = PRICE_DECIMALS
@@ -46,9 +46,9 @@ def risk_of(pool: Pool) -> Risk[int]:
 
 
 def base_value(pool: Pool) -> int:
-    """Value of supplied base: it secures nothing."""
-    balance = balance_of(pool, USER)
-    return value_of(balance, pool.prices[pool.config.base], pool.config.scale) if balance > 0 else 0
+    """Value of supplied base, cut once: it secures nothing."""
+    principal, price = max(pool.user(USER).principal, 0), pool.prices[pool.config.base]
+    return mul_div_floor(principal * pool.supply_index, price, INDEX_SCALE * pool.config.scale)
 
 
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> bool:

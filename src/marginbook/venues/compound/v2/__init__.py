@@ -1,4 +1,4 @@
-"""Compound v2: `compound/2`.
+"""Compound v2, `compound/2`, and its fork Venus (core pool), `compound/venus`.
 
 Source: the deployed rules as read from compound-finance/compound-protocol a3214f6 and confirmed by running them:
 `tests/evm` compares every number of every user and market at every step, see `docs/venues/compound.md`. All arithmetic

@@ -71,7 +71,8 @@ def borrow(pool: Pool, name: str, asset: str, amount: int) -> Pool:
     require(pool.prices[asset] != 0, "PRICE_ERROR")
     market = pool.markets[asset]
     if config.borrow_cap and market.cash is not None:
-        require(market.borrows + amount < config.borrow_cap, "market borrow cap reached")
+        borrows = market.borrows + amount + pool.version.strict_cap
+        require(borrows <= config.borrow_cap, "market borrow cap reached")
     require(liquidity(pool, name, asset, borrowed=amount).shortfall == 0, "INSUFFICIENT_LIQUIDITY")
     require_cash(market, amount, "BorrowCashNotAvailable")
     position = replace(pool.user(name).position(asset), principal=owed(pool, name, asset) + amount, index=market.index)
@@ -81,14 +82,14 @@ def borrow(pool: Pool, name: str, asset: str, amount: int) -> Pool:
 
 
 def repay(pool: Pool, name: str, asset: str, amount: int) -> Pool:
-    """Repay `amount`, or `ALL`; more than is owed is refused."""
+    """Repay `amount`, or `ALL`; more than is owed is refused, or pays what is owed."""
     return repaid(touch(pool, asset), name, asset, amount)
 
 
 def repaid(pool: Pool, name: str, asset: str, amount: int) -> Pool:
     """The pool after a payment into an accrued market."""
     market, debt = pool.markets[asset], owed(pool, name, asset)
-    amount = debt if amount == ALL else amount
+    amount = debt if amount == ALL or (pool.version.capped_repay and amount > debt) else amount
     require(amount <= debt, "MATH")
     if market.cash is not None:
         require(amount <= market.borrows, "MATH")

@@ -92,6 +92,7 @@ def pool_of(
         incentive=parameters.incentive,
         users={USER: User(positions=positions, entered=frozenset(entered))},
         block=_block(market, markets),
+        version=parameters.version,
     )
 
 

@@ -7,8 +7,8 @@ index; the factor is the oracle price times the market's index. The envelope bou
 1. Float64. A term is a product of at most five rounded numbers, summing n terms adds n·u: (n + 8)·2u of the gross.
 2. A supply is worth ⌊⌊⌊c·x⌋·p⌋·t⌋, with A = ⌊c·x⌋ the product of factor and exchange rate: relative 1/A for the first
    truncation (2/A here: the index may have been cut to a mantissa as well), an absolute t·10^-36 USD for the second and
-   10^-18 USD for the third. Exchange rates grow, so that A at the time of lowering is the least. With A below 1000 the
-   pool is opaque.
+   10^-18 USD for the third. Its value, the equity's part, is cut once. Exchange rates grow, so that A at the time of
+   lowering is the least. With A below 1000 the pool is opaque.
 3. A debt of N units is cut to a unit: relative 1/N; one of less than 1000 units is dust, an absolute error of one unit
    at the highest price that a market admits where the token has 18 decimals; with fewer the pool is opaque.
 4. Values are cut to 10^-18 USD. Prices are cut to 8 decimals by the book before the kernel sees them.
@@ -20,6 +20,7 @@ from marginbook.domain.market import Market
 from marginbook.exact import RAY, WAD
 from marginbook.venues.compound.inputs import DUST_BELOW, DUST_DECIMALS, PRICE_BELOW, ROUNDOFF, USER, VENUE
 from marginbook.venues.compound.v2.holdings import counts, held_assets, is_empty, pool_of
+from marginbook.venues.compound.v2.liquidity import weight
 from marginbook.venues.compound.v2.parameters import Parameters
 from marginbook.venues.compound.v2.state import exchange_rate, owed
 
@@ -39,16 +40,17 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
             quantity, factor = _lower_supply(held, position.tokens, config.decimals)
             inputs.append(factor)
             counted = counts(held, owes)
-            support = quantity * (config.collateral_factor / WAD) if counted else 0.0
+            factors = [weight(parameters.version, config, threshold) if counted else 0 for threshold in (False, True)]
             slopes = Sums(
                 assets=quantity,
                 margin_balance=quantity if counted else 0.0,
-                support_initial=support,
-                support=support,
+                support_initial=quantity * (factors[0] / WAD),
+                support=quantity * (factors[1] / WAD),
             )
             legs.append(Leg(asset, factor, slopes))
-            each = config.collateral_factor * exchange_rate(config, pool.markets[asset]) // WAD
-            if support:
+            each = factors[1] * exchange_rate(config, pool.markets[asset]) // WAD
+            relative = max(relative, 2.0 / exchange_rate(config, pool.markets[asset]))
+            if factors[1]:
                 opaque = opaque or each < FACTOR_LEAST
                 relative = max(relative, 2.0 / max(each, 1))
             absolute += position.tokens * 1e-36 + 2 * VALUE_UNIT

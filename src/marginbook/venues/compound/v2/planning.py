@@ -8,7 +8,7 @@ from marginbook.domain.risk import Flow, Plan
 from marginbook.exact import WAD, from_raw, in_exact_context
 from marginbook.venues.compound.inputs import PRICE_DECIMALS, USER, price_raw
 from marginbook.venues.compound.v2.holdings import POOL, pool_of
-from marginbook.venues.compound.v2.liquidation import Liquidation, largest_call, liquidate
+from marginbook.venues.compound.v2.liquidation import Liquidation, incentive_of, largest_call, liquidate
 from marginbook.venues.compound.v2.parameters import Parameters
 from marginbook.venues.compound.v2.risk import require_pool, risk_of, value
 from marginbook.venues.compound.v2.state import Pool, Revert, owed
@@ -29,7 +29,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
         if not owed(state, USER, debt):
             continue
         for collateral, holds in user.positions.items():
-            if not holds.tokens:
+            if not holds.tokens or (state.version.seizes_entered_only and collateral not in user.entered):
                 continue
             try:
                 amount = largest_call(state, USER, collateral, debt)
@@ -63,14 +63,14 @@ def _plan(state: Pool, collateral: str, debt: str, call: Liquidation, price: Dec
         price=price,
         seized=seized,
         protocol_fee=fee,
-        bonus=from_raw(state.incentive - WAD, 18),
+        bonus=from_raw(incentive_of(state, collateral) - WAD, 18),
         bad_debt=_bad_debt(state),
         flows=(
             Flow("liquidator", debt, -repaid),
             Flow("pool", debt, repaid),
             Flow("account", collateral, -(seized + fee)),
             Flow("liquidator", collateral, seized),
-            Flow("protocol", collateral, fee),
+            *((Flow("protocol", collateral, fee),) if fee else ()),
         ),
     )
 

@@ -34,7 +34,7 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
         decimals = pool.configs[asset].decimals
 
         def short(price: int, asset: str = asset, decimals: int = decimals) -> bool:
-            return liquidity(pool.with_prices({asset: mantissa(price, decimals)}), USER).shortfall > 0
+            return liquidity(pool.with_prices({asset: mantissa(price, decimals)}), USER, threshold=True).shortfall > 0
 
         anchor = UNPRICED_ANCHOR if asset in missing else price_raw(market, asset, place)
         below, above = borders_around(short, anchor)

@@ -12,12 +12,11 @@ from marginbook.venues.common.views import lending_quantities
 from marginbook.venues.compound.inputs import PRICE_DECIMALS, USER, VENUE, price_raw
 from marginbook.venues.compound.v2.holdings import POOL, pool_of
 from marginbook.venues.compound.v2.interest import all_touched
-from marginbook.venues.compound.v2.liquidity import liquidity, token_value
+from marginbook.venues.compound.v2.liquidity import liquidity, token_value, weight
 from marginbook.venues.compound.v2.parameters import Parameters
-from marginbook.venues.compound.v2.state import Pool, owed, supplied
+from marginbook.venues.compound.v2.state import Pool, exchange_rate, owed, supplied
 
 RISK_SCALE = 18
-RULES = "compound/2"
 
 
 def value(pool: Pool, asset: str, units: int) -> int:
@@ -25,20 +24,26 @@ def value(pool: Pool, asset: str, units: int) -> int:
     return mul_div_floor(pool.prices[asset], units, WAD)
 
 
+def worth(pool: Pool, asset: str) -> int:
+    """Value of the supply [USD · 10^-18], cut once: its balance is not cut to whole token units."""
+    rate = exchange_rate(pool.configs[asset], pool.markets[asset])
+    return mul_div_floor(pool.prices[asset] * rate, pool.user(USER).position(asset).tokens, WAD * WAD)
+
+
 def risk(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Risk[int]]:
-    """The seven sums in 10^-18 USD; borrowing and liquidation share one limit, so that both pairs are equal."""
+    """The seven sums in 10^-18 USD; both pairs are equal where borrowing and liquidation share one factor."""
     return {POOL: risk_of(pool_of(account, market, parameters))}
 
 
 def risk_of(pool: Pool) -> Risk[int]:
     """The seven sums of the pool's one user."""
-    user, sums = pool.user(USER), liquidity(pool, USER)
-    counted = sum(value(pool, asset, supplied(pool, USER, asset)) for asset in user.entered)
+    user, sums = pool.user(USER), liquidity(pool, USER, threshold=True)
+    counted = sum(worth(pool, asset) for asset in user.entered)
     return Risk(
-        assets=sum(value(pool, asset, supplied(pool, USER, asset)) for asset in user.positions),
+        assets=sum(worth(pool, asset) for asset in user.positions),
         liabilities=sums.borrows,
         margin_balance=counted - sums.borrows,
-        support_initial=sums.collateral,
+        support_initial=liquidity(pool, USER).collateral,
         demand_initial=sums.borrows,
         support=sums.collateral,
         demand=sums.borrows,
@@ -54,7 +59,7 @@ def require_pool(account: Account, pool: str) -> None:
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> bool:
     """Shortfall above 0: what is owed exceeds Σ supply · collateral factor."""
     require_pool(account, pool)
-    return liquidity(pool_of(account, market, parameters), USER).shortfall > 0
+    return liquidity(pool_of(account, market, parameters), USER, threshold=True).shortfall > 0
 
 
 @in_exact_context
@@ -65,10 +70,10 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
     were accrued to the chain's block.
     """
     pool = pool_of(account, market, parameters)
-    sums = liquidity(pool, USER)
+    sums = liquidity(pool, USER, threshold=True)
     shown = {"liquidity": from_raw(sums.liquidity, 18), "shortfall": from_raw(sums.shortfall, 18)}
     if any(m.cash is not None for m in pool.markets.values()):
-        later = liquidity(all_touched(pool), USER)
+        later = liquidity(all_touched(pool), USER, threshold=True)
         shown |= {
             "accrued_liquidity": from_raw(later.liquidity, 18),
             "accrued_shortfall": from_raw(later.shortfall, 18),
@@ -79,7 +84,7 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
             "USD",
             scale=RISK_SCALE,
             withdrawable=from_raw(withdrawable(pool), 18),
-            borrowable=from_raw(sums.liquidity, 18),
+            borrowable=from_raw(liquidity(pool, USER).liquidity, 18),
             venue=shown,
         )
     }
@@ -110,6 +115,8 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
     """The tree behind the headroom: supplies by collateral factor against debts."""
     pool = pool_of(account, market, parameters)
     user, place = pool.user(USER), f"account {account.id}"
+    rules = f"compound/{pool.version.name}"
+    named = "liquidation threshold" if pool.version.own_threshold else "collateral factor"
     supports, demands = [], []
     for asset in sorted(user.entered):
         decimals, position = pool.configs[asset].decimals, user.position(asset)
@@ -118,19 +125,19 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
         shown = _leaf(f"price of {asset}", price, "USD", "oracle", f"prices.{VENUE}")
         if position.tokens:
             balance = from_raw(supplied(pool, USER, asset), decimals)
-            factor = from_raw(pool.configs[asset].collateral_factor, 18)
-            raw = mul_div_floor(token_value(pool, asset), position.tokens, WAD)
+            factor = from_raw(weight(pool.version, pool.configs[asset], threshold=True), 18)
+            raw = mul_div_floor(token_value(pool, asset, threshold=True), position.tokens, WAD)
             supports.append(
                 Node(
                     quantity=f"support of {asset}",
                     value=from_raw(raw, 18),
                     unit="USD",
-                    formula="cTokens × (collateral factor × exchange rate × price), each step rounded down",
-                    source=RULES,
+                    formula="cTokens × (factor × exchange rate × price), each step rounded down",
+                    source=rules,
                     inputs=(
-                        _leaf(f"balance of {asset}", balance, asset, "cTokens × stored exchange rate", RULES),
+                        _leaf(f"balance of {asset}", balance, asset, "cTokens × stored exchange rate", rules),
                         shown,
-                        _leaf(f"collateral factor of {asset}", factor, "fraction", "parameter", parameters.source),
+                        _leaf(f"{named} of {asset}", factor, "fraction", "parameter", parameters.source),
                     ),
                 )
             )
@@ -142,38 +149,38 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
                     value=from_raw(value(pool, asset, debt), 18),
                     unit="USD",
                     formula="owed × price, rounded down",
-                    source=RULES,
+                    source=rules,
                     inputs=(
                         _leaf(
                             f"owed {asset}",
                             from_raw(debt, decimals),
                             asset,
                             "principal × stored index / own index",
-                            RULES,
+                            rules,
                         ),
                         shown,
                     ),
                 )
             )
-    support = _sum("support", supports, "nothing counts as collateral")
-    demand = _sum("demand", demands, "no debt")
+    support = _sum("support", supports, "nothing counts as collateral", rules)
+    demand = _sum("demand", demands, "no debt", rules)
     return Node(
         quantity="headroom",
         value=support.value - demand.value,
         unit="USD",
         formula="support − demand; liquidatable below 0",
-        source=RULES,
+        source=rules,
         inputs=(support, demand),
     )
 
 
-def _sum(quantity: str, parts: list[Node], nothing: str) -> Node:
+def _sum(quantity: str, parts: list[Node], nothing: str, rules: str) -> Node:
     return Node(
         quantity=quantity,
         value=sum((node.value for node in parts), Decimal(0)),
         unit="USD",
         formula=" + ".join(node.quantity for node in parts) or nothing,
-        source=RULES,
+        source=rules,
         inputs=tuple(parts),
     )
 

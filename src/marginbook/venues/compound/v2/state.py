@@ -1,4 +1,4 @@
-"""State of a Compound v2 pool in the contracts' own units. Frozen; actions return the next state.
+"""State of a Compound v2 (or Venus) pool in the contracts' own units. Frozen; actions return the next state.
 
 Rates, factors and exchange rates are mantissas (10^18). A price mantissa is USD · 10^(36 − decimals) per token, so
 that price · token units is USD with 36 decimals, and each value USD with 18.
@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from marginbook.exact import WAD, mul_div_floor
+from marginbook.venues.compound.v2.versions import COMPOUND, Version
 
 ALL = 2**256 - 1
 """Amount that means "all of it" where a debt is repaid."""
-SEIZE_SHARE = 28 * 10**15
-"""The protocol's share of seized cTokens, 2.8 %: a constant of the contract."""
 
 
 class Revert(Exception):
@@ -45,6 +44,8 @@ class MarketConfig:
 
     decimals: int
     collateral_factor: int = 0
+    liquidation_threshold: int = 0  # where the version has its own
+    incentive: int = 0  # liquidation incentive of this collateral; 0: the pool's
     reserve_factor: int = 0
     borrow_cap: int = 0  # [token units], 0 = none
     borrow_paused: bool = False
@@ -109,6 +110,7 @@ class Pool:
     incentive: int  # liquidation incentive, 1.08 · 10^18 pays 8 %
     users: Mapping[str, User] = field(default_factory=dict)
     block: int = 0
+    version: Version = COMPOUND
 
     def user(self, name: str) -> User:
         """The user called `name`, empty if unknown."""
