@@ -1,4 +1,4 @@
-"""Random subaccounts of dYdX v4 and positions of v3, half of them near their border."""
+"""Random subaccounts of dYdX v4, half of them near their border; positions of v3 are in `dydx_v3`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ from marginbook.domain.account import Account, Position, Side
 from marginbook.domain.market import Index, IndexKey, Market, Quote, StateKey
 from marginbook.exact import from_raw
 from marginbook.testing.vectors import Setting
+from marginbook.testing.worlds import dydx_v3
 from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
 
@@ -17,10 +18,13 @@ MARKETS = {"BTC-USD": 60_000, "ETH-USD": 3_000, "SOL-USD": 150, "DOGE-USD": 0.1,
 """A price about which each market is drawn [USDC per coin]."""
 TIMES = ("2023-11-01", "2024-04-01", "2024-09-01", "2026-10-01")
 VENUE = "dydx"
+UNIT = Decimal("0.00000001")
 
 
 def world(rules: str, random: Random) -> Setting:
     """An account of `rules` with one to four positions, its USDC often within a few units of the requirement."""
+    if rules == "dydx/3":
+        return dydx_v3.world(rules, random)
     at = parse_time(random.choice(TIMES))
     rule = rule_set(rules)
     parameters = rule.module.parameters(rule.version, at, None)
@@ -86,8 +90,12 @@ def _funded(account: Account, market: Market, parameters: Any, rules: str, at: i
 
 
 def step(setting: Setting, market: str) -> Decimal:
-    """The market's price unit."""
-    return from_raw(1, -setting.parameters.terms_of(market).price_exponent)
+    """The market's price unit; the grid of our own for v3."""
+    terms = setting.parameters.terms_of(market)
+    return UNIT if setting.account.rules == "dydx/3" else from_raw(1, -terms.price_exponent)
 
 
-DEVIATIONS = {"dydx/4": {"sums_are_additive": "funding of a whole subaccount is settled with one floor"}}
+DEVIATIONS = {
+    "dydx/3": {"sums_are_additive": "funding of a whole position is settled with one floor"},
+    "dydx/4": {"sums_are_additive": "funding of a whole subaccount is settled with one floor"},
+}

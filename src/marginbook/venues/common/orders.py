@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from marginbook.domain.account import Account, Order, Side
+from marginbook.domain.account import Account, Order, Position, Side
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, OrderChange
 from marginbook.exact import divide, round_ceil, round_floor
@@ -53,3 +53,19 @@ def averaged_entry(side: Side, quantity: Decimal, entry: Decimal, added: Decimal
     """
     entry = divide(quantity * entry + added * price, quantity + added)
     return round_ceil(entry, ENTRY_PLACES) if side == "long" else round_floor(entry, ENTRY_PLACES)
+
+
+def after_fill(held: Position, event: Fill) -> Position | None:
+    """A position of linear contracts after a fill: grown, shrunk, turned round, or None where nothing is left.
+
+    Money is not looked at: it is another rule's matter what a close realises.
+    """
+    direction: Side = "long" if event.side == "buy" else "short"
+    if held.side == direction:
+        entry = averaged_entry(held.side, held.quantity, held.entry, event.quantity, event.price)
+        return replace(held, quantity=held.quantity + event.quantity, entry=entry)
+    if event.quantity > held.quantity:
+        return replace(held, side=direction, quantity=event.quantity - held.quantity, entry=event.price)
+    if event.quantity < held.quantity:
+        return replace(held, quantity=held.quantity - event.quantity)
+    return None

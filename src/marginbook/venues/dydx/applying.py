@@ -31,7 +31,7 @@ from marginbook.exact import (
     to_raw_ceil,
     to_raw_floor,
 )
-from marginbook.venues.common.orders import averaged_entry, with_order, without_filled
+from marginbook.venues.common.orders import after_fill, with_order, without_filled
 from marginbook.venues.dydx.holdings import (
     CROSS,
     CURRENCY,
@@ -156,25 +156,17 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters)
             funding_index_raw=_index_of(market, event.market),
         )
         return replace(account, positions=(*account.positions, opened))
-    return _resized(account, pool, event, direction)
+    return _resized(account, pool, event)
 
 
-def _resized(account: Account, pool: str, event: Fill, direction: Side) -> Account:
+def _resized(account: Account, pool: str, event: Fill) -> Account:
     held = next(p for p in account.positions if p.market == event.market and pool_of(account, p) == pool)
-    if held.side == direction:
-        entry = averaged_entry(held.side, held.quantity, held.entry, event.quantity, event.price)
-        changed: Position | None = replace(held, quantity=held.quantity + event.quantity, entry=entry)
-    elif event.quantity > held.quantity:
-        changed = replace(held, side=direction, quantity=event.quantity - held.quantity, entry=event.price)
-    elif event.quantity < held.quantity:
-        changed = replace(held, quantity=held.quantity - event.quantity)
-    elif held.details.get("quote_balance_raw", "0") != "0":
+    changed = after_fill(held, event)
+    if changed is None and held.details.get("quote_balance_raw", "0") != "0":
         changed = replace(held, quantity=ZERO)
-    else:
-        changed = None
+    elif changed is None and pool != CROSS:
         # An isolated subaccount's USDC goes back to where it came from.
-        if pool != CROSS:
-            account = _paid(account, CROSS, held.isolated_wallet or ZERO)
+        account = _paid(account, CROSS, held.isolated_wallet or ZERO)
     positions = [changed if p is held else p for p in account.positions]
     return replace(account, positions=tuple(p for p in positions if p is not None))
 
