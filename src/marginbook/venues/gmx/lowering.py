@@ -11,7 +11,8 @@ USD per unit, which is worth that much per unit of index token and collateral; s
 
 Opaque, that is re-evaluated exactly whenever a price moves: a price impact that may count (maximal factor for
 liquidations above 0 with open interest or a pending impact), a balance measured in tokens (the fee follows the middle
-price), profits that the pool's state may cap, a collateral of less than 1e4 units.
+price), profits that the pool's state may cap, a collateral of less than 1e4 units. Sums for opening are approximate:
+the legs count profit, the venue does not.
 """
 
 from decimal import Decimal
@@ -87,17 +88,17 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
             ("funding", VENUE, f"{name}:{held.position.side}:{held.token}", ""),
         )
         legs.append(_leg(name, parts, slope))
-    required = from_raw(required_to_open(held, market), USD_DECIMALS)
-    legs.append(_leg(name, (("quote", *token_key),), collateral, collateral_only=True))
+    legs.append(_leg(name, (("quote", *token_key),), collateral))
     legs.append(_leg(name, (("quote", *index_key),), sign * tokens, size=tokens))
     demand = max(terms.min_collateral_usd, apply_factor(held.size_usd, terms.min_collateral_factor_for_liquidation), 1)
     relative = (len(legs) + 10) * 2 * UNIT_ROUNDOFF
     known, asked = float(constant), float(from_raw(demand, USD_DECIMALS))
+    opening = float(from_raw(max(terms.min_collateral_usd, required_to_open(held, market)), USD_DECIMALS))
     opaque = _is_opaque(held, market)
     cut = float(from_raw(held.size_tokens + held.collateral, USD_DECIMALS))
     return PoolLegs(
         pool=held.pool,
-        constants=Sums(known, 0.0, known, 0.0, float(required), known, asked),
+        constants=Sums(known, 0.0, known, known, opening, known, asked),
         legs=tuple(legs),
         absolute=relative * (float(gross_constants) + asked) + cut + 1e-28,
         relative=relative + 4.0 / max(held.collateral, 1),
@@ -108,17 +109,11 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     )
 
 
-def _leg(
-    market: str, factor: Factor, slope: Decimal, *, size: Decimal | None = None, collateral_only: bool = False
-) -> Leg:
-    """A leg that adds slope · f to what backs the position; collateral also supports opening."""
+def _leg(market: str, factor: Factor, slope: Decimal, *, size: Decimal | None = None) -> Leg:
+    """A leg that adds slope · f to what backs the position."""
     value = float(slope)
-    return Leg(
-        market=market,
-        factor=factor,
-        slopes=Sums(value, 0.0, value, value if collateral_only else 0.0, 0.0, value, 0.0),
-        size=float(size) if size is not None else 0.0,
-    )
+    slopes = Sums(value, 0.0, value, value, 0.0, value, 0.0)
+    return Leg(market=market, factor=factor, slopes=slopes, size=float(size) if size is not None else 0.0)
 
 
 def _inputs(held: Held, legs: list[Leg]) -> tuple[Factor, ...]:

@@ -30,15 +30,19 @@ KINDS = ("min", "max")
 def risk(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Risk[int]]:
     """The seven sums [10^-30 USD]: support = what remains after closing, demand = the largest of the venue's minima.
 
-    For opening, the collateral alone stands against the factor scaled by open interest.
+    Opening has two checks, of which the tighter one is given: what remains against the minima with the factor for
+    changes, and the bare collateral, without profit, against the factor scaled by open interest.
     """
     return {pool: _risk(held, market, at) for pool, held in positions_of(account, parameters).items()}
 
 
 def _risk(held: Held, market: Market, at: int) -> Risk[int]:
-    found = check(held, market, at)
-    left = found.remaining
-    return Risk(left, 0, left, found.collateral, required_to_open(held, market), left, found.demand)
+    found, change = check(held, market, at), check(held, market, at, for_liquidation=False)
+    left, required = found.remaining, required_to_open(held, market)
+    support, demand = change.remaining, change.demand
+    if found.collateral - required < support - demand:
+        support, demand = found.collateral, required
+    return Risk(left, 0, left, support, demand, left, found.demand)
 
 
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> bool:
@@ -76,7 +80,7 @@ def _quantities(held: Held, market: Market, at: int) -> Quantities:
         bankruptcy_price=_bankruptcy_price(held, found),
         venue={
             "size_in_usd": _usd(held.size_usd),
-            "initial_margin": up(_usd(required)),
+            "min_collateral_to_open": up(_usd(required)),
             "price_impact": _usd(found.impact),
             "fees": up(_usd(found.cost)),
             "claimable_funding": down(_usd(claims)),
