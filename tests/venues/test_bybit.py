@@ -56,7 +56,7 @@ def test_before_the_unified_account_there_are_no_parameters() -> None:
     with pytest.raises(BadInput, match="no_parameters"):
         uta(parse_time("2020-01-01"))
     own = uta(parse_time("2020-01-01"), {"BTCUSDT": {"maintenance_rate": "0.01"}})
-    assert own.terms_of("BTCUSDT").basis == "entry"
+    assert own.contracts.terms_of("BTCUSDT").basis == "entry"
     with pytest.raises(BadInput, match="no_parameters"):
         uta().terms_of("NEWUSDT")
 
@@ -97,6 +97,22 @@ def test_the_fee_of_an_isolated_position_follows_its_margin() -> None:
     )
     expected = size * D("1.005") / (value + value / leverage + extra / (1 + fee))
     assert abs(next(p.price for p in found if p.source == "exact") - expected) < D("0.00000002")
+
+
+def test_several_currencies_are_one_pool_at_the_books_own_ratios() -> None:
+    module = rule_set("bybit/uta").module
+    ratios = {"BTC": {"discount": "0.95", "borrow_rate": "0.04"}, "USDT": {"discount": "1", "borrow_rate": "0.05"}}
+    held = account(position("BTCUSDT", "long", "1", "50000"), USDT="-1000", BTC="0.1")
+    prices = market(BTCUSDT="50000")
+    quotes = {**prices.quotes, ("bybit", "BTC", "index"): Quote(D(50000)), ("bybit", "USDT", "index"): Quote(D(1))}
+    found = module.risk(held, replace(prices, quotes=quotes), uta(overlay=ratios), 0)
+    assert set(found) == {"cross"}
+    assert found["cross"].support == D("3750")  # 0.1 · 0.95 · 50,000 − 1,000
+    assert found["cross"].demand == D("324.75")  # 250 + fee 24.75 + 5 % of 1,000
+    with pytest.raises(BadInput, match="no_parameters"):
+        module.risk(held, replace(prices, quotes=quotes), uta(), 0)
+    alone = account(position("BTCUSDT", "long", "1", "50000"), USDT="5000")
+    assert set(module.risk(alone, prices, uta(), 0)) == {"cross:USDT"}
 
 
 def test_cross_inverse_is_printed_on_the_tick_toward_the_mark() -> None:

@@ -28,10 +28,12 @@ def contract_world(
     inverse: Any,
     *,
     most: int = 3,
+    index: Mapping[str, Decimal] | None = None,
 ) -> Setting:
     """An account of one to `most` of the markets in `prices`, about half of them within 1 % of their border.
 
-    `currency(market)` and `inverse(market)` say in what a market settles and whether it is coin-margined.
+    `index` are USD prices of currencies that back each other. `currency(market)` and `inverse(market)` say in what a
+    market settles and whether it is coin-margined.
     """
     found = rule_set(rules)
     names = random.sample(sorted(prices), random.randint(1, min(most, len(prices))))
@@ -46,10 +48,10 @@ def contract_world(
     account = Account(
         id="a", rules=rules, wallet=dict.fromkeys(sorted(currencies), ZERO), positions=tuple(positions), orders=orders
     )
-    market = Market(
-        quotes={(found.venue, name, "mark"): Quote(prices[name]) for name in sorted(prices)}, indices=indices
-    )
-    chosen = {name: entry for name, entry in overlay.items() if name in names}
+    quotes = {(found.venue, name, "mark"): Quote(prices[name]) for name in sorted(prices)}
+    quotes |= {(found.venue, name, "index"): Quote(price) for name, price in (index or {}).items()}
+    market = Market(quotes=quotes, indices=indices)
+    chosen = {name: entry for name, entry in overlay.items() if name in names or name in (index or {})}
     setting = Setting(account, market, found.module.parameters(found.version, at, chosen or None), at)
     return near_the_border(setting, random)
 
@@ -89,6 +91,10 @@ def near_the_border(setting: Setting, random: Random) -> Setting:
         share = random.choice((random.uniform(0.3, 30), random.uniform(0.99, 1.01), 1 + random.uniform(-1, 1) * 1e-7))
         wanted = CONTEXT.multiply(sums.demand, Decimal(repr(share)))
         change = CONTEXT.subtract(wanted, sums.support).quantize(UNIT)
+        if pool == "cross":
+            wallet = {**account.wallet, "USDT": account.wallet.get("USDT", ZERO) + change}
+            account = replace(account, wallet=wallet)
+            continue
         if pool.startswith("cross:"):
             currency = pool.removeprefix("cross:")
             account = replace(account, wallet={**account.wallet, currency: account.wallet[currency] + change})

@@ -10,18 +10,15 @@ against figures that live accounts printed (`tests/vectors/bybit`). With value =
     classic, inverse    = the same on the value at entry; a cross inverse pool pays its fee at its own bankruptcy price
     bankruptcy price    = entry · (1 − s / leverage), up to the tick for a long
 
-Liquidation where the margin balance is at most the maintenance margin (account rate 100 %).
+A unified account of several currencies is one pool in USD (`contracts.multi_currency`). Liquidation where the margin
+balance is at most the maintenance margin (account rate 100 %).
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.venues.bybit.parameters import classic_parameters, inverse_parameters, uta_parameters
-from marginbook.venues.contracts.events import apply
-from marginbook.venues.contracts.explanation import explain
-from marginbook.venues.contracts.liquidation import plan_liquidation
-from marginbook.venues.contracts.lowering import lower
-from marginbook.venues.contracts.prices import liquidation_prices
-from marginbook.venues.contracts.sums import is_liquidatable, quantities, risk, warnings
-from marginbook.venues.rules import RuleSet, rule_module
+from marginbook.venues.contracts import events, explanation, liquidation, lowering, prices, sums
+from marginbook.venues.contracts.multi_currency_rules import multi_currency_module
+from marginbook.venues.rules import RuleModule, RuleSet, rule_module
 
 _COMMON_UNVERIFIED = (
     "liquidation at a rate of exactly 100 %",
@@ -31,7 +28,22 @@ _COMMON_UNVERIFIED = (
 )
 
 
-def _rule_set(version: str, parameters: object, verified: str, *unverified: str) -> RuleSet:
+def _of_contracts(parameters: object) -> RuleModule:
+    return rule_module(
+        parameters,
+        events.apply,
+        sums.risk,
+        sums.quantities,
+        sums.is_liquidatable,
+        prices.liquidation_prices,
+        liquidation.plan_liquidation,
+        explanation.explain,
+        lowering.lower,
+        warnings=sums.warnings,
+    )
+
+
+def _rule_set(version: str, module: RuleModule, verified: str, *unverified: str) -> RuleSet:
     return RuleSet(
         name=f"bybit/{version}",
         version=version,
@@ -40,18 +52,7 @@ def _rule_set(version: str, parameters: object, verified: str, *unverified: str)
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=rule_module(
-            parameters,
-            apply,
-            risk,
-            quantities,
-            is_liquidatable,
-            liquidation_prices,
-            plan_liquidation,
-            explain,
-            lower,
-            warnings=warnings,
-        ),
+        module=module,
         verified=(verified,),
         unverified=(*unverified, *_COMMON_UNVERIFIED),
     )
@@ -60,21 +61,21 @@ def _rule_set(version: str, parameters: object, verified: str, *unverified: str)
 RULE_SETS = (
     _rule_set(
         "uta",
-        uta_parameters,
+        multi_currency_module(uta_parameters),
         "initial and maintenance margins that live accounts printed, 2022-12 to 2025-12, to the last digit",
         "the day on which margins went from entry to mark value: between 2025-01-19 and 2025-11-08",
-        "collateral value ratios: each currency is a pool of its own",
+        "accounts of several currencies: collateral value ratios and borrow rates are the book's own",
         "liquidation prices (no printed one comes with its wallet)",
     ),
     _rule_set(
         "inverse",
-        inverse_parameters,
+        _of_contracts(inverse_parameters),
         "published bankruptcy and liquidation prices, isolated and cross, to the tick",
         "the fee of a cross pool of several positions: each as if it were alone",
     ),
     _rule_set(
         "classic",
-        classic_parameters,
+        _of_contracts(classic_parameters),
         "printed isolated positions of 2022 and 2024: balance, bankruptcy and liquidation price",
         "cross margin before the unified account",
         "a risk limit chosen above the position's own tier",

@@ -7,6 +7,7 @@ from typing import Any
 from marginbook.domain.market import Market
 from marginbook.exact import ZERO, grid_ceil, grid_floor, round_half_up
 from marginbook.venues.brackets import number_from
+from marginbook.venues.contracts.currencies import with_currencies
 from marginbook.venues.contracts.exchange import exchange_terms
 from marginbook.venues.contracts.model import (
     NO_TABLE,
@@ -17,6 +18,7 @@ from marginbook.venues.contracts.model import (
     Shown,
     Terms,
 )
+from marginbook.venues.contracts.multi_currency import MultiCurrency
 from marginbook.venues.contracts.sums import bankruptcy_factor
 
 UNIT = Decimal("0.00000001")
@@ -144,9 +146,25 @@ def _taker(row: Mapping[str, Any]) -> Decimal:
 
 def uta_parameters(
     version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
-) -> ContractRules:
-    """The unified account's rules at `at` [µs UTC]: entry or mark base, tiers, with an overlay on them."""
-    return _rules(version, "bybit_uta", at, overlay, _uta_conventions, settlement_currency)
+) -> MultiCurrency:
+    """The unified account's rules at `at` [µs UTC]: entry or mark base, tiers, with an overlay on them.
+
+    Collateral value ratios are the book's own (`discount`): no table of them is known.
+    """
+    contracts, currencies, source, as_of = with_currencies(
+        None,
+        at,
+        overlay,
+        lambda rest: _rules(version, "bybit_uta", at, rest, _uta_conventions, settlement_currency),
+    )
+    return MultiCurrency(
+        contracts=contracts,
+        currencies=currencies,
+        source=source,
+        joined="several",
+        as_of=as_of,
+        warnings=contracts.warnings,
+    )
 
 
 def inverse_parameters(

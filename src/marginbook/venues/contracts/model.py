@@ -222,8 +222,11 @@ class Holding:
 
     def maintenance(self, factor: Decimal) -> Decimal:
         """Maintenance margin [currency] at `factor`: by the bracket of the notional, plus the fee to close."""
-        moving = self.table.maintenance(self.size * factor) if self.terms.basis == "mark" else ZERO
-        return moving + self.terms.fee_to_close * self.size * factor + self.fixed_demand
+        terms, notional = self.terms, self.size * factor
+        required = terms.fee_to_close * notional
+        if terms.basis == "mark":
+            required += self.table.maintenance(notional)
+        return required if terms.basis == "mark" and terms.closing is None else required + self.fixed_demand
 
     def initial_value(self, factor: Decimal) -> Decimal:
         """The value that the initial margin is a fraction of: notional at `factor`, or at entry [currency]."""

@@ -1,15 +1,16 @@
 """OKX: `okx/single-currency`, `okx/multi-currency` (swaps and futures) and `okx/spot-margin` (isolated pairs).
 
-Source: figures that live accounts and the venue's API pages printed (`tests/vectors/okx`); `parameters`,
-`multi_currency`, `collateral` and `spot_margin` have the equations. Quantities are base units (USD for coin-margined
-contracts) unless an overlay gives a `contract_size`. Not here: portfolio margin, options, cross spot margin's borrowing
-limits, the loss that open orders may bring to the adjusted equity.
+Source: figures that live accounts and the venue's API pages printed (`tests/vectors/okx`); `parameters`, `spot_margin`
+and `contracts.multi_currency` have the equations. Quantities are base units (USD for coin-margined contracts) unless an
+overlay gives a `contract_size`. Not here: portfolio margin, options, cross spot margin's borrowing limits, what open
+orders may take from the adjusted equity.
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.venues.contracts import events, explanation, liquidation, lowering, prices, sums
-from marginbook.venues.okx import multi_currency, multi_currency_rules, spot_margin
-from marginbook.venues.okx.parameters import parameters
+from marginbook.venues.contracts.multi_currency_rules import multi_currency_module
+from marginbook.venues.okx import spot_margin
+from marginbook.venues.okx.parameters import multi_currency_parameters, parameters
 from marginbook.venues.rules import RuleModule, RuleSet, rule_module
 
 _UNVERIFIED = (
@@ -55,17 +56,7 @@ RULE_SETS = (
     ),
     _rule_set(
         "multi-currency",
-        rule_module(
-            multi_currency_rules.parameters,
-            multi_currency_rules.apply,
-            multi_currency.risk,
-            multi_currency.quantities,
-            multi_currency.is_liquidatable,
-            multi_currency_rules.liquidation_prices,
-            multi_currency_rules.plan_liquidation,
-            multi_currency_rules.explain,
-            multi_currency_rules.lower,
-        ),
+        multi_currency_module(multi_currency_parameters),
         ("what nine currencies of a demo account count as collateral",),
         (
             "discount tiers above the first, and what is above the last",

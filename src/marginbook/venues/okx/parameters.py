@@ -5,14 +5,17 @@ maintenance  = rate · notional, rate by the tier of the position's quantity, fo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.market import Market
 from marginbook.exact import ONE, ZERO, divide, nearest_double, round_half_up, shortest_double
 from marginbook.venues.brackets import number_from
+from marginbook.venues.contracts.currencies import with_currencies
 from marginbook.venues.contracts.exchange import exchange_terms
 from marginbook.venues.contracts.model import NO_TABLE, ContractRules, Holding, Pool, Printing, Shown, Terms
+from marginbook.venues.contracts.multi_currency import MultiCurrency
 
 COIN_PLACES = 16
 """Decimals of a printed amount of coin."""
@@ -160,6 +163,22 @@ def printed_numbers(pool: Pool, market: Market, parameters: ContractRules) -> di
     if demand > 0:
         numbers["margin_ratio"] = shortest_double(divide(support, demand))
     return numbers
+
+
+def multi_currency_parameters(
+    version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
+) -> MultiCurrency:
+    """Contracts as in single-currency mode, discounts dated. An overlay's currencies have `discount`, `borrow_rate`."""
+    contracts, currencies, source, as_of = with_currencies(
+        "okx_collateral", at, overlay, lambda rest: parameters(version, at, rest)
+    )
+    return MultiCurrency(
+        contracts=replace(contracts, rules="okx/multi-currency"),
+        currencies=currencies,
+        source=source,
+        as_of=as_of,
+        warnings=contracts.warnings,
+    )
 
 
 def parameters(

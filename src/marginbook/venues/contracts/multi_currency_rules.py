@@ -1,13 +1,12 @@
-"""`okx/multi-currency`: what events do, where prices liquidate, what a liquidation closes, and the legs.
+"""Joined currencies: what events do, where prices liquidate, what a liquidation closes, and the legs.
 
 Discounts bend with the amount and with the sign of an equity, so the cross pool is opaque: evaluated exactly whenever
-a mark or an index price of it moves. Isolated positions are those of single-currency mode.
+a mark or an index price of it moves. Isolated positions, and
+accounts that are not joined, are plain pools of contracts.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
@@ -17,15 +16,13 @@ from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.domain.risk import Flow, LiquidationPrice, Plan
 from marginbook.exact import ZERO, in_exact_context
-from marginbook.params.records import record_at
 from marginbook.venues.common.search import searched_prices
 from marginbook.venues.contracts import events, liquidation, lowering, prices
+from marginbook.venues.contracts import sums as contract_sums
 from marginbook.venues.contracts.explanation import explain as explain_contracts
 from marginbook.venues.contracts.explanation import shortened_half_up
 from marginbook.venues.contracts.model import Holding, price_reader
-from marginbook.venues.okx import parameters as single
-from marginbook.venues.okx.collateral import KEYS, CurrencyTerms, currency_terms
-from marginbook.venues.okx.multi_currency import (
+from marginbook.venues.contracts.multi_currency import (
     CURRENCY,
     POOL,
     CurrencyFigures,
@@ -34,63 +31,45 @@ from marginbook.venues.okx.multi_currency import (
     cross_part,
     cross_risk,
     holdings,
+    is_joined,
     is_liquidatable,
     isolated_part,
+    joined_liquidatable,
+    quantities,
+    risk,
 )
+from marginbook.venues.rules import RuleModule, rule_module
 
 UNIT = Decimal("0.00000001")
-RECORD = "okx_collateral"
-
-
-@in_exact_context
-def parameters(
-    version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
-) -> MultiCurrency:
-    """Contracts as in single-currency mode; discounts dated. An overlay's currencies have `discount` and
-    `borrow_rate`, its instruments what single-currency mode lets a book say."""
-    given = overlay or {}
-    currencies = {name: row for name, row in given.items() if isinstance(row, Mapping) and set(row) & set(KEYS)}
-    contracts = single.parameters(version, at, {n: row for n, row in given.items() if n not in currencies} or None)
-    record = record_at(RECORD, at)
-    shipped = {} if record is None else {name: currency_terms(row, name) for name, row in record.rows.items()}
-    terms: dict[str, CurrencyTerms] = dict(shipped)
-    for name, row in currencies.items():
-        terms[name] = currency_terms(row, f"parameters.{name}", shipped.get(name))
-    source = contracts.source if record is None else f"{contracts.source}; {record.source}"
-    known = [when for when in (contracts.as_of, record.as_of if record else None) if when is not None]
-    return MultiCurrency(
-        contracts=replace(contracts, rules="okx/multi-currency"),
-        currencies=terms,
-        source=source,
-        as_of=min(known, default=None),
-        warnings=contracts.warnings,
-    )
 
 
 def apply(account: Account, market: Market, event: Event, parameters: MultiCurrency, at: int) -> tuple[Account, Market]:
-    """As in single-currency mode: profits and fees go to the settlement currency's balance."""
+    """As for any pool of contracts: profits and fees go to the settlement currency's balance."""
     return events.apply(account, market, event, parameters.contracts, at)
 
 
 @in_exact_context
 def liquidation_prices(account: Account, market: Market, parameters: MultiCurrency, at: int) -> list[LiquidationPrice]:
     """Mark prices, and index prices of currencies, at which a pool starts to be liquidatable, each alone."""
+    if not is_joined(account, parameters):
+        return prices.liquidation_prices(account, market, parameters.contracts, at)
+    venue = parameters.contracts.venue
     found = prices.liquidation_prices(isolated_part(account), market, parameters.contracts, at)
     cross = cross_part(account)
 
     def liquidatable(moved: Market) -> bool:
-        return is_liquidatable(cross, POOL, moved, parameters, at)
+        return joined_liquidatable(cross, moved, parameters)
 
     for name in dict.fromkeys(holding.position.market for _, holding in holdings(account, parameters)):
         own = [holding for _, holding in holdings(account, parameters) if holding.position.market == name]
-        quote = market.quotes.get(("okx", name, "mark"))
+        quote = market.quotes.get((venue, name, "mark"))
         both = len(own) > 1
         found += searched_prices(
             market,
             liquidatable,
             pool=POOL,
             name=name,
-            keys=(("okx", name, "mark"),),
+            keys=((venue, name, "mark"),),
             tick=own[0].terms.tick or UNIT,
             anchor=quote.price if quote else own[0].position.entry,
             sides=("both", "both") if both else ("long", "short"),
@@ -101,6 +80,8 @@ def liquidation_prices(account: Account, market: Market, parameters: MultiCurren
 @in_exact_context
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: MultiCurrency, at: int) -> Plan:
     """All of the position with the largest maintenance margin in USD, at mark; or why nothing is closed."""
+    if not is_joined(account, parameters):
+        return liquidation.plan_liquidation(account, pool, market, parameters.contracts, at)
     if pool != POOL:
         return liquidation.plan_liquidation(isolated_part(account), pool, market, parameters.contracts, at)
     if not is_liquidatable(account, pool, market, parameters, at):
@@ -132,6 +113,8 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Mu
 @in_exact_context
 def explain(account: Account, market: Market, parameters: MultiCurrency, at: int) -> Node:
     """Adjusted equity − maintenance margin, by currency."""
+    if not is_joined(account, parameters):
+        return explain_contracts(account, market, parameters.contracts, at)
     found = cross_figures(account, market, parameters)
     sums = cross_risk(account, market, parameters)
     given = f"account {account.id}.fixed"
@@ -173,7 +156,7 @@ def _counted(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
         parameters.source,
         _node("balance", one.balance, "", "account", unit=one.name),
         _node("unrealized_pnl", one.profit, "sum over positions", parameters.source, unit=one.name),
-        _node("price", one.price, "", f"okx:{one.name} index"),
+        _node("price", one.price, "", f"{parameters.contracts.venue}:{one.name} index"),
     )
 
 
@@ -185,7 +168,7 @@ def _asked(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
         parameters.source,
         _node("positions' maintenance", one.maintenance, "(rate + taker fee) · notional", "", unit=one.name),
         _node("borrowed", one.borrowed, "max(0, −equity)", "", unit=one.name),
-        _node("price", one.price, "", f"okx:{one.name} index"),
+        _node("price", one.price, "", f"{parameters.contracts.venue}:{one.name} index"),
     )
 
 
@@ -203,15 +186,18 @@ def _node(quantity: str, value: Decimal, formula: str, source: str, *inputs: Nod
 @in_exact_context
 def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
     """The cross pool opaque, its sums at the present prices as constants; isolated ones as in single-currency mode."""
+    if not is_joined(account, parameters):
+        return lowering.lower(account, market, parameters.contracts)
+    venue = parameters.contracts.venue
     apart = lowering.lower(isolated_part(account), market, parameters.contracts)
     names = {currency for currency, _ in holdings(account, parameters)}
     names |= set(account.wallet) | {c.asset for c in account.collateral} | {d.asset for d in account.debt}
-    inputs: list[Factor] = [(("quote", "okx", name, "index"),) for name in sorted(names) if name != CURRENCY]
+    inputs: list[Factor] = [(("quote", venue, name, "index"),) for name in sorted(names) if name != CURRENCY]
     for _, holding in holdings(account, parameters):
         name = holding.position.market
-        inputs.append((("quote", "okx", name, "mark"),))
-        if ("okx", name, "funding") in market.indices:
-            inputs.append((("funding", "okx", name, ""),))
+        inputs.append((("quote", venue, name, "mark"),))
+        if (venue, name, "funding") in market.indices:
+            inputs.append((("funding", venue, name, ""),))
     cross = PoolLegs(
         pool=POOL,
         constants=_lower_sums(account, market, parameters),
@@ -239,4 +225,26 @@ def _lower_sums(account: Account, market: Market, parameters: MultiCurrency) -> 
         float(sums.demand_initial),
         float(sums.support),
         float(sums.demand),
+    )
+
+
+@in_exact_context
+def warnings(account: Account, market: Market, parameters: MultiCurrency, at: int) -> list[str]:
+    """A leverage or a notional beyond the tiers."""
+    return contract_sums.warnings(replace(account, fixed=None), market, parameters.contracts, at)
+
+
+def multi_currency_module(parameters: object) -> RuleModule:
+    """The functions of a rule set whose `parameters` are `MultiCurrency`."""
+    return rule_module(
+        parameters,
+        apply,
+        risk,
+        quantities,
+        is_liquidatable,
+        liquidation_prices,
+        plan_liquidation,
+        explain,
+        lower,
+        warnings=warnings,
     )

@@ -1,16 +1,18 @@
-"""Sums of `okx/multi-currency`: one cross pool in USD over all currencies, isolated positions apart.
+"""Accounts whose currencies back each other: one cross pool in USD over all of them, isolated positions apart.
 
     equity of a currency = balance (wallet, collateral, less debt) + profit of the positions that settle in it
     adjusted equity      = Σ value counted (`collateral`)
     maintenance          = Σ (rate + taker fee) · notional · index + Σ borrowed · borrow rate · index
     margin ratio         = adjusted equity / maintenance, liquidation at 1
 
-A negative equity is borrowed. Positions are valued at mark, currencies at the index price of their own name.
+A negative equity is borrowed. Positions are valued at mark, currencies at the index price of their own name. Where a
+venue's parameters say `joined="several"`, an account of one currency is a pool in that currency, without a conversion.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
@@ -19,8 +21,8 @@ from marginbook.domain.risk import MarginRatio, Quantities, Risk
 from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
 from marginbook.venues.common.views import INFINITY, derivative_quantities, down
 from marginbook.venues.contracts import sums as contract_sums
-from marginbook.venues.contracts.model import ContractRules, Holding, Pool, is_isolated, pools
-from marginbook.venues.okx.collateral import CurrencyTerms
+from marginbook.venues.contracts.collateral import CurrencyTerms
+from marginbook.venues.contracts.model import ContractRules, Holding, Pool, currency_of, is_isolated, pools
 
 POOL = "cross"
 CURRENCY = "USD"
@@ -33,6 +35,7 @@ class MultiCurrency:
     contracts: ContractRules
     currencies: Mapping[str, CurrencyTerms]
     source: str
+    joined: Literal["always", "several"] = "always"
     as_of: int | None = None  # [µs UTC]
     warnings: tuple[str, ...] = ()
 
@@ -103,6 +106,19 @@ class CurrencyFigures:
         return self.borrowed * rate
 
 
+def is_joined(account: Account, parameters: MultiCurrency) -> bool:
+    """Whether the account's cross money is one pool in USD."""
+    if parameters.joined == "always":
+        return True
+    names = set(account.wallet) | {c.asset for c in account.collateral} | {d.asset for d in account.debt}
+    names |= {
+        currency_of(account, position.market, parameters.contracts)
+        for position in account.positions
+        if not is_isolated(account, position)
+    }
+    return len(names) > 1
+
+
 def isolated_part(account: Account) -> Account:
     """The account's isolated positions alone."""
     held = tuple(position for position in account.positions if is_isolated(account, position))
@@ -150,7 +166,7 @@ def _currency(
     found = contract_sums.figures(pool, market, parameters.contracts) if pool is not None else None
     return CurrencyFigures(
         name=name,
-        price=index_price(name, market),
+        price=index_price(name, market, parameters.contracts.venue),
         balance=balance,
         profit=found.profit if found else ZERO,
         notional=found.notional if found else ZERO,
@@ -161,13 +177,13 @@ def _currency(
     )
 
 
-def index_price(name: str, market: Market) -> Decimal:
+def index_price(name: str, market: Market, venue: str) -> Decimal:
     """USD per unit of a currency: its index price; 1 for USD itself."""
     if name == CURRENCY:
         return ONE
-    price = market.price("okx", name, "index")
+    price = market.price(venue, name, "index")
     if price <= 0:
-        raise BadInput("bad_price", f"prices.okx.{name}", price, "above 0")
+        raise BadInput("bad_price", f"prices.{venue}.{name}", price, "above 0")
     return price
 
 
@@ -191,6 +207,8 @@ def cross_risk(account: Account, market: Market, parameters: MultiCurrency) -> R
 @in_exact_context
 def risk(account: Account, market: Market, parameters: MultiCurrency, at: int) -> dict[str, Risk[Decimal]]:
     """Support = adjusted equity, demand = maintenance, per pool."""
+    if not is_joined(account, parameters):
+        return contract_sums.risk(account, market, parameters.contracts, at)
     apart = contract_sums.risk(isolated_part(account), market, parameters.contracts, at)
     return {POOL: cross_risk(account, market, parameters), **apart}
 
@@ -198,10 +216,15 @@ def risk(account: Account, market: Market, parameters: MultiCurrency, at: int) -
 @in_exact_context
 def quantities(account: Account, market: Market, parameters: MultiCurrency, at: int) -> dict[str, Quantities]:
     """Every number of every pool; the cross one in USD, with `disEq` of each currency among the venue's numbers."""
+    if not is_joined(account, parameters):
+        return contract_sums.quantities(account, market, parameters.contracts, at)
     apart = contract_sums.quantities(isolated_part(account), market, parameters.contracts, at)
     sums = cross_risk(account, market, parameters)
     found = cross_figures(account, market, parameters)
-    ratio = down(divide(sums.support, sums.demand)) if sums.demand > 0 else INFINITY
+    ratio = None
+    if parameters.contracts.printing.ratio == "support / demand":
+        value = down(divide(sums.support, sums.demand)) if sums.demand > 0 else INFINITY
+        ratio = MarginRatio(value, "adjusted equity / maintenance_margin", "low")
     cross = derivative_quantities(
         sums,
         CURRENCY,
@@ -210,7 +233,7 @@ def quantities(account: Account, market: Market, parameters: MultiCurrency, at: 
         collateral_value=sum((max(ZERO, one.counted) for one in found), ZERO),
         debt_value=sums.liabilities,
         notional=sum((one.notional * one.price for one in found), ZERO),
-        margin_ratio=MarginRatio(ratio, "adjusted equity / maintenance_margin", "low"),
+        margin_ratio=ratio,
         venue={f"disEq {one.name}": round_half_up(one.counted, 12) for one in found},
     )
     return {POOL: cross, **apart}
@@ -219,11 +242,18 @@ def quantities(account: Account, market: Market, parameters: MultiCurrency, at: 
 @in_exact_context
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: MultiCurrency, at: int) -> bool:
     """Maintenance above 0 and adjusted equity at most as large."""
+    if not is_joined(account, parameters):
+        return contract_sums.is_liquidatable(account, pool, market, parameters.contracts, at)
     if pool == POOL:
-        sums = cross_risk(account, market, parameters)
-        inverse = any(held.has_inverse for held in cross_pools(account, parameters).values())
-        return contract_sums.breached(sums.support, sums.demand, True, inverse)
+        return joined_liquidatable(account, market, parameters)
     return contract_sums.is_liquidatable(isolated_part(account), pool, market, parameters.contracts, at)
+
+
+def joined_liquidatable(account: Account, market: Market, parameters: MultiCurrency) -> bool:
+    """The decision about the pool in USD."""
+    sums = cross_risk(account, market, parameters)
+    inverse = any(held.has_inverse for held in cross_pools(account, parameters).values())
+    return contract_sums.breached(sums.support, sums.demand, True, inverse)
 
 
 def holdings(account: Account, parameters: MultiCurrency) -> list[tuple[str, Holding]]:

@@ -1,4 +1,4 @@
-"""What a currency counts as collateral in multi-currency mode: discounts by tiers of its amount, and borrowing.
+"""What a currency counts as collateral beside others: discounts by tiers of its amount, and what borrowing it asks.
 
     value counted = Σ over tiers (part of the equity in the tier · discount) · index price     (equity > 0)
                   = equity · index price, in full                                             (equity < 0: a liability)
