@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from marginbook.domain.account import Account, Debt, Order, Position
+from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, LendingAction, Stamp
 from marginbook.domain.market import Market, Quote
@@ -82,10 +82,10 @@ def test_multi_assets_mode_refuses_isolated_margin() -> None:
         MULTI.module.risk(account("x", XYZ="1"), market({"XYZ": "1"}), parameters, AT)
 
 
-def portfolio(**changes: object) -> Account:
+def portfolio(**details: str) -> Account:
     held = Position(market="BTCUSDT", side="short", quantity=D(1), entry=D(50000), leverage=D(10))
     whole = account("binance/portfolio", held, USDT="3000", BTC="0.04")
-    return replace(whole, debt=(Debt(asset="USDT", amount=D(1000)),), **changes)
+    return replace(whole, details={"loan_USDT": "1000", **details})
 
 
 def test_equity_takes_the_smaller_of_value_and_haircut() -> None:
@@ -123,7 +123,7 @@ def test_bands_of_the_unified_maintenance_margin_ratio(equity: str, zone: Zone) 
 def test_loans_orders_and_margin_actions_of_a_portfolio() -> None:
     parameters = WHOLE.module.parameters("portfolio", AT, {**RATES, "BTCUSDT": {"maintenance_rate": "0.01"}})
     prices = market({"USDT": "1", "BTC": "50000"}, BTCUSDT="50000")
-    held = portfolio(details={"margin_leverage": "10"})
+    held = portfolio(margin_leverage="10")
     (sums,) = WHOLE.module.risk(held, prices, parameters, AT).values()
     assert sums.demand == D("1.05") * 550  # 500 + 5 % of 1,000
     order = Order(market="BTCUSDT", side="buy", quantity=D(1), price=D(50100))
@@ -132,12 +132,12 @@ def test_loans_orders_and_margin_actions_of_a_portfolio() -> None:
     for kind, wallet, debt in (("borrow", "3100", "1100"), ("repay", "2900", "900"), ("supply", "3100", "1000")):
         action = LendingAction(stamp=Stamp(), account="a", kind=kind, asset="USDT", amount=D(100))  # type: ignore[arg-type]
         after, _ = WHOLE.module.apply(held, prices, action, parameters, AT)
-        assert (after.wallet["USDT"], after.debt[0].amount) == (D(wallet), D(debt))
+        assert (after.wallet["USDT"], after.details["loan_USDT"]) == (D(wallet), debt)
     action = LendingAction(stamp=Stamp(), account="a", kind="withdraw", asset="USDT", amount=D(3000))
     with pytest.raises(BadInput, match="no_new_risk"):
         WHOLE.module.apply(replace(held, wallet={"USDT": D(3000)}), prices, action, parameters, AT)
     with pytest.raises(BadInput, match="bad_detail"):
-        WHOLE.module.risk(portfolio(details={"margin_leverage": "4"}), prices, parameters, AT)
+        WHOLE.module.risk(portfolio(margin_leverage="4"), prices, parameters, AT)
 
 
 def test_tiers_of_collateral_are_dated() -> None:

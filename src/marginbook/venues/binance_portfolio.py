@@ -13,7 +13,7 @@ at 100 % claim for loss. So demand = 1.05 · MM, initial = 1.20 · MM, and liqui
 
 Haircuts are data: `collateral_rate`, or `collateral_tiers = [[floor, cap, rate], …]` by value in USD, each slice of the
 value at its own rate. Loan rates: 10 % at 3x margin, 8 % at 5x, 5 % at 10x (`details.margin_leverage`, default 3).
-Wallets are named by asset (`wallet`), loans are `debt`. Index prices are of kind "index", contracts are priced at mark.
+Assets are the wallet, loans are `details.loan_USDT`. Index prices are of kind "index", contracts are priced at mark.
 """
 
 from collections.abc import Mapping
@@ -21,18 +21,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.domain.account import Account, Debt
+from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.legs import Legs
 from marginbook.domain.market import Market
 from marginbook.domain.risk import MarginRatio
 from marginbook.domain.zones import Border, Zone
-from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_floor
+from marginbook.exact import ONE, ZERO, divide, format_decimal, in_exact_context, round_floor
 from marginbook.params.records import record_at
 from marginbook.venues import binance_coinm, binance_usdm
 from marginbook.venues.brackets import number_from
-from marginbook.venues.common.fields import fraction
+from marginbook.venues.common.fields import fraction, not_negative
 from marginbook.venues.contracts.model import Contracts, Terms, funding_due
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
@@ -44,6 +44,8 @@ from marginbook.venues.statements.positions import apply as apply_to_positions
 RULES = "binance/portfolio"
 RECORD = "binance_portfolio"
 POOL = "cross"
+LOAN = "loan_"
+"""Details that begin so are loans: loan_USDT."""
 LIQUIDATION_AT = Decimal("1.05")
 NO_NEW_RISK_AT = Decimal("1.20")
 LOAN_RATES = {"3": Decimal("0.10"), "5": Decimal("0.08"), "10": Decimal("0.05")}
@@ -165,19 +167,20 @@ def loan_rate(account: Account) -> Decimal:
 
 
 def loans_of(account: Account) -> dict[str, Decimal]:
-    """Loans by asset; BadInput for a missing or negative amount."""
+    """Loans by asset; BadInput for a negative one."""
     found: dict[str, Decimal] = {}
-    for owed in account.debt:
-        if owed.amount is None or owed.amount < 0:
-            raise BadInput("bad_amount", f"account {account.id}.{owed.asset}", owed.amount, "an amount of at least 0")
-        found[owed.asset] = found.get(owed.asset, ZERO) + owed.amount
+    for name, amount in account.details.items():
+        if name.startswith(LOAN):
+            found[name.removeprefix(LOAN)] = not_negative(amount, f"account {account.id}.details.{name}")
     return found
 
 
 def statement(account: Account, pool: str, market: Market, parameters: Portfolio) -> Statement:
     """Adjusted equity by asset, requirement by position and loan [USD]."""
-    if account.collateral:
-        raise BadInput("unexpected_collateral", f"account {account.id}", "collateral", "assets in the wallet")
+    if account.collateral or account.debt:
+        raise BadInput(
+            "unexpected_holding", f"account {account.id}", "collateral or debt", "wallet, and details.loan_…"
+        )
     loans, rate = loans_of(account), loan_rate(account)
     profits: dict[str, Decimal] = {}
     demand: list[Line] = []
@@ -319,8 +322,8 @@ def apply(account: Account, market: Market, event: Event, parameters: Portfolio,
     after = replace(account, wallet={**account.wallet, event.asset: wallet})
     if event.kind in ("borrow", "repay"):
         left = owed + amount if event.kind == "borrow" else owed - amount
-        others = tuple(debt for debt in account.debt if debt.asset != event.asset)
-        after = replace(after, debt=(*others, Debt(asset=event.asset, amount=left)) if left else others)
+        details = {**after.details, LOAN + event.asset: format_decimal(left)}
+        after = replace(after, details=details)
     if event.kind in ("withdraw", "borrow"):
         found = statement(after, POOL, market, parameters)
         if found.supported < found.initial:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
-from marginbook.domain.account import Account, Debt, Order, Position
+from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT, ZERO
 from marginbook.testing.contract_worlds import PER_CURRENCY, UNIT, contract_world
@@ -76,7 +76,7 @@ def _unified(rules: str, random: Random) -> Setting:
     for asset in random.sample(("BTC", "ETH", "USDC"), random.randint(0, 2)):
         wallet[asset] = _number(random, 20_000 / float(INDEX[asset]), 6)
     loans = random.sample(("USDT", "ETH"), random.randint(0, 2)) if whole else []
-    debt = tuple(Debt(asset=asset, amount=_number(random, 3_000 / float(INDEX[asset]), 6)) for asset in loans)
+    details = {f"loan_{asset}": str(_number(random, 3_000 / float(INDEX[asset]), 6)) for asset in loans}
     orders = tuple(_order(random, name, prices[name]) for name in names if random.random() < 0.2)
     account = Account(
         id="a",
@@ -84,8 +84,7 @@ def _unified(rules: str, random: Random) -> Setting:
         wallet=wallet,
         positions=positions,
         orders=orders,
-        debt=debt,
-        details={"margin_leverage": random.choice(("3", "5", "10"))} if whole else {},
+        details=details | ({"margin_leverage": random.choice(("3", "5", "10"))} if whole else {}),
     )
     quotes = {("binance", name, "mark"): Quote(price) for name, price in prices.items()}
     quotes |= {("binance", asset, "index"): Quote(price) for asset, price in INDEX.items()}
