@@ -137,7 +137,9 @@ def liquidation_conserves_value(setting: Setting) -> str | None:
 
 
 def explanation_ends_in_the_headroom(setting: Setting) -> str | None:
-    """The root of `explain` is support − demand of all pools."""
+    """The root of `explain` is support − demand of all pools, where they are in one currency."""
+    if len({found.currency for found in setting.call("quantities").values()}) > 1:
+        return None
     total = ZERO
     for _, _, sums in _lowered(setting):
         total = CONTEXT.add(total, CONTEXT.subtract(sums.support, sums.demand))
