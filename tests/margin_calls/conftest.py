@@ -10,6 +10,7 @@ import pytest
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, Transfer
+from marginbook.domain.legs import Legs, PoolLegs, Sums
 from marginbook.domain.market import Market, Quote
 from marginbook.domain.risk import Quantities, Risk
 from marginbook.domain.zones import DERIVATIVES_BORDERS
@@ -60,10 +61,20 @@ def apply(account: Account, market: Market, event: Any, parameters: Any, at: int
     raise BadInput("unknown_position", "fill", event.market, "a position to reduce")
 
 
+def lower(account: Account, market: Market, parameters: Any) -> Legs:
+    inputs = tuple((("quote", "toy", p.market, "mark"),) for p in account.positions)
+    return Legs((PoolLegs("cross:USDT", Sums(), (), 0.0, 0.0, False, "derivatives", opaque=True, inputs=inputs),))
+
+
 @pytest.fixture(scope="session")
 def toy() -> RuleSet:
     module = SimpleNamespace(
-        risk=risk, is_liquidatable=is_liquidatable, quantities=quantities, apply=apply, liquidation_prices=lambda *_: []
+        risk=risk,
+        is_liquidatable=is_liquidatable,
+        quantities=quantities,
+        apply=apply,
+        liquidation_prices=lambda *_: [],
+        lower=lower,
     )
     return RuleSet(
         name="toy/1",

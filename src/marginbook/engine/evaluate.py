@@ -18,6 +18,7 @@ from marginbook.domain.risk import LiquidationPrice, Quantities
 from marginbook.domain.zones import Zone
 from marginbook.exact import in_exact_context
 from marginbook.margin_calls.distance import Distances, distances
+from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.remedies import Remedy, remedies
 from marginbook.margin_calls.ways import ACTIONS
 from marginbook.margin_calls.zones import Borders, zone_of_pool
@@ -196,7 +197,7 @@ def _report(
             )
         )
     worst = max(pools, key=_danger) if pools else None
-    quotes = _quotes(account, market, rules)
+    quotes = _quotes(rules, account, market, parameters)
     stale = tuple(name for name, quote in quotes.items() if _is_stale(quote, at))
     warnings = [*getattr(parameters, "warnings", ())]
     if hasattr(module, "warnings"):
@@ -270,12 +271,15 @@ def _rate(source: str, target: str, market: Market, account: Account) -> Decimal
     return market.rates[source]
 
 
-def _quotes(account: Account, market: Market, rules: RuleSet) -> dict[str, Quote]:
-    """The quotes that the account's holdings are valued at, by market."""
-    names = {p.market for p in account.positions} | {c.asset for c in account.collateral}
-    names |= {d.asset for d in account.debt}
-    keys = {name: (rules.venue, name, rules.price_kind) for name in sorted(names)}
-    return {name: market.quotes[key] for name, key in keys.items() if key in market.quotes}
+def _quotes(rules: RuleSet, account: Account, market: Market, parameters: Any) -> dict[str, Quote]:
+    """The quotes that the account is valued at, by market; of several kinds the oldest."""
+    found: dict[str, Quote] = {}
+    for keys in quotes_of_pools(rules, account, market, parameters).values():
+        for key in keys:
+            quote = market.quotes.get(key)
+            if quote is not None and (key[1] not in found or (quote.time or 0) < (found[key[1]].time or 0)):
+                found[key[1]] = quote
+    return dict(sorted(found.items()))
 
 
 def _is_stale(quote: Quote, at: int) -> bool:

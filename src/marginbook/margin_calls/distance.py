@@ -16,6 +16,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market, PriceKind, Quote, QuoteKey
 from marginbook.exact import ONE, ZERO, from_raw, in_exact_context
 from marginbook.margin_calls.assets import is_stable
+from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.search import guess_crossing, least_true
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.rules import RuleSet
@@ -109,19 +110,16 @@ class _Path:
         self.parameters, self.at, self.slack_start = parameters, at, slack_start
         self.quotes: dict[str, list[tuple[QuoteKey, Quote]]] = {}
         self.rays: dict[tuple[int, ...], _Ray] = {}
-        for name in self._names(rule_set):
-            keys = [(rule_set.venue, name, kind) for kind in PRICE_KINDS]
-            found = [(key, market.quotes[key]) for key in keys if key in market.quotes]
-            if found and not is_stable(name, stable):
-                self.quotes[name] = found
+        for key in self._keys(rule_set):
+            if not is_stable(key[1], stable):
+                self.quotes.setdefault(key[1], []).append((key, market.quotes[key]))
 
-    def _names(self, rule_set: RuleSet) -> list[str]:
-        """Whose prices count; an e-mode may take the price of another asset, which lowering knows."""
-        if not (rule_set.family == "lending" and self.account.emode):
-            return names_of_pool(self.account, self.pool)
-        lowered = self.module.lower(self.account, self.market, self.parameters).pools
-        factors = [leg.factor for legs in lowered if legs.pool == self.pool for leg in legs.legs]
-        return list(dict.fromkeys(part[2] for factor in factors for part in factor if part[0] in ("quote", "inverse")))
+    def _keys(self, rule_set: RuleSet) -> list[QuoteKey]:
+        """Quotes that the pool depends on, and what else is quoted of the same markets."""
+        used = quotes_of_pools(rule_set, self.account, self.market, self.parameters)[self.pool]
+        names = dict.fromkeys((venue, name) for venue, name, _ in used)
+        keys = [(venue, name, kind) for venue, name in names for kind in PRICE_KINDS]
+        return [key for key in keys if key in self.market.quotes]
 
     def ray(self, signs: Signs) -> "_Ray":
         """The moves in these directions, each asked once."""
@@ -210,16 +208,3 @@ def _narrowed(account: Account, pool: str) -> Account:
         return account
     market = pool.removeprefix("isolated:").rpartition(":")[0]
     return replace(account, positions=tuple(p for p in account.positions if p.market == market), orders=())
-
-
-def names_of_pool(account: Account, pool: str) -> list[str]:
-    """Markets and assets whose price the pool depends on, each once."""
-    if pool.startswith("isolated:"):
-        market = pool.removeprefix("isolated:").rpartition(":")[0]
-        if any(position.market == market for position in account.positions):
-            return [market]
-    names = [p.market for p in account.positions if (p.mode or account.mode) == "cross"]
-    names += [c.asset for c in account.collateral if c.enabled]
-    names += [d.asset for d in account.debt]
-    names += account.wallet
-    return list(dict.fromkeys(names))

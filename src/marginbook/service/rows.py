@@ -11,6 +11,7 @@ from marginbook.domain.zones import Zone
 from marginbook.engine.answers import decimal_text
 from marginbook.exact import divide, in_exact_context, round_ceil
 from marginbook.margin_calls.assets import underlying
+from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.zones import Borders, borders_of, family_of_pool
 from marginbook.service.provider import Json
 from marginbook.venues.registry import rule_set
@@ -73,12 +74,10 @@ def gauge_of(account: Account, market: Market, parameters: Any, at: int, borders
         for border in borders_of(rules, family, borders):
             share = divide(Decimal(border.support_factor), Decimal(border.demand_factor))
             found[border.zone.label] = round_ceil(share, 6)
-    names = markets_of(account)
-    found["prices"] = {
-        name: market.quotes[rules.venue, name, rules.price_kind].price
-        for name in names
-        if (rules.venue, name, rules.price_kind) in market.quotes
-    }
+    keys = [key for pool in quotes_of_pools(rules, account, market, parameters).values() for key in pool]
+    quoted = {key[1]: market.quotes[key].price for key in keys if key in market.quotes}
+    names = list(dict.fromkeys([*quoted, *markets_of(account)]))
+    found["prices"] = quoted
     found["follows"] = {name: underlying(name) for name in names}
     found["assets"] = actions_of(account)
     return found
