@@ -99,7 +99,7 @@ def _collateral(case: Mapping[str, Any]) -> Task:
         if asset not in parameters.currencies:
             raise Unsupported(f"no discount of {asset} is known")
         pool = known.call("quantities")["cross"]
-        return quantity(pool, f"disEq {asset}" if name in ("disEq", "dis_eq") else NAMES.get(name, name))
+        return quantity(pool, f"counted_{asset}" if name in ("disEq", "dis_eq") else NAMES.get(name, name))
 
     return Task(rules, "", compute)
 

@@ -215,7 +215,7 @@ def risk(account: Account, market: Market, parameters: MultiCurrency, at: int) -
 
 @in_exact_context
 def quantities(account: Account, market: Market, parameters: MultiCurrency, at: int) -> dict[str, Quantities]:
-    """Every number of every pool; the cross one in USD, with `disEq` of each currency among the venue's numbers."""
+    """Every number of every pool; the cross one in USD, with what each currency counts among the venue's numbers."""
     if not is_joined(account, parameters):
         return contract_sums.quantities(account, market, parameters.contracts, at)
     apart = contract_sums.quantities(isolated_part(account), market, parameters.contracts, at)
@@ -234,7 +234,7 @@ def quantities(account: Account, market: Market, parameters: MultiCurrency, at: 
         debt_value=sums.liabilities,
         notional=sum((one.notional * one.price for one in found), ZERO),
         margin_ratio=ratio,
-        venue={f"disEq {one.name}": round_half_up(one.counted, 12) for one in found},
+        venue={f"counted_{one.name}": round_half_up(one.counted, 12) for one in found},
     )
     return {POOL: cross, **apart}
 
