@@ -76,7 +76,7 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         constant += size * entry
         gross_constants += abs(size * entry)
         per_index = size * from_raw(INDEX_SCALE, USD_DECIMALS)
-        legs.append(_leg(name, (("borrow", VENUE, f"{name}:{held.position.side}", ""),), -per_index))
+        legs.append(_lower_leg(name, (("borrow", VENUE, f"{name}:{held.position.side}", ""),), -per_index))
     funding = index_of(held, market, "funding", held.token)
     if funding is not None:
         paid = detail_raw(held.position.details, "funding_fee_per_size_raw", held.place)
@@ -87,9 +87,9 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
             ("quote", *token_key),
             ("funding", VENUE, f"{name}:{held.position.side}:{held.token}", ""),
         )
-        legs.append(_leg(name, parts, slope))
-    legs.append(_leg(name, (("quote", *token_key),), collateral))
-    legs.append(_leg(name, (("quote", *index_key),), sign * tokens, size=tokens))
+        legs.append(_lower_leg(name, parts, slope))
+    legs.append(_lower_leg(name, (("quote", *token_key),), collateral))
+    legs.append(_lower_leg(name, (("quote", *index_key),), sign * tokens, size=tokens))
     demand = max(terms.min_collateral_usd, apply_factor(held.size_usd, terms.min_collateral_factor_for_liquidation), 1)
     relative = (len(legs) + 10) * 2 * UNIT_ROUNDOFF
     known, asked = float(constant), float(from_raw(demand, USD_DECIMALS))
@@ -109,7 +109,7 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     )
 
 
-def _leg(market: str, factor: Factor, slope: Decimal, *, size: Decimal | None = None) -> Leg:
+def _lower_leg(market: str, factor: Factor, slope: Decimal, *, size: Decimal | None = None) -> Leg:
     """A leg that adds slope · f to what backs the position."""
     value = float(slope)
     slopes = Sums(value, 0.0, value, value, 0.0, value, 0.0)
