@@ -188,12 +188,14 @@ def test_a_fill_settles_the_whole_position_at_its_price() -> None:
     )
     left = after(case, sell).account
     assert left.wallet["snxUSD"] == 3000 - 10 * 100 - 5
-    assert (left.positions[0].quantity, left.positions[0].entry) == (6, 2100)
+    assert left.positions[0].quantity == 6
+    assert left.positions[0].entry == 2100
     flip = replace(sell, quantity=Decimal(12), price=Decimal(1800), fee=Decimal(0))
     left = after(case, flip).account
     assert left.wallet["snxUSD"] == 0
     assert left.details["debt"] == "1000"
-    assert (left.positions[0].side, left.positions[0].quantity) == ("short", 2)
+    assert left.positions[0].side == "short"
+    assert left.positions[0].quantity == 2
     repaid = after(replace(case, account=left), _repay("400")).account
     assert repaid.details["debt"] == "600"
     buy = replace(sell, side="buy", quantity=Decimal(2), price=Decimal(1400), fee=Decimal(0))

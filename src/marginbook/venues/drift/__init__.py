@@ -38,9 +38,11 @@ RULE_SETS = (
             lower,
         ),
         price_decimals=PRICE_DECIMALS,
-        verified=("the program's own tests: weights, ratios, profits, shortage cover, fees (tests/vectors/drift)",),
+        verified=(
+            "the program's own tests: weights, whole accounts with open orders, shortage cover, fees (tests/vectors/drift)",
+        ),
         unverified=(
-            "whole accounts and open orders by a number of the venue",
+            "high-leverage mode, funding and the sequence of a liquidation by a number of the venue",
             "shipped weights by the chain; perp ratios are not shipped",
             "settlement of expired markets, oracle validity, pools other than the main one",
         ),

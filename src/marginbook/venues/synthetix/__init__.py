@@ -39,9 +39,10 @@ RULE_SETS = (
         price_decimals=DECIMALS,
         verified=(
             "the venue's own tests: margins, fill price, keeper rewards, liquidation windows (tests/vectors/synthetix)",
+            "the published table of accrued funding",
         ),
         unverified=(
-            "funding, interest and discounts by a number of the venue",
+            "interest and discounts by a number of the venue",
             "shipped parameters by the chain: they are the deployment files', dated by their commits",
             "keeper costs: 0 unless the state tells",
         ),
@@ -56,9 +57,9 @@ RULE_SETS = (
         borders=DERIVATIVES_BORDERS,
         module=V2,
         price_decimals=DECIMALS,
-        verified=(),
+        verified=("the venue's own tests: liquidation fee, canLiquidate of an underwater position",),
         unverified=(
-            "every number: read from the contracts, no number of the venue was at hand",
+            "all other numbers: read from the contracts",
             "shipped parameters by the chain: they are the deployment file's, dated by its commits",
         ),
     ),
