@@ -13,8 +13,6 @@ from marginbook.testing.vectors import Setting
 from marginbook.venues.registry import rule_set
 
 UNIT = Decimal("0.00000001")
-PER_CURRENCY = "pools of several currencies have no common sum; the tree's root counts them"
-"""Why `explain` of such an account does not end in one headroom."""
 Overlay = Mapping[str, Mapping[str, Any]]
 
 

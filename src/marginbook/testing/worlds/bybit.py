@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from marginbook.testing.contract_worlds import PER_CURRENCY, contract_world, step
+from marginbook.testing.contract_worlds import contract_world, step
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.bybit.parameters import is_inverse, settlement_currency
@@ -31,11 +31,9 @@ CURRENCIES: Mapping[str, Mapping[str, Any]] = {
 }
 DEVIATIONS = {
     "bybit/uta": {
-        "explanation_ends_in_the_headroom": PER_CURRENCY,
         "sums_are_additive": "currencies beside each other are discounted and converted, one alone is not",
     },
     "bybit/inverse": {
-        "explanation_ends_in_the_headroom": PER_CURRENCY,
         "sums_are_additive": "the fee of a cross position is taken at the price at which the whole wallet is gone",
     },
 }

@@ -9,7 +9,7 @@ from typing import Any
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT, ZERO
-from marginbook.testing.contract_worlds import PER_CURRENCY, UNIT, contract_world
+from marginbook.testing.contract_worlds import UNIT, contract_world
 from marginbook.testing.contract_worlds import step as contract_step
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
@@ -43,10 +43,7 @@ CURRENCIES: Mapping[str, Mapping[str, Any]] = {
     "OKB": {"borrow_rate": "0.1"},
 }
 DEVIATIONS = {
-    "okx/single-currency": {"explanation_ends_in_the_headroom": PER_CURRENCY},
-    "okx/spot-margin": {"explanation_ends_in_the_headroom": PER_CURRENCY},
     "okx/multi-currency": {
-        "explanation_ends_in_the_headroom": PER_CURRENCY,
         "sums_are_additive": "a discount applies to the sum of a currency's balance and profits",
     },
 }

@@ -127,9 +127,9 @@ def explain(account: Account, market: Market, parameters: MultiCurrency, at: int
         f"headroom {POOL}",
         sums.support - sums.demand,
         "adjusted_equity − maintenance_margin",
-        parameters.source,
-        _node("adjusted_equity", sums.support, "sum over currencies", parameters.source, *counted),
-        _node("maintenance_margin", sums.demand, "sum over currencies", parameters.source, *asked),
+        parameters.contracts.rules,
+        _node("adjusted_equity", sums.support, "sum over currencies", parameters.contracts.rules, *counted),
+        _node("maintenance_margin", sums.demand, "sum over currencies", parameters.contracts.rules, *asked),
     )
     apart = isolated_part(account)
     if not apart.positions:
@@ -153,9 +153,9 @@ def _counted(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
         f"value counted {one.name}",
         one.counted,
         formula,
-        parameters.source,
+        parameters.contracts.rules,
         _node("balance", one.balance, "", "account", unit=one.name),
-        _node("unrealized_pnl", one.profit, "sum over positions", parameters.source, unit=one.name),
+        _node("unrealized_pnl", one.profit, "sum over positions", parameters.contracts.rules, unit=one.name),
         _node("price", one.price, "", f"{parameters.contracts.venue}:{one.name} index"),
     )
 
@@ -165,7 +165,7 @@ def _asked(one: CurrencyFigures, parameters: MultiCurrency) -> Node:
         f"maintenance {one.name}",
         one.asked,
         "(positions' maintenance + borrowed · borrow_rate) · price",
-        parameters.source,
+        parameters.contracts.rules,
         _node("positions' maintenance", one.maintenance, "(rate + taker fee) · notional", "", unit=one.name),
         _node("borrowed", one.borrowed, "max(0, −equity)", "", unit=one.name),
         _node("price", one.price, "", f"{parameters.contracts.venue}:{one.name} index"),

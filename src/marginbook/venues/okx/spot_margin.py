@@ -28,6 +28,7 @@ from marginbook.params.records import record_or_error
 from marginbook.venues.brackets import BracketTable, bracket_table, flat_table
 from marginbook.venues.common.fields import fraction, positive, read_row
 from marginbook.venues.common.views import INFINITY, derivative_quantities, down, is_breached
+from marginbook.venues.contracts.explanation import shortened_half_up
 
 RECORD = "okx_spot_margin"
 UNIT = Decimal("0.00000001")
@@ -321,7 +322,12 @@ def explain(account: Account, market: Market, parameters: SpotMargin, at: int) -
 
         def node(quantity: str, value: Decimal, formula: str, *inputs: Node, unit: str = unit) -> Node:
             return Node(
-                quantity=quantity, value=value, unit=unit, formula=formula, source=parameters.source, inputs=inputs
+                quantity=quantity,
+                value=shortened_half_up(value),
+                unit=unit,
+                formula=formula,
+                source="okx/spot-margin",
+                inputs=inputs,
             )
 
         nodes.append(
