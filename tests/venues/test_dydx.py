@@ -149,8 +149,13 @@ def test_isolated_positions_are_subaccounts_of_their_own() -> None:
         "cross:USDC": 50_100_000_000,
         "isolated:EIGEN-USD:long": 30_000_000,
     }
-    closed = after(account, bought("10", "4", "sell", "EIGEN-USD", mode="isolated"), quoted(BTC="50000", EIGEN="4"))
-    assert closed.wallet["USDC"] == Decimal(130)
+    for mode in ("isolated", None):
+        fill = bought("10", "4", "sell", "EIGEN-USD", mode=mode)
+        assert after(account, fill, quoted(BTC="50000", EIGEN="4")).wallet["USDC"] == Decimal(130)
+    fresh = bought("10", "4", market="EIGEN-USD", mode="isolated")
+    assert refused(lambda: after(owner("100"), fresh, quoted(EIGEN="4"))) == "missing_isolated_wallet"
+    paid = after(account, moved("5", "transfer", pool="cross", to_pool="isolated:EIGEN-USD:long"), quoted(BTC="50000"))
+    assert (paid.wallet["USDC"], paid.positions[1].isolated_wallet) == (95, -5)
 
 
 def test_fills_move_usdc_and_average_for_reading() -> None:
@@ -230,6 +235,23 @@ def test_under_water_the_insurance_fund_pays_within_its_limit() -> None:
     assert "insurance" in str(MODULE.plan_liquidation(spent, "cross:USDC", quoted(BTC="50000"), PARAMETERS, AT).reason)
 
 
+def test_liquidation_prices_on_the_chains_grid() -> None:
+    # Near zero a notional below one quantum asks for nothing; the price is found all the same.
+    for quantity, usdc in (("1", "-49400"), ("0.01", "-494"), ("0.0001", "-4.94")):
+        account = owner(usdc, held(quantity=quantity))
+        found = MODULE.liquidation_prices(account, quoted(BTC="60000"), PARAMETERS, AT)
+        assert [(price.when, price.source) for price in found] == [("at_or_below", "exact")]
+        at, above = (
+            MODULE.is_liquidatable(account, "cross:USDC", quoted(BTC=str(price)), PARAMETERS, AT)
+            for price in (found[0].price, found[0].price + Decimal("0.00001"))
+        )
+        assert (at, above) == (True, False)
+        assert abs(found[0].price - 50_000) < Decimal("0.02")
+    short = MODULE.liquidation_prices(owner("50600", held(side="short")), Market(), PARAMETERS, AT)
+    assert [(price.when, price.price) for price in short] == [("at_or_above", Decimal("50000.00001"))]
+    assert MODULE.liquidation_prices(owner("1", held()), Market(), PARAMETERS, AT) == []
+
+
 def test_who_may_be_deleveraged_and_at_what() -> None:
     perpetual = Perpetual(
         market="BTC-USD",
@@ -254,6 +276,7 @@ def test_tables_are_dated() -> None:
     assert ppm == [50_000, 50_000, 20_000]
     assert refused(lambda: MODULE.parameters("4", parse_time("2023-10-25"))) == "no_parameters"
     assert refused(lambda: PARAMETERS.terms_of("NONE-USD")) == "no_parameters"
+    assert PARAMETERS.terms_of("BTC-USD").quantity_step == Decimal("0.0001")
 
 
 def test_overlays() -> None:

@@ -156,6 +156,18 @@ def test_the_plan_closes_the_position_with_most_risk_at_the_least_price() -> Non
     assert refused(lambda: MODULE.plan_liquidation(safe, "main", market, PARAMETERS, AT)) == "unknown_pool"
 
 
+def test_liquidation_prices_of_eight_decimals() -> None:
+    account = owner("-20000", held())
+    found = MODULE.liquidation_prices(account, quoted(BTC="50000"), PARAMETERS, AT)
+    assert [price.when for price in found] == ["at_or_below"]
+    # 32.32 rounds a price to 2^-32 · 10^4 USDC: the border lies within half of that below 40,000.
+    assert 0 < 40_000 - found[0].price <= Decimal("0.0000012")
+    short = MODULE.liquidation_prices(owner("60000", held(side="short")), Market(), PARAMETERS, AT)
+    assert [price.when for price in short] == ["at_or_above"]
+    assert 0 < short[0].price - 40_000 <= Decimal("0.0000012")
+    assert MODULE.liquidation_prices(owner("1", held()), Market(), PARAMETERS, AT) == []
+
+
 def test_numbers_of_a_position() -> None:
     found = MODULE.quantities(owner("-30000", held()), quoted(BTC="43750"), PARAMETERS, AT)["cross:USDC"]
     assert (found.margin_balance, found.maintenance_margin, found.initial_margin) == (13_750, 21_875, 26_250)

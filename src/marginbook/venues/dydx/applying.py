@@ -127,8 +127,8 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters)
     terms = parameters.terms_of(event.market)
     quantums_of(event.quantity, terms, f"{place}.quantity")
     direction: Side = "long" if event.side == "buy" else "short"
-    mode = event.mode or account.mode
-    held = next((p for p in account.positions if p.market == event.market and (p.mode or account.mode) == mode), None)
+    held = _held(account, event)
+    mode = event.mode or (account.mode if held is None else held.mode or account.mode)
     if mode == "isolated" and held is None:
         raise BadInput(
             "missing_isolated_wallet", place, "a fill", "a snapshot of the isolated subaccount: a fill brings no USDC"
@@ -157,6 +157,14 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters)
         )
         return replace(account, positions=(*account.positions, opened))
     return _resized(account, pool, event)
+
+
+def _held(account: Account, event: Fill) -> Position | None:
+    """The position that a fill belongs to: of its mode, else of the account's, else the only one in the market."""
+    own = [p for p in account.positions if p.market == event.market]
+    mode = event.mode or account.mode
+    found = next((p for p in own if (p.mode or account.mode) == mode), None)
+    return own[0] if found is None and event.mode is None and own else found
 
 
 def _resized(account: Account, pool: str, event: Fill) -> Account:

@@ -8,15 +8,17 @@ limits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from marginbook.domain.errors import BadInput
+from marginbook.exact import from_raw
 from marginbook.params.records import Record, first_time, record_or_error
 from marginbook.units import format_time
 from marginbook.venues.brackets import number_from
 from marginbook.venues.common.fields import flag, read_row, text, whole
-from marginbook.venues.dydx.quantums import MILLION
+from marginbook.venues.dydx.quantums import MILLION, QUOTE_DECIMALS
 from marginbook.venues.dydx.subaccount import LiquidationsConfig, Tier
 
 RECORD = "dydx_v4"
@@ -90,6 +92,21 @@ class Terms:
     quantum_conversion_exponent: int = -9
     isolated: bool = False  # may be held only in a subaccount without other positions
 
+    @property
+    def quantity_step(self) -> Decimal:
+        """Step of an order [coins]."""
+        return from_raw(self.step_base_quantums, -self.atomic_resolution)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What may be deposited."""
+
+    decimals: int
+
+
+ASSETS = {"USDC": Asset(QUOTE_DECIMALS)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -101,6 +118,11 @@ class Parameters:
     default: Terms | None = None  # of every market that has none
     as_of: int | None = None  # [µs UTC]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def assets(self) -> Mapping[str, Asset]:
+        """Collateral assets and their decimals."""
+        return ASSETS
 
     def terms_of(self, market: str) -> Terms:
         """A market's terms; BadInput `no_parameters` where there are none."""

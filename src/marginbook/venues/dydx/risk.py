@@ -117,20 +117,21 @@ def _prices_of(pool: Pool, number: int, market: Market, parameters: Parameters) 
     settled = Subaccount(usdc=rest.usdc, holdings=(*rest.holdings, own)).funding_due() - rest.funding_due()
     fixed = rest.risk() + MarginRisk(settled + own.quote_balance, 0, 0)
 
-    def liquidatable(price: int) -> bool:
+    def at(price: int) -> MarginRisk:
         perpetual = perpetual_of(market, position.market, terms, price)
         initial, maintenance = perpetual.margins(own.quantums)
-        return (fixed + MarginRisk(perpetual.notional(own.quantums), initial, maintenance)).is_liquidatable()
+        return fixed + MarginRisk(perpetual.notional(own.quantums), initial, maintenance)
 
-    below, above = borders_around(liquidatable, anchor)
-    for border, when in ((below, "at_or_below"), (above, "at_or_above")):
-        if border is not None:
+    # Near zero a notional below one quantum asks for nothing: searched without that exception, then confirmed.
+    below, above = borders_around(lambda price: not at(price).is_maintenance_collateralized(), anchor)
+    for border, falls in ((below, True), (above, False)):
+        if border is not None and at(border).is_liquidatable():
             yield LiquidationPrice(
                 pool=pool.name,
                 market=position.market,
                 side=position.side,
                 price=from_raw(border, -terms.price_exponent),
-                when="at_or_below" if when == "at_or_below" else "at_or_above",
+                when="at_or_below" if falls else "at_or_above",
                 source="exact",
             )
 

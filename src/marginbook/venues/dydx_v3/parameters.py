@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.errors import BadInput
-from marginbook.exact import grid_ceil, to_raw_exact
+from marginbook.exact import from_raw, grid_ceil, to_raw_exact
 from marginbook.params.records import record_or_error
 from marginbook.venues.brackets import NONE, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row, whole, word
@@ -91,6 +91,21 @@ class Terms:
     by_balance: bool = True
     initial_fraction: Decimal | None = None
 
+    @property
+    def quantity_step(self) -> Decimal:
+        """Smallest synthetic unit [coins]; the exchange's own steps were coarser."""
+        return from_raw(1, self.resolution)
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """What may be deposited."""
+
+    decimals: int
+
+
+COLLATERAL = {"USDC": Collateral(COLLATERAL_DECIMALS)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -101,6 +116,11 @@ class Parameters:
     default: Terms | None = None
     as_of: int | None = None  # [µs UTC]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def assets(self) -> Mapping[str, Collateral]:
+        """Collateral assets and their decimals."""
+        return COLLATERAL
 
     def terms_of(self, market: str) -> Terms:
         """A market's terms; BadInput `no_parameters` where its risk factor is not known."""

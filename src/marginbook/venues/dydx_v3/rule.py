@@ -155,9 +155,13 @@ class Valued:
         """Total risk [USDC], with what the book fixes."""
         return from_binary(self.status.risk, 2 * BINARY_PLACES) + self.held.fixed_demand
 
+    def is_short(self) -> bool:
+        """TR > TV · 2^32."""
+        return self.support < self.demand
+
     def is_liquidatable(self) -> bool:
-        """TR > TV · 2^32, and anything at risk."""
-        return self.demand > 0 and self.support < self.demand
+        """Short of value, and anything at risk."""
+        return self.demand > 0 and self.is_short()
 
 
 def valued(account: Account, market: Market, parameters: Parameters) -> Valued:
@@ -244,13 +248,14 @@ def _prices_of(account: Account, number: int, market: Market, parameters: Parame
     collateral = funded_collateral(held.collateral, (*others, own))
     resolution = parameters.terms_of(position.market).resolution
 
-    def liquidatable(price: int) -> bool:
+    def at(price: int) -> Valued:
         internal = internal_price(price * 10 ** (EXTERNAL_PLACES - PRICE_PLACES), resolution)
-        return Valued(held, collateral, (*others, replace(own, price=internal))).is_liquidatable()
+        return Valued(held, collateral, (*others, replace(own, price=internal)))
 
-    below, above = borders_around(liquidatable, max(1, to_raw_floor(present, PRICE_PLACES)))
+    # Near zero a price is 0 in 32.32 and nothing is at risk: searched without that exception, then confirmed.
+    below, above = borders_around(lambda price: at(price).is_short(), max(1, to_raw_floor(present, PRICE_PLACES)))
     for border, falls in ((below, True), (above, False)):
-        if border is not None:
+        if border is not None and at(border).is_liquidatable():
             yield LiquidationPrice(
                 pool=POOL,
                 market=position.market,
