@@ -14,7 +14,8 @@ from marginbook.units import MICROSECONDS
 
 DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("aave", "aave-v2", "compound", "maker", "morpho", "euler", "liquity"), ("oracle",)),
-    **dict.fromkeys(("dydx", "synthetix", "drift", "perp"), ("oracle",)),
+    **dict.fromkeys(("aave-v2", "dydx", "synthetix", "perp"), ("oracle",)),
+    "drift": ("oracle", "twap"),
     **dict.fromkeys(("binance", "bybit", "okx", "deribit", "bitget", "bitmex", "htx", "ftx", "cme"), ("mark",)),
     "hyperliquid": ("mark",),
     "gmx": ("min", "max"),
