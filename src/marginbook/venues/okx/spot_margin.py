@@ -347,11 +347,13 @@ def explain(account: Account, market: Market, parameters: SpotMargin, at: int) -
         )
     if len(nodes) == 1:
         return nodes[0]
+    units = {node.unit for node in nodes}
+    one = len(units) == 1
     return Node(
-        quantity="pools",
-        value=Decimal(len(nodes)),
-        unit="pools",
-        formula="one tree per pool; their currencies differ",
+        quantity="headroom" if one else "pools",
+        value=sum((node.value for node in nodes), ZERO) if one else Decimal(len(nodes)),
+        unit=units.pop() if one else "pools",
+        formula="sum over pairs" if one else "one tree per pair; their currencies differ",
         source=f"account {account.id}",
         inputs=tuple(nodes),
     )
