@@ -263,3 +263,39 @@ def test_the_rate_model_keeps_its_bounds_and_its_curve() -> None:
     assert borrow_rate(10**18, 10**18, INITIAL_RATE, 0)[0] == 4 * INITIAL_RATE
     assert borrow_rate(10**18, 10**18, MOST_RATE, 10**7)[1] == MOST_RATE
     assert borrow_rate(0, 10**18, LEAST_RATE, 10**7)[1] == LEAST_RATE
+
+
+def by_asset(collateral: str = "3000", loan: str = "1") -> Market:
+    return Market(
+        quotes={("morpho", "wstETH", "oracle"): Quote(D(collateral)), ("morpho", "USDC", "oracle"): Quote(D(loan))}
+    )
+
+
+def test_quotes_of_the_two_assets_give_the_price_where_the_market_has_none() -> None:
+    found = ask("quantities", account(), by_asset("3300", "1.1"))[POOL]
+    assert found.health_factor == D("1.72")
+    both = replace(by_asset("1", "1"), quotes={**by_asset("1", "1").quotes, **market().quotes})
+    assert ask("quantities", account(), both)[POOL].health_factor == D("1.72")
+    fall, rise = ask("liquidation_prices", account(), by_asset())
+    assert (fall.market, fall.when, fall.price) == ("wstETH", "at_or_below", D("1744.186046599999999999"))
+    assert (rise.market, rise.when, rise.side) == ("USDC", "at_or_above", "debt")
+    assert ask("is_liquidatable", account(), by_asset(loan=str(rise.price)), POOL)
+    assert not ask("is_liquidatable", account(), by_asset(loan=str(rise.price - D(1).scaleb(-18))), POOL)
+    (price,) = ask("liquidation_prices", account(), Market(quotes={("morpho", "USDC", "oracle"): Quote(D(1))}))
+    assert price.market == "wstETH"
+    with pytest.raises(BadInput, match="missing_price"):
+        ask("risk", account(), Market(quotes={("morpho", "USDC", "oracle"): Quote(D(1))}))
+
+
+def test_an_event_without_a_market_means_the_only_one() -> None:
+    after, _ = apply(account(), market(), replace(act("supply", "wstETH", "1"), pool=None))
+    assert after.collateral[0].amount == 11
+    two = replace(account(), collateral=(*account().collateral, Collateral(asset="WBTC", pool="WBTC/USDC-0.86")))
+    with pytest.raises(BadInput, match="missing_value"):
+        apply(two, market(), replace(act("supply", "wstETH", "1"), pool=None))
+
+
+def test_debt_and_supply_of_a_market_are_stated_in_the_same_way() -> None:
+    mixed = replace(shares(), collateral=(Collateral(asset="USDC", amount=D(5), pool=NAME),))
+    with pytest.raises(BadInput, match="inconsistent"):
+        ask("risk", mixed, moving())

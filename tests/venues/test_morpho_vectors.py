@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from marginbook.venues.morpho.adaptive_curve import borrow_rate
+
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS / "evm"))
 
@@ -39,6 +41,13 @@ def first_difference() -> str | None:
 def test_every_number_that_the_contract_showed_is_the_model_s() -> None:
     assert sum(len(walk["steps"]) for walk in recorded()) >= 2_000
     assert first_difference() is None
+
+
+def test_rates_are_those_that_the_rate_model_s_contract_returned() -> None:
+    cases = json.loads((TESTS / "vectors" / "morpho" / "adaptive_curve.json").read_text())["cases"]
+    assert len(cases) >= 80
+    for borrowed, supplied, before, elapsed, mean, after in cases:
+        assert borrow_rate(borrowed, supplied, before, elapsed) == (mean, after)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -20,19 +20,37 @@ PRICES = {
     "LBTC/WBTC-0.945": "0.99981",
     "WBTC/WETH-0.915": "31.7",
 }
+DOLLARS = {
+    "wstETH": "4402.77",
+    "WETH": "3791.123456789",
+    "WBTC": "67550.25",
+    "LBTC": "67500",
+    "USDC": "0.9998",
+    "DAI": "1.0001",
+    "sUSDe": "1.19",
+    "MKR": "1512.7",
+}
 
 
 def world(rules: str, random: Random) -> Setting:
     """An account of `morpho/blue`."""
-    parameters = rule_set(rules).module.parameters("blue", AT)
+    fees = {name: {"fee": random.choice(("0", "0.1", "0.25"))} for name in PRICES}
+    parameters = rule_set(rules).module.parameters("blue", AT, fees)
     collateral, debt = [], []
     quotes: dict[QuoteKey, Quote] = {}
     indices: dict[IndexKey, Index] = {}
     state: dict[StateKey, int | Decimal] = {}
+    by_asset = random.random() < 0.5
+    if by_asset:
+        for asset, usual in DOLLARS.items():
+            quotes["morpho", asset, "oracle"] = Quote(Decimal(usual) * random.randrange(800, 1_250) / 1_000)
     for name in random.sample(list(PRICES), random.choice((1, 1, 1, 2, 3))):
         terms = parameters.terms(name, "world")
         price = Decimal(PRICES[name]) * Decimal(random.randrange(300, 3_000)) / 1_000
-        quotes["morpho", name, "oracle"] = Quote(round_floor(price, min(terms.price_decimals, 30)))
+        if by_asset:
+            price = quotes["morpho", terms.collateral, "oracle"].price / quotes["morpho", terms.loan, "oracle"].price
+        else:
+            quotes["morpho", name, "oracle"] = Quote(round_floor(price, min(terms.price_decimals, 30)))
         worth = int(10 ** random.uniform(0, 8) * 10**terms.loan_decimals)
         held = int(worth / float(price) * 10.0 ** (terms.collateral_decimals - terms.loan_decimals))
         lltv = terms.lltv / 10**18
@@ -44,7 +62,7 @@ def world(rules: str, random: Random) -> Setting:
         if random.random() < 0.5:
             if owed or not held:
                 debt.append(Debt(asset=terms.loan, amount=from_raw(owed, terms.loan_decimals), pool=name))
-            if random.random() < 0.3:
+            if random.random() < 0.3 and owed:
                 amount = from_raw(worth // 3, terms.loan_decimals)
                 collateral.append(Collateral(asset=terms.loan, amount=amount, pool=name))
             continue
@@ -66,5 +84,6 @@ def world(rules: str, random: Random) -> Setting:
 
 
 def step(setting: Setting, name: str) -> Decimal:
-    """Grid of a market's liquidation prices."""
-    return from_raw(1, min(18, setting.parameters.terms(name, "world").price_decimals))
+    """Grid of liquidation prices."""
+    markets = setting.parameters.markets
+    return from_raw(1, min(18, markets[name].price_decimals if name in markets else 18))

@@ -18,6 +18,7 @@ from marginbook.venues.maker.holdings import (
     VENUE,
     WAD_DECIMALS,
     Vault,
+    only_pool,
     price_raw,
     prices_of,
     raw_amount,
@@ -63,7 +64,7 @@ def _step(
     account: Account, market: Market, event: LendingAction, parameters: Parameters, at: int
 ) -> tuple[Account, Market]:
     place = f"account {account.id}.{event.kind}"
-    v = vault_named(account, event.pool, market, parameters, at)
+    v = vault_named(account, event.pool or only_pool(account, place), market, parameters, at)
     asset = v.ilk.collateral if event.kind in ("supply", "withdraw") else DEBT
     if event.asset != asset:
         raise BadInput("unknown_asset", place, event.asset, asset)

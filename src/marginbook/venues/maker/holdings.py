@@ -74,6 +74,14 @@ def _names(account: Account) -> list[str | None]:
     return [c.pool for c in account.collateral] + [d.pool for d in account.debt]
 
 
+def only_pool(account: Account, place: str) -> str:
+    """The vault of an account that has just one; BadInput where the choice is not clear."""
+    names = set(_names(account))
+    if len(names) != 1 or None in names:
+        raise BadInput("missing_value", f"{place}.pool", "nothing", "the vault type, such as ETH-A")
+    return str(names.pop())
+
+
 def vault_named(account: Account, name: str | None, market: Market, parameters: Parameters, at: int) -> Vault:
     """The vault called `name`, empty where the account holds nothing; BadInput for what such a vault cannot hold."""
     place = f"account {account.id}"

@@ -4,8 +4,9 @@
     at target r' = r·exp(50 per year · e · Δt), between 0.1 % and 200 % a year; mean of start, twice the middle, end
     curve     r'·(1 + 3·e) above, r'·(1 + 3/4·e) below: at most 4·r', at least r' / 4
 
-Source: formulas of morpho-org/morpho-blue-irm (AdaptiveCurveIrm, ExpLib), all quotients toward zero, in wad per second.
-The mean rate between two interactions depends on how long nobody came, so it is computed for an elapsed time.
+Source: formulas of morpho-org/morpho-blue-irm (AdaptiveCurveIrm, ExpLib), confirmed on recorded calls of its contract;
+all quotients toward zero, in wad per second. The mean rate between two interactions depends on how long nobody came, so
+it is computed for an elapsed time.
 """
 
 from marginbook.exact import WAD, div_trunc, mul_div_floor, mul_div_trunc

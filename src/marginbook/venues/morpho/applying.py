@@ -1,9 +1,9 @@
 """Events of an account through the contract's own calls.
 
-In a market (`pool` of the event), supply and withdraw of the collateral asset are collateral, of the loan asset
-lending. A repayment of Infinity is by shares: all of them. A liquidation with the loan asset states what was repaid
-(its shares are taken as ⌊amount as shares⌋), one with the collateral asset and no other states what was seized,
-exactly.
+In a market (`pool` of the event; the account's only one by default), supply and withdraw of the collateral asset are
+collateral, of the loan asset lending. A repayment of Infinity is by shares: all of them. A liquidation with the loan
+asset states what was repaid (its shares are taken as ⌊amount as shares⌋), one with the collateral asset and no other
+states what was seized, exactly.
 """
 
 from dataclasses import replace
@@ -23,6 +23,7 @@ from marginbook.venues.morpho.holdings import (
     Holding,
     isolated_of,
     knows_totals,
+    only_pool,
     price_raw,
     raw_amount,
     seconds,
@@ -77,18 +78,19 @@ def _step(
 
 def _holding(account: Account, market: Market, event: LendingAction, parameters: Parameters, place: str) -> Holding:
     """The account's holding in the event's market, with empty sides in shares where the market has totals."""
-    if event.pool is None:
-        raise BadInput("missing_value", f"{place}.pool", "nothing", "the market, such as wstETH/USDC-0.86")
-    terms = parameters.terms(event.pool, f"{place}.pool")
-    held = {c.asset: c for c in account.collateral if c.pool == event.pool}
-    debt = next((d for d in account.debt if d.pool == event.pool), None)
+    name = event.pool or only_pool(account, place)
+    terms = parameters.terms(name, f"{place}.pool")
+    held = {c.asset: c for c in account.collateral if c.pool == name}
+    debt = next((d for d in account.debt if d.pool == name), None)
     supply = held.get(terms.loan)
-    zero = {"scaled_raw": 0} if knows_totals(market, event.pool) else {"amount": Decimal(0)}
+    other = debt or supply
+    in_shares = knows_totals(market, name) if other is None else other.amount is None
+    zero = {"scaled_raw": 0} if in_shares else {"amount": Decimal(0)}
     if event.asset == terms.loan and event.kind == "borrow" and debt is None:
-        debt = Debt(asset=terms.loan, pool=event.pool, **zero)
+        debt = Debt(asset=terms.loan, pool=name, **zero)
     if event.asset == terms.loan and event.kind == "supply" and supply is None:
-        supply = Collateral(asset=terms.loan, pool=event.pool, **zero)
-    return Holding(name=event.pool, terms=terms, collateral=held.get(terms.collateral), supply=supply, debt=debt)
+        supply = Collateral(asset=terms.loan, pool=name, **zero)
+    return Holding(name=name, terms=terms, collateral=held.get(terms.collateral), supply=supply, debt=debt)
 
 
 def _done(m: Isolated, h: Holding, event: LendingAction, place: str) -> Isolated:

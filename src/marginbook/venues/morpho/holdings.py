@@ -11,15 +11,15 @@ and interest accrues from `time` to the moment asked about. Without an index the
 `amount` is tokens with interest; it is kept in shares of a million per unit, which rounds nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, WAD, div_floor, mul_div_floor, to_raw_exact, to_raw_floor
+from marginbook.exact import RAY, WAD, div_floor, divide, mul_div_floor, to_raw_exact, to_raw_floor
 from marginbook.units import MICROSECONDS
-from marginbook.venues.morpho.market import BITS, Isolated, Position, Totals, accrued, with_interest
+from marginbook.venues.morpho.market import BITS, Isolated, Position, Totals, with_interest
 from marginbook.venues.morpho.math import VIRTUAL_SHARES, taylor_compounded
 from marginbook.venues.morpho.parameters import Parameters, Terms
 
@@ -29,6 +29,7 @@ PREFIX = "main:"
 SUPPLY_TOTALS = ("supply_assets_raw", "supply_shares_raw")
 BORROW_TOTALS = ("borrow_assets_raw", "borrow_shares_raw")
 PRICE_BELOW = Decimal(10) ** 18
+PRICE_BITS = 256
 
 
 def seconds(at: int) -> int:
@@ -98,9 +99,36 @@ def _holding(account: Account, name: str | None, parameters: Parameters) -> Hold
     )
 
 
-def is_scaled(holding: Collateral | Debt | None) -> bool:
-    """Whether the holding is in shares of the market."""
-    return holding is not None and holding.amount is None
+def only_pool(account: Account, place: str) -> str:
+    """The market of an account that has just one; BadInput where the choice is not clear."""
+    names = set(_names(account))
+    if len(names) != 1 or None in names:
+        raise BadInput("missing_value", f"{place}.pool", "nothing", "the market, such as wstETH/USDC-0.86")
+    return str(names.pop())
+
+
+def _in_tokens(account: Account, holding: Holding) -> bool:
+    """Whether debt and supply are stated in tokens; BadInput where one is and the other is in shares."""
+    stated = {side.amount is not None for side in (holding.debt, holding.supply) if side is not None}
+    if len(stated) > 1:
+        place = f"account {account.id}.{holding.name}"
+        raise BadInput("inconsistent", place, "amount and scaled_raw", "debt and supply of a market in the same way")
+    return stated == {True}
+
+
+def is_scaled(holding: Holding) -> bool:
+    """Whether debt or supply are stated in shares, which grow with the market."""
+    return any(side is not None and side.amount is None for side in (holding.debt, holding.supply))
+
+
+def _growth(account: Account, holding: Holding, market: Market) -> Index | None:
+    """The market's index, where something of the account follows it."""
+    index = market.indices.get((VENUE, holding.name, "borrow"))
+    if index is None or _in_tokens(account, holding):
+        return None
+    if index.value_raw < RAY:
+        raise BadInput("bad_value", f"indices.{VENUE}.{holding.name}.borrow_raw", index.value_raw, "at least 10^27")
+    return index
 
 
 def raw_amount(amount: Decimal, decimals: int, place: str) -> int:
@@ -120,13 +148,27 @@ def in_range(raw: int, place: str) -> int:
     return raw
 
 
+def price_names(market: Market, name: str, terms: Terms) -> tuple[str, ...]:
+    """Whose quotes give the oracle's price: the market's own, or else those of its collateral and its loan asset."""
+    known = [asset for asset in (terms.collateral, terms.loan) if (VENUE, asset, "oracle") in market.quotes]
+    own = (VENUE, name, "oracle") in market.quotes
+    return (name,) if own or not known else (terms.collateral, terms.loan)
+
+
 def price_raw(market: Market, name: str, terms: Terms) -> int:
-    """The oracle's price [loan units per collateral unit · 10^36]; decimals beyond its own are cut."""
-    price = market.price(VENUE, name, "oracle")
-    raw = to_raw_floor(price, terms.price_decimals) if price.is_finite() and 0 < price < PRICE_BELOW else 0
-    if not raw:
+    """The oracle's price [loan units per collateral unit · 10^36]; decimals beyond its own are cut.
+
+    The market's own quote is the price of a collateral token in loan tokens; without one, the quotient of its assets'.
+    """
+    names = price_names(market, name, terms)
+    quotes = [market.price(VENUE, asset, "oracle") for asset in names]
+    raw = 0
+    if all(quote.is_finite() and 0 < quote < PRICE_BELOW for quote in quotes):
+        price = quotes[0] if len(quotes) == 1 else divide(quotes[0], quotes[1])
+        raw = to_raw_floor(price, terms.price_decimals)
+    if not raw or raw >> PRICE_BITS:
         expected = f"above 0 and below 10^18, to {terms.price_decimals} decimals"
-        raise BadInput("bad_price", f"prices.{VENUE}.{name}", price, expected)
+        raise BadInput("bad_price", f"prices.{VENUE}.{names[0]}", " / ".join(map(str, quotes)), expected)
     return raw
 
 
@@ -140,25 +182,22 @@ def isolated_of(account: Account, holding: Holding, market: Market, at: int, pri
 
     `price` 0 where no price is needed; None: the market's quote.
     """
-    found = stored(
-        account, holding, market, at, price_raw(market, holding.name, holding.terms) if price is None else price
-    )
-    index = market.indices.get((VENUE, holding.name, "borrow"))
-    if index is not None and index.value_raw != RAY:
-        t = found.totals
-        found = with_interest(found, mul_div_floor(t.borrow_assets, index.value_raw - RAY, RAY))
-    return accrued(found)
+    raw = price_raw(market, holding.name, holding.terms) if price is None else price
+    found, index = stored(account, holding, market, at, raw), _growth(account, holding, market)
+    if index is None:
+        return found
+    owed = found.totals.borrow_assets
+    interest = mul_div_floor(owed, index.value_raw - RAY, RAY)
+    elapsed = max(found.time - found.updated, 0)
+    interest += mul_div_floor(owed + interest, taylor_compounded(index.rate_raw, elapsed), WAD)
+    return replace(with_interest(found, interest), updated=max(found.time, found.updated))
 
 
 def stored(account: Account, holding: Holding, market: Market, at: int, price: int) -> Isolated:
     """The market as of its last interest; what is given in tokens lies in shares of a million per unit."""
     place = f"account {account.id}"
-    scaled = is_scaled(holding.debt), is_scaled(holding.supply)
-    knows = knows_totals(market, holding.name) and not (holding.debt is not None and not scaled[0])
-    knows = knows and not (holding.supply is not None and not scaled[1])
-    index = market.indices.get((VENUE, holding.name, "borrow"))
-    if index is not None and index.value_raw < RAY:
-        raise BadInput("bad_value", f"indices.{VENUE}.{holding.name}.borrow_raw", index.value_raw, "at least 10^27")
+    index = _growth(account, holding, market)
+    knows = knows_totals(market, holding.name) and not _in_tokens(account, holding)
     debt, borrow_assets, borrow_shares = _side(holding.debt, holding, market, BORROW_TOTALS, f"{place}.debt", knows)
     lent, supply_assets, supply_shares = _side(
         holding.supply, holding, market, SUPPLY_TOTALS, f"{place}.collateral", knows
@@ -170,7 +209,6 @@ def stored(account: Account, holding: Holding, market: Market, at: int, price: i
             collateral = raw_amount(held.amount, holding.terms.collateral_decimals, here)
         else:
             collateral = in_range(held.scaled_raw or 0, here)
-    moves = index is not None and (scaled[0] or scaled[1] or knows)
     return Isolated(
         lltv=holding.terms.lltv,
         totals=Totals(
@@ -180,9 +218,9 @@ def stored(account: Account, holding: Holding, market: Market, at: int, price: i
             borrow_shares=borrow_shares,
         ),
         price=price,
-        updated=index.time if index is not None and moves else seconds(at),
+        updated=index.time if index is not None else seconds(at),
         time=seconds(at),
-        rate_of=lambda totals, elapsed: index.rate_raw if index is not None else 0,
+        rate_of=lambda totals, elapsed: 0,  # `isolated_of` adds the interest
         fee=holding.terms.fee,
         knows_liquidity=knows,
         positions={USER: Position(supply_shares=lent, borrow_shares=debt, collateral=collateral)},

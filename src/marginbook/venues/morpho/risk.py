@@ -6,7 +6,9 @@ in loan tokens, each market a pool of its own with the loan asset as its currenc
 same as staying, so that the initial sums equal the others.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
@@ -20,10 +22,20 @@ from marginbook.exact import (
     in_exact_context,
     mul_div_ceil,
     mul_div_floor,
+    round_ceil,
     round_floor,
 )
 from marginbook.venues.common.views import INFINITY, down, lending_quantities
-from marginbook.venues.morpho.holdings import PREFIX, USER, VENUE, Holding, holding_of, holdings_of, isolated_of
+from marginbook.venues.morpho.holdings import (
+    PREFIX,
+    USER,
+    VENUE,
+    Holding,
+    holding_of,
+    holdings_of,
+    isolated_of,
+    price_names,
+)
 from marginbook.venues.morpho.market import Isolated, Revert, borrow, is_healthy
 from marginbook.venues.morpho.math import PRICE_SCALE, most_debt, to_assets_down
 from marginbook.venues.morpho.parameters import Parameters
@@ -137,26 +149,49 @@ def withdrawable(m: Isolated) -> int:
 
 @in_exact_context
 def liquidation_prices(account: Account, market: Market, parameters: Parameters, at: int) -> list[LiquidationPrice]:
-    """Per market, the highest price of 18 decimals (of the oracle's, where it has fewer) at which it is unhealthy.
+    """Per market, the price of 18 decimals (of the oracle's, where it has fewer) nearest to safety that is unhealthy.
 
-    ⌊⌊c·p / 10^36⌋·LLTV / 10^18⌋ ≥ debt  ⟺  c·p ≥ ⌈debt·10^18 / LLTV⌉·10^36, so below ⌈…⌉ / c.
+    ⌊⌊c·p / 10^36⌋·LLTV / 10^18⌋ ≥ debt  ⟺  c·p ≥ ⌈debt·10^18 / LLTV⌉·10^36, so below ⌈…⌉ / c. Where the assets' quotes
+    give the price, one for each of them, the other fixed.
     """
-    found = []
+    found: list[LiquidationPrice] = []
     for h in holdings_of(account, parameters):
         m = isolated_of(account, h, market, at, 0)
         debt, held = m.debt(USER), m.position(USER).collateral
         if not (debt and held and m.lltv):
             continue
-        raw = mul_div_ceil(mul_div_ceil(debt, WAD, m.lltv), PRICE_SCALE, held) - 1
-        places = min(h.terms.price_decimals, PRICE_PLACES)
-        price = round_floor(from_raw(raw, h.terms.price_decimals), places)
-        if price:
-            found.append(
-                LiquidationPrice(
-                    pool=h.pool, market=h.name, side="collateral", price=price, when="at_or_below", source="exact"
-                )
-            )
+        edge = mul_div_ceil(mul_div_ceil(debt, WAD, m.lltv), PRICE_SCALE, held)
+        if edge > 1:
+            found += _prices(h, edge, market)
     return found
+
+
+def _prices(h: Holding, edge: int, market: Market) -> Iterator[LiquidationPrice]:
+    """Prices just beyond `edge`, the least healthy price of the oracle [raw], as the market quotes them."""
+    places, least = min(h.terms.price_decimals, PRICE_PLACES), from_raw(edge, h.terms.price_decimals)
+    names = price_names(market, h.name, h.terms)
+    if names == (h.name,):
+        price = round_floor(from_raw(edge - 1, h.terms.price_decimals), places)
+        if price:
+            yield _price(h, h.name, price, "collateral")
+        return
+    collateral, loan = (market.quotes.get((VENUE, name, "oracle")) for name in names)
+    unit = from_raw(1, PRICE_PLACES)
+    if loan is not None and least * loan.price > unit:
+        yield _price(h, names[0], round_ceil(least * loan.price, PRICE_PLACES) - unit, "collateral")
+    if collateral is not None:
+        yield _price(h, names[1], round_floor(divide(collateral.price, least), PRICE_PLACES) + unit, "debt")
+
+
+def _price(h: Holding, name: str, price: Decimal, side: Literal["collateral", "debt"]) -> LiquidationPrice:
+    return LiquidationPrice(
+        pool=h.pool,
+        market=name,
+        side=side,
+        price=price,
+        when="at_or_below" if side == "collateral" else "at_or_above",
+        source="exact",
+    )
 
 
 @in_exact_context
@@ -198,7 +233,7 @@ def _tree(h: Holding, m: Isolated, parameters: Parameters) -> Node:
             "as stated",
             "account",
         ),
-        node("price", from_raw(m.price, h.terms.price_decimals), loan, "oracle", f"prices.{VENUE}.{h.name}"),
+        node("price", from_raw(m.price, h.terms.price_decimals), loan, "oracle", f"prices.{VENUE}"),
         node("LLTV", from_raw(h.terms.lltv, 18), "fraction", "parameter", parameters.source),
     )
     debt = node(
