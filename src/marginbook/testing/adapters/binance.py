@@ -25,7 +25,9 @@ OF_ASSET = "_marginBalance"
 def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     """The case as an account of one of Binance's rule sets, or why it is none."""
     words = f"{case.get('product', '')} {case.get('margin_mode', '')}".lower()
-    if "multi-asset" not in words:
+    symbol = str(case.get("product", "")).partition(" ")[0]
+    if "multi-asset" not in words or settlement_currency(symbol) is not None:
+        # A single contract's numbers are in its settlement asset in either mode.
         return binance_usdm.task(case, asked)
 
     def compute(name: str) -> Any:

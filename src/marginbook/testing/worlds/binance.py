@@ -7,7 +7,7 @@ from random import Random
 from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT, ZERO
-from marginbook.testing.contract_worlds import PER_CURRENCY, UNIT, contract_world
+from marginbook.testing.contract_worlds import UNIT, contract_world
 from marginbook.testing.contract_worlds import step as step_of_terms
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
@@ -36,8 +36,6 @@ RATES = {
 }
 NETTED = "an asset counts by the sign of its balance, and a position may turn the wallet's sign"
 DEVIATIONS = {
-    "binance/usdm": {"explanation_ends_in_the_headroom": PER_CURRENCY},
-    "binance/coinm": {"explanation_ends_in_the_headroom": PER_CURRENCY},
     "binance/multi-assets": {"sums_are_additive": NETTED},
     "binance/portfolio": {"sums_are_additive": NETTED},
 }

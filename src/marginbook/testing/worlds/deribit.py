@@ -6,7 +6,7 @@ from random import Random
 from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import ZERO
-from marginbook.testing.contract_worlds import PER_CURRENCY, near_the_border
+from marginbook.testing.contract_worlds import near_the_border
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.deribit.instruments import instrument
@@ -23,7 +23,6 @@ OPTIONS = {"BTC-26SEP25-110000-C": 0.0312, "BTC-26SEP25-95000-P": 0.0131, "BTC_U
 INDEX = {"BTC_USD": 106110.11, "BTC_USDC": 106098.7}
 OVERLAY = {"BTC_USDC-OPTION": {"maintenance": "0.075", "out_of_the_money": "0.15", "least": "0.1"}}
 DEVIATIONS = {
-    "deribit/standard": {"explanation_ends_in_the_headroom": PER_CURRENCY},
     "deribit/portfolio": {"sums_are_additive": "the worst move is that of the whole portfolio: positions offset"},
 }
 

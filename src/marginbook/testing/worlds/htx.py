@@ -6,7 +6,7 @@ from random import Random
 from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import ZERO
-from marginbook.testing.contract_worlds import PER_CURRENCY, near_the_border, step
+from marginbook.testing.contract_worlds import near_the_border, step
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
@@ -19,7 +19,6 @@ OVERLAY = {
     "ETH-USD": {"adjustment_factor": "0.075", "tick": "0.01"},
     "LTC-USD": {"adjustment_factor": "0.1"},
 }
-DEVIATIONS = {"htx/coin-swap": {"explanation_ends_in_the_headroom": PER_CURRENCY}}
 
 
 def world(rules: str, random: Random) -> Setting:
