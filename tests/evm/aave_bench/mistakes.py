@@ -102,5 +102,6 @@ MISTAKES: dict[str, tuple[Version, dict[str, Any]]] = {
     "3.6 close factor of one reserve": (AAVE_3_6, {"position_close_factor": False}),
     "3.7 seized half-up": (AAVE_3_7, {"seizable": seizable_half_up}),
     "3.7 fee half-up": (AAVE_3_7, {"protocol_fee": fee_half_up}),
+    "3.7 collateral left by amounts": (AAVE_3_7, {"consumed_shares": False}),
     "3.7 second accrual": (AAVE_3_7, {"pair_accrues_twice": True}),
 }

@@ -23,7 +23,7 @@ from marginbook.venues.aave_v3.versions import AAVE_2, AAVE_3_0, AAVE_3_6, Versi
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "aave"
 CHOSEN = (
-    (AAVE_2, protocol_2, "@aave/protocol-v2 1.0.1", ((1, 500), (6, 500))),
+    (AAVE_2, protocol_2, "@aave/protocol-v2 1.0.1", ((2, 600), (6, 400))),
     (AAVE_3_0, core_3_0, "@aave/core-v3 1.19.3", ((4, 700), (8, 700))),
     (AAVE_3_6, compiled_3_6, "@aave-dao/aave-v3-origin 3.6.0", ((4, 700), (7, 700))),
 )

@@ -6,7 +6,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.domain.risk import MarginRatio, Quantities, Risk
-from marginbook.exact import BASIS_POINTS, WAD, divide, from_raw, in_exact_context, round_ceil, round_floor
+from marginbook.exact import BASIS_POINTS, WAD, div_floor, divide, from_raw, in_exact_context, round_ceil, round_floor
 from marginbook.venues.aave_v3.account_data import (
     AccountData,
     account_data,
@@ -133,20 +133,26 @@ def withdrawable(pool: Pool, data: AccountData, market: Market) -> int:
             continue
         threshold = user_threshold(asset, pool.configs[asset], emode)
         ltv = user_ltv(pool.version, asset, pool.configs[asset], emode)
+        leaves_first = ltv == 0 and not pool.version.checks_before_accrual
         # the share that cash keeps inside also keeps later assets from leaving, if its LTV is 0
         all_of_it = value == pool.version.collateral_value(held, price, unit)
-        collateral.append((ltv != 0, threshold, value, all_of_it))
+        collateral.append((not leaves_first, threshold, value, all_of_it))
     left, thresholds = data.collateral, data.threshold_sum
-    for has_ltv, threshold, value, all_of_it in sorted(collateral):
+    for may_wait, threshold, value, all_of_it in sorted(collateral):
         taken = _largest_taken(pool, left, thresholds, data.debt, threshold, value)
         free, left, thresholds = free + taken, left - taken, thresholds - taken * threshold
-        if not has_ltv and data.debt and not (taken == value and all_of_it):
+        if not may_wait and data.debt and not (taken == value and all_of_it):
             break
     return free
 
 
 def _largest_taken(pool: Pool, collateral: int, thresholds: int, debt: int, threshold: int, value: int) -> int:
-    """Largest part of `value`, of one asset, without which the health factor is still at least 1."""
+    """Largest part of `value`, of one asset, without which the health factor is still at least 1.
+
+    2 works the threshold afterwards out of the truncated average before.
+    """
+    if pool.version.checks_before_accrual and collateral:
+        thresholds = collateral * div_floor(thresholds, collateral)
 
     def healthy(taken: int) -> bool:
         return health_factor(pool.version, collateral - taken, thresholds - taken * threshold, debt) >= WAD
