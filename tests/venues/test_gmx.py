@@ -17,7 +17,7 @@ from marginbook.units import parse_time
 from marginbook.venues.gmx import parameters
 from marginbook.venues.gmx.applying import apply
 from marginbook.venues.gmx.closing import close
-from marginbook.venues.gmx.impact import Balance, decrease_price, price_impact
+from marginbook.venues.gmx.impact import Balance, decrease_price, increase, price_impact
 from marginbook.venues.gmx.margin import capped_profit, check, required_to_open
 from marginbook.venues.gmx.parameters import Terms
 from marginbook.venues.gmx.positions import held_named
@@ -58,25 +58,33 @@ def applied(setting: Setting, event: Any) -> Account:
 def test_every_number_of_the_venues_own_tests() -> None:
     found = conform([VECTORS])
     assert found["failures"] == []
-    assert sum(row["passed"] for row in found["results"]) == 49
+    assert sum(row["passed"] for row in found["results"]) == 61
 
 
 @pytest.mark.parametrize(
     ("price", "collateral", "side", "left"),
-    [("2500", 10**18, "long", 10**18), ("0.8", 5 * 10**9, "long", 5_375_000_000), ("5000", 10**18, "bad", 0)],
+    [
+        ("2500", 10**18, "long", 10**18),
+        ("0.8", 5 * 10**9, "long", 5_375_000_000),
+        ("5000", 10**18, "bad", 0),
+        ("5000", 10**18, "short", 898 * 10**15),
+    ],
 )
 def test_what_a_liquidated_trader_got_back(price: str, collateral: int, side: str, left: int) -> None:
-    """30,000 tokens for 450,000: nothing lost at 15; 300 won at 15.01 against 0.8 dollars; all lost at 1."""
-    index = {"long": "15" if price == "2500" else "15.01", "bad": "1"}[side]
+    """30,000 tokens for 450,000: nothing lost at 15; 300 won at 15.01; all lost at 1; short, 510 lost at 15.017."""
+    index = {"long": "15" if price == "2500" else "15.01", "bad": "1", "short": "15.017"}[side]
     decimals = 18 if collateral >= 10**18 else 6
     row = {
         "long_token": "C",
         "long_decimals": decimals,
+        "short_token": "C",
+        "short_decimals": decimals,
         "index_token": "SOL",
         "min_collateral_factor": "0.01",
     }
     held = position(
         market="SOL/USD",
+        side="short" if side == "short" else "long",
         quantity=D(30000),
         entry=D(15),
         isolated_wallet=D(collateral).scaleb(-decimals),
@@ -90,7 +98,7 @@ def test_what_a_liquidated_trader_got_back(price: str, collateral: int, side: st
     }
     account = Account(id="a", rules="gmx/2", mode="isolated", positions=(held,))
     setting = Setting(account, Market(quotes=quotes), parameters("2", AT, overlay, "elsewhere"), AT)
-    pool = "isolated:SOL/USD:long"
+    pool = f"isolated:SOL/USD:{held.side}"
     assert setting.call("is_liquidatable", pool)
     closing, _ = close(held_named(account, pool, setting.parameters), setting.market, AT)
     assert collateral + closing.amounts["account", "C"] == left
@@ -166,16 +174,60 @@ def _lowered(setting: Setting) -> Any:
     return lower(setting.account, setting.market, setting.parameters).pools[0]
 
 
+SEQUENCE = (
+    # long and short open interest [1,000 USD], change of a side, impact [10^-30 USD] or None, price, pending amount
+    (0, 0, 200, True, None, 5010020040080160, -79999999999999999),
+    (200, 0, 200, True, -1199999999999999977764056140040000, 5030181086519114, -239999999999999996),
+    (400, 0, 10, False, 39500000000000000326409486835000, 5019828321871391, 7900000000000000),
+    (400, 0, 500, False, None, 5007009813739234, 139999999999999997),
+    (400, 500, 100, False, None, 4985044865403788, -59999999999999999),
+    (400, 600, 200, True, 199999999999999996294009356670000, 4995004995004995, 39999999999999999),
+    (600, 600, 100, True, None, 5005005005005005, -20000000000000000),
+)
+"""Source: gmx-synthetics test/exchange/PositionPriceImpact/PairMarket.ts, commit a5c0c8835182; numbers only."""
+DECREASES = (
+    # open interest, position [1,000 USD], closed, side, impact, price
+    (400, 10, 10, 10, False, -79000000000000000652818973670000, 5039500000000000),
+    (700, 600, 500, 100, True, 49999999999999999073502339165000, 5002499999999999),
+    (600, 600, 400, 100, True, -99999999999999998147004678330000, 4995000000000001),
+    (500, 600, 600, 100, False, 49999999999999999073502339165000, 4997500000000001),
+)
+PAIR_MARKET = Terms(
+    index_token="WETH",
+    min_collateral_factor=10**28,
+    min_collateral_factor_for_liquidation=10**28,
+    positive_impact_factor=5 * 10**21,
+    negative_impact_factor=10**22,
+    positive_impact_exponent=2 * FLOAT,
+    negative_impact_exponent=2 * FLOAT,
+    positive_max_impact_factor=2 * 10**28,
+    negative_max_impact_factor=2 * 10**28,
+)
+THOUSAND = 1000 * FLOAT
+
+
+@pytest.mark.parametrize(("long", "short", "size", "is_long", "usd", "price", "pending"), SEQUENCE)
+def test_execution_of_increases(
+    long: int, short: int, size: int, is_long: bool, usd: int | None, price: int, pending: int
+) -> None:
+    balance = Balance(long * THOUSAND, short * THOUSAND)
+    found = increase(PAIR_MARKET, balance, size * THOUSAND, is_long, 5 * 10**15, 5 * 10**15)
+    assert (found.price, found.impact_amount) == (price, pending)
+    assert usd in (None, found.impact_usd)
+
+
+@pytest.mark.parametrize(("long", "short", "held", "closed", "is_long", "usd", "price"), DECREASES)
+def test_execution_of_decreases(
+    long: int, short: int, held: int, closed: int, is_long: bool, usd: int, price: int
+) -> None:
+    found = price_impact(PAIR_MARKET, Balance(long * THOUSAND, short * THOUSAND), -closed * THOUSAND, is_long)
+    assert found.usd == usd
+    tokens = held * 10**18 // 5
+    assert decrease_price(5 * 10**15, held * THOUSAND, tokens, closed * THOUSAND, usd, is_long) == price
+
+
 def test_virtual_inventory_makes_a_negative_impact_worse() -> None:
-    terms = Terms(
-        index_token="ETH",
-        min_collateral_factor=10**28,
-        min_collateral_factor_for_liquidation=10**28,
-        positive_impact_factor=10**22,
-        negative_impact_factor=10**22,
-        positive_impact_exponent=2 * FLOAT,
-        negative_impact_exponent=2 * FLOAT,
-    )
+    terms = PAIR_MARKET
     own = price_impact(terms, Balance(0, 0), 1000 * FLOAT, True)
     worse = price_impact(terms, Balance(0, 0, -1000 * FLOAT), 1000 * FLOAT, True)
     milder = price_impact(terms, Balance(0, 0, 1000 * FLOAT), 1000 * FLOAT, True)
