@@ -235,6 +235,15 @@ def test_under_water_the_insurance_fund_pays_within_its_limit() -> None:
     assert "insurance" in str(MODULE.plan_liquidation(spent, "cross:USDC", quoted(BTC="50000"), PARAMETERS, AT).reason)
 
 
+def test_a_fund_that_cannot_pay_means_deleveraging() -> None:
+    market = quoted(BTC="50000")
+    for fund, price, size in (("100", 49_100, "0.1"), ("99.999999", 50_100, "1")):
+        known = replace(market, state={("dydx", "BTC-USD", "insurance_fund"): Decimal(fund)})
+        plan = MODULE.plan_liquidation(owner("-50100", held()), "cross:USDC", known, PARAMETERS, AT)
+        assert (plan.price, plan.close_most) == (price, Decimal(size))
+    assert {flow.party for flow in plan.flows if flow.amount} == {"account", "counterparties"}
+
+
 def test_liquidation_prices_on_the_chains_grid() -> None:
     # Near zero a notional below one quantum asks for nothing; the price is found all the same.
     for quantity, usdc in (("1", "-49400"), ("0.01", "-494"), ("0.0001", "-4.94")):

@@ -185,6 +185,14 @@ def _risk(inputs: Inputs, prefix: str = "") -> MarginRisk:
 
 
 def _collateral_and_margins(inputs: Inputs) -> Answer:
+    if "perpetual" in inputs:
+        held = Holding(
+            perpetual=_loose_perpetual(inputs),
+            quantums=_first(inputs, "quantums"),
+            quote_balance=_first(inputs, "quoteBalance", "quote_balance", default=0),
+            custom_ppm=_first(inputs, "custom_imf_ppm", "customImfPpm", default=0),
+        )
+        return _figures(held.risk())
     perpetuals = _perpetuals(inputs)
     usdc = _usdc(inputs.get("asset_updates", ()))
     updates = [

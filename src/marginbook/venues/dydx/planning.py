@@ -3,6 +3,10 @@
 The chain begins with a pseudo-random position; here it is the first that was not liquidated in this block. Details of
 the account say what the block has done already: `liquidated_markets` (names with commas), `notional_liquidated_raw`
 and `insurance_lost_raw` [quote quantums]. `price` is the order's limit, `flows` what filling it there moves.
+
+The state `insurance_fund` of a market [USDC] is what its fund holds (isolated markets have one of their own); without
+it the fund can pay. Where it cannot, a subaccount below zero is deleveraged: the whole position at the bankruptcy
+price against the other side.
 """
 
 from decimal import Decimal
@@ -10,17 +14,20 @@ from decimal import Decimal
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Flow, Plan
-from marginbook.exact import from_raw, in_exact_context
+from marginbook.exact import divide, from_raw, in_exact_context, round_floor
 from marginbook.venues.common.fields import detail_raw
-from marginbook.venues.dydx.holdings import CURRENCY, pool_named, subaccount_of
+from marginbook.venues.dydx.holdings import CURRENCY, VENUE, pool_named, subaccount_of
 from marginbook.venues.dydx.parameters import Parameters, Terms
 from marginbook.venues.dydx.quantums import QUOTE_DECIMALS, fill_quote_quantums, subticks_of_fillable_price
 from marginbook.venues.dydx.subaccount import (
     Holding,
+    deleveraging_quote,
     fillable_price,
     insurance_fund_delta,
     liquidation_delta,
 )
+
+PRICE_PLACES = 8
 
 
 @in_exact_context
@@ -51,22 +58,32 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     lost = detail_raw(account.details, "insurance_lost_raw", place, 0)
     if -fund > config.max_insurance_lost - lost:
         return Plan(pool=pool, market=name, bad_debt=bad_debt, reason="the block's insurance loss limit is used up")
-    return _plan(pool, held, terms, delta, subticks, quote, fund, bad_debt)
+    price = from_raw(subticks, QUOTE_DECIMALS + terms.atomic_resolution - terms.quantum_conversion_exponent)
+    received = quote if delta < 0 else -quote
+    kept = market.state.get((VENUE, name, "insurance_fund"))
+    if fund < 0 and kept is not None and Decimal(kept) + from_raw(fund, QUOTE_DECIMALS) < 0:
+        delta, fund = -held.quantums, 0
+        offered = deleveraging_quote(subaccount, name, delta)
+        if offered is None:
+            return Plan(pool=pool, market=name, bad_debt=bad_debt, reason="the insurance fund cannot pay the loss")
+        received = offered
+        size = from_raw(abs(delta), -terms.atomic_resolution)
+        price = round_floor(divide(abs(from_raw(received, QUOTE_DECIMALS)), size), PRICE_PLACES)
+    return _plan(pool, held, terms, delta, price, received, fund, bad_debt)
 
 
 def _plan(
-    pool: str, held: Holding, terms: Terms, delta: int, subticks: int, quote: int, fund: int, bad_debt: Decimal
+    pool: str, held: Holding, terms: Terms, delta: int, price: Decimal, quote: int, fund: int, bad_debt: Decimal
 ) -> Plan:
     name = held.perpetual.market
     size = from_raw(delta, -terms.atomic_resolution)
-    received = from_raw(quote if delta < 0 else -quote, QUOTE_DECIMALS)
-    fee = from_raw(fund, QUOTE_DECIMALS)
+    received, fee = from_raw(quote, QUOTE_DECIMALS), from_raw(fund, QUOTE_DECIMALS)
     return Plan(
         pool=pool,
         market=name,
         close_least=abs(size),
         close_most=abs(size),
-        price=from_raw(subticks, QUOTE_DECIMALS + terms.atomic_resolution - terms.quantum_conversion_exponent),
+        price=price,
         fee=max(Decimal(0), fee),
         bad_debt=bad_debt,
         flows=(
