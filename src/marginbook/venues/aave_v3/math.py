@@ -99,7 +99,7 @@ def binomial_interest_2(rate: int, seconds: int) -> int:
     1 + r·n + n(n−1)/2·p2 + n(n−1)(n−2)/6·p3 with p2 = ⌊r²⌉, p3 = ⌊p2·r⌉, the divisions by 2 and 6 rounded down.
 
     >>> binomial_interest_2(RAY, YEAR_SECONDS)
-    2666663803241347827624448000
+    2666669030479726772588992000
     """
     if seconds == 0:
         return RAY
