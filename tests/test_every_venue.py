@@ -1,0 +1,85 @@
+"""One book of every venue: checked, explained, stressed, in the fast book, and served."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from marginbook.book.book import Book
+from marginbook.cli import app
+from marginbook.connectors.books import BookFile, load_book, market_of
+from marginbook.connectors.starters import starter
+from marginbook.domain.zones import Zone
+from marginbook.engine.evaluate import parameters_source
+from marginbook.margin_calls.zones import zone_of_pool
+from marginbook.venues.registry import all_rule_sets, rule_set
+
+RULES = [rules.name for rules in all_rule_sets()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter books of all rule sets, their accounts and overlays renamed so that none clash."""
+    found = tmp_path_factory.mktemp("venues")
+    for rules in RULES:
+        name = rules.replace("/", "-")
+        text = starter(rules)
+        assert text is not None
+        text = re.sub(r'^id = ".*"', f'id = "{rules}"\nowner = "fund"', text, flags=re.MULTILINE)
+        text = text.replace('parameters = "mine"', f'parameters = "{name}"')
+        text = re.sub(r"^\[parameters\.mine\.", f'[parameters."{name}".', text, flags=re.MULTILINE)
+        (found / f"{name}.toml").write_text(text)
+    return found
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> BookFile:
+    found = load_book([folder])
+    assert not found.problems
+    assert not found.rejected
+    return found
+
+
+def run(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exit_code in (0, 3, 4), result.output
+    return result.stdout
+
+
+def test_it_is_checked(folder: Path) -> None:
+    answer = json.loads(run("check", folder, "--json"))
+    assert {row["rules"] for row in answer["accounts"]} == set(RULES)
+    assert [row["account"] for row in answer["accounts"] if row["error"]] == []
+    (owner,) = answer["owners"]
+    assert len(owner["venues"]) >= 10
+    assert owner["distance"]["down"] is not None
+
+
+def test_every_account_is_explained(folder: Path) -> None:
+    for rules in RULES:
+        assert json.loads(run("explain", folder, rules, "--json"))["inputs"], rules
+
+
+def test_a_fall_of_ether_moves_it_on_every_venue(folder: Path, loaded: BookFile) -> None:
+    answer = json.loads(run("stress", folder, "--shock", "ETH=-20%", "--json"))
+    assert len({moved["market"] for moved in answer["moved"]}) >= 8
+    assert sum(answer["after"]["counts"].values()) == len(loaded.accounts)
+
+
+def test_the_fast_book_agrees_with_the_exact_functions(loaded: BookFile) -> None:
+    at, market = loaded.as_of or 0, market_of(loaded)
+    parameters_of = parameters_source(loaded.overlays, at)
+    book = Book.from_accounts(loaded.accounts, market, parameters_of, at)
+    assert not book.problems
+    for factor in (1, "0.8", "0.5", "1.3", "2"):
+        frame = {key: quote.price * type(quote.price)(factor) for key, quote in market.quotes.items()}
+        before = {account.id: book.pool_zones(account.id) for account in loaded.accounts}
+        book.prices(frame, at)
+        for account in loaded.accounts:
+            rules, parameters = rule_set(account.rules), parameters_of(account)
+            for pool, risk in rules.module.risk(account, book.market, parameters, at).items():
+                previous = before[account.id].get(pool, Zone.SAFE)
+                zone = zone_of_pool(rules, account, pool, book.market, parameters, at, risk=risk, previous=previous)
+                assert book.pool_zones(account.id)[pool] == zone, f"{account.rules} {pool} at {factor}"
