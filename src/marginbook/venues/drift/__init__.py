@@ -39,7 +39,7 @@ RULE_SETS = (
         ),
         price_decimals=PRICE_DECIMALS,
         verified=(
-            "the program's own tests: weights, whole accounts with open orders, shortage cover, fees (tests/vectors/drift)",
+            "the program's own tests: weights, whole accounts, open orders, shortage cover, fees (tests/vectors/drift)",
         ),
         unverified=(
             "high-leverage mode, funding and the sequence of a liquidation by a number of the venue",
