@@ -11,10 +11,14 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import IndexUpdate, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import RAY, WAD
+from marginbook.testing.laws import settings
 from marginbook.units import parse_time
 from marginbook.venues.morpho import MODULE, parameters
 from marginbook.venues.morpho.adaptive_curve import INITIAL_RATE, LEAST_RATE, MOST_RATE, borrow_rate, exponential
+from marginbook.venues.morpho.holdings import USER, holdings_of, isolated_of
+from marginbook.venues.morpho.market import Revert, liquidate
 from marginbook.venues.morpho.math import incentive_factor, taylor_compounded
+from marginbook.venues.morpho.planning import largest
 
 AT = parse_time("2026-10-01T12:00:00Z")
 NAME = "wstETH/USDC-0.86"
@@ -299,3 +303,27 @@ def test_debt_and_supply_of_a_market_are_stated_in_the_same_way() -> None:
     mixed = replace(shares(), collateral=(Collateral(asset="USDC", amount=D(5), pool=NAME),))
     with pytest.raises(BadInput, match="inconsistent"):
         ask("risk", mixed, moving())
+
+
+def test_the_planned_call_repays_all_or_takes_all() -> None:
+    planned = short = 0
+    for setting in settings("morpho/blue", 150, seed=5):
+        for holding in holdings_of(setting.account, setting.parameters):
+            if not setting.call("is_liquidatable", holding.pool):
+                continue
+            m = isolated_of(setting.account, holding, setting.market, setting.at)
+            call = largest(m)
+            plan = setting.call("plan_liquidation", holding.pool)
+            if call is None:
+                assert plan.reason == "no collateral is left"
+                continue
+            planned += 1
+            assert plan.close_most == D(call.repaid).scaleb(-holding.terms.loan_decimals)
+            owed, held = m.position(USER).borrow_shares, m.position(USER).collateral
+            short += call.repaid_shares < owed
+            assert call.repaid_shares == owed or call.seized == held
+            if call.repaid_shares < owed:
+                with pytest.raises(Revert, match="arithmetic"):
+                    liquidate(m, USER, shares=owed)
+    assert planned >= 40
+    assert short >= 5

@@ -11,7 +11,7 @@ from marginbook.venues.morpho.parameters import Parameters
 
 
 def largest(m: Isolated) -> Liquidation | None:
-    """The liquidation that repays most: every share, or, where collateral does not pay for them, all of the collateral.
+    """The liquidation that repays every share, or, where collateral does not pay for them, takes all of it.
 
     Between the two, where rounding refuses both, the most shares that the collateral pays for. None where even one
     share is refused.
@@ -37,7 +37,7 @@ def _tried(m: Isolated, seized: int, shares: int) -> Liquidation | None:
 
 @in_exact_context
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
-    """One call that repays as much as the contract accepts: no close factor, the incentive goes to the liquidator.
+    """One call that repays all, or takes all: there is no close factor; the incentive goes to the liquidator.
 
     `bad_debt` [loan tokens] is what the suppliers lose at once because no collateral is left.
     """
