@@ -337,7 +337,7 @@ def test_collateral_comes_in_as_tokens_or_as_dollars_worth_and_leaves_while_enou
     _, market = apply(
         setting.account,
         setting.market,
-        IndexUpdate(stamp=STAMP, venue="gmx", asset="ETH/USD:long", kind="borrow", value=D("0.001")),
+        IndexUpdate(stamp=STAMP, venue="gmx", asset="ETH/USD:long", kind="borrow", value=D(10**27)),
         setting.parameters,
         AT,
     )

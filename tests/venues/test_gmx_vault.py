@@ -91,14 +91,14 @@ def test_a_small_early_profit_does_not_count() -> None:
 
 def test_funding_is_cut_and_belongs_to_the_collateral_token() -> None:
     setting = setting_of()
-    market = replace(setting.market, indices={("gmx", "USDC", "funding"): Index(1234)})
-    position = replace(setting.account.positions[0], funding_index_raw=34)
+    market = replace(setting.market, indices={("gmx", "USDC", "funding"): Index(1234 * 10**12)})
+    position = replace(setting.account.positions[0], funding_index_raw=34 * 10**12)
     funded = replace(setting, market=market, account=replace(setting.account, positions=(position,)))
     held = held_named(funded.account, pool_of(funded), funded.parameters)
     assert validate(held, market, AT).fees == (1 + D("1.2")) * 10**30
     event = IndexUpdate(stamp=STAMP, venue="gmx", asset="USDC", kind="funding", value=D("0.002"))
     _, moved = apply(funded.account, market, event, funded.parameters, AT)
-    assert moved.indices["gmx", "USDC", "funding"].value_raw == 2000
+    assert moved.indices["gmx", "USDC", "funding"].value_raw == 2 * 10**15
 
 
 def applied(setting: Setting, event: Any) -> Account:

@@ -169,7 +169,7 @@ def test_funding_grows_with_the_premium_and_a_fill_settles_it() -> None:
     fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D("0.1"), price=D(900))
     after, _ = _applied(replace(setting, account=account, market=market), fill)
     assert after.positions[0].funding_index_raw == 3 * day
-    event = IndexUpdate(stamp=STAMP, venue="perp", asset="vETH", kind="funding", value=D(86_400))
+    event = IndexUpdate(stamp=STAMP, venue="perp", asset="vETH", kind="funding", value=from_raw(day, 18))
     _, moved = _applied(setting, event)
     assert moved.indices["perp", "vETH", "funding"].value_raw == day
 

@@ -154,8 +154,9 @@ def _vault(names: list[str], random: Random) -> Setting:
         sides: tuple[Side, Side] = ("long", "short")
         for side in random.sample(sides, random.choice((1, 1, 2))):
             token = name.partition("/")[0] if side == "long" else "USDC"
+            entered = random.randint(0, 10**5) * 10**12
             if random.random() < 0.5:
-                indices.setdefault((VENUE, token, "funding"), Index(random.randint(10**5, 10**6)))
+                indices.setdefault((VENUE, token, "funding"), Index(random.randint(10**5, 10**6) * 10**12))
             size = Decimal(random.choice((5, 1_000, 200_000)) * random.randint(1, 100))
             entry = quotes[VENUE, name, "max"].price * _loss(side, random)
             details = {"size_in_usd": format_decimal(size)}
@@ -169,7 +170,9 @@ def _vault(names: list[str], random: Random) -> Setting:
                     entry=entry,
                     mode="isolated",
                     isolated_wallet=size,
-                    funding_index_raw=random.randint(0, 10**5) if (VENUE, token, "funding") in indices else None,
+                    funding_index_raw=random.randint(0, 10**5) * 10**12
+                    if (VENUE, token, "funding") in indices
+                    else None,
                     details=details,
                 )
             )

@@ -36,7 +36,6 @@ from marginbook.venues.gmx.impact import capped_gain
 from marginbook.venues.gmx.margin import check, required_to_open
 from marginbook.venues.gmx.parameters import Parameters, Terms
 from marginbook.venues.gmx.positions import (
-    PER_SIZE_DECIMALS,
     USD_DECIMALS,
     Held,
     accrued,
@@ -51,8 +50,8 @@ from marginbook.venues.gmx.positions import (
 from marginbook.venues.gmx.power import apply_factor, signed
 
 ENTRY_PLACES = 16
-INDEX_DECIMALS = {"borrow": USD_DECIMALS, "funding": PER_SIZE_DECIMALS, "supply": PER_SIZE_DECIMALS}
-"""Decimals of an index event's value: a factor, or token units per USD."""
+INDEX_DECIMALS = {"borrow": 0, "supply": 0, "funding": 18}
+"""An index event carries the venue's integer, funding times 10^-18, as for every venue."""
 
 
 @in_exact_context
@@ -67,9 +66,8 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
             return event.account, market
         case IndexUpdate():
             decimals = INDEX_DECIMALS[event.kind]
-            index = Index(
-                to_raw_floor(event.value, decimals), to_raw_floor(event.rate, decimals), _seconds(event.stamp.time)
-            )
+            value, rate = to_raw_floor(event.value, decimals), to_raw_floor(event.rate, 0)
+            index = Index(value, rate, _seconds(event.stamp.time))
             return account, replace(market, indices={**market.indices, (event.venue, event.asset, event.kind): index})
         case PriceFrame():
             return account, market.with_prices(event.prices)

@@ -2,7 +2,7 @@
 
     delta     = ⌊size · |average − price| / average⌋         price min for longs, max for shorts; all USD of 10^-30
     margin fee  = size − ⌊size · (10000 − basis points) / 10000⌋            so it rounds up
-    funding fee = ⌊size · (cumulative rate − entry rate) / 1e6⌋
+    funding fee = ⌊size · (cumulative rate − entry rate)⌋
     state 1: loss > collateral, or remaining < fees, or remaining < fees + liquidation fee
     state 2: remaining · max leverage < size · 10000
 with remaining = collateral ± delta. Within `min_profit_time` of the last increase a profit up to `min_profit` is 0.
@@ -12,8 +12,9 @@ Source: gmx-io/gmx-contracts `VaultUtils.validateLiquidation` and `Vault.getDelt
 
 A position's `isolated_wallet` is its collateral in USD, as the vault counts it; `entry` its average price; `details`:
 `collateral` (default: the index token of a long, USDC of a short), `size_in_usd` (default quantity · entry),
-`last_increased_time` [s]. `funding_index_raw` is the entry funding rate [10^-6], the index `("gmx", token, "funding")`
-the cumulative one. Pools are `isolated:BTC/USD:long`, with `/token` where there are several of that market and side.
+`last_increased_time` [s]. `funding_index_raw` is the entry funding rate, the index `("gmx", token, "funding")` the
+cumulative one, both fractions of 10^-18 (the vault's integer times 10^12). Pools are `isolated:BTC/USD:long`, with `/token`
+where there are several of that market and side.
 """
 
 from collections import Counter
@@ -36,7 +37,8 @@ from marginbook.venues.common.views import derivative_quantities, down, up
 VENUE = "gmx"
 USD_DECIMALS = 30
 BASIS_POINTS = 10_000
-RATE = 10**6
+RATE = 10**18
+"""Scale of cumulative funding rates in a book; the vault's own is 10^6, of which ours are multiples."""
 ALL = "*"
 
 
@@ -211,7 +213,7 @@ def margin_fee(size: int, basis_points: int) -> int:
 
 
 def funding_fee(held: Held, market: Market) -> int:
-    """⌊size · (cumulative − entry) / 1e6⌋; 0 without an index."""
+    """⌊size · (cumulative − entry)⌋; 0 without an index."""
     index = market.indices.get((VENUE, held.token, "funding"))
     if index is None:
         return 0

@@ -43,7 +43,7 @@ from marginbook.venues.gmx.vault import (
     validate,
 )
 
-RATE_DECIMALS = 6
+RATE_DECIMALS = 18
 
 
 @in_exact_context

@@ -1,7 +1,7 @@
 """GMX v1 positions as legs for the float64 kernel, and the tree behind their headroom.
 
     support = collateral ∓ size + side · (size / average) · P                    P min for longs, max for shorts
-    demand  = max(size / max leverage, margin fee + liquidation fee + size · (funding index − entry) / 1e6)
+    demand  = max(size / max leverage, margin fee + liquidation fee + size · (funding index − entry))
 
 The maximum of a constant b and a line a + x in the funding index is b plus a table of x that is 0 below b − a. Cuts are
 whole 10^-30 USD, 1e-28 covers them; floats: (n + 8)·2u of gross and constants, u = 2^-53. Opaque where a small profit

@@ -13,7 +13,8 @@ time-weighted ones), kind `oracle`; a collateral's is its index price, cut at th
 
 One pool, `cross:USDC`. A position may state `open_notional` in its `details` (negative for longs; default
 ∓quantity · entry); an account `owed_realized_pnl` and `pending_fee` [USDC]. `funding_index_raw` and the index
-`("perp", market, "funding")` are the venue's time-weighted premium growth [quote per base · seconds · 2^96].
+`("perp", market, "funding")` are the venue's time-weighted premium growth [quote per base · seconds · 2^96]; an index
+event carries that integer times 10^-18.
 
 Deviations: liquidity that the account provides (range orders) is not modelled: its pending fees come in as a sum, its
 tokens not at all.

@@ -36,7 +36,6 @@ from marginbook.exact import (
 from marginbook.venues.perp.model import (
     DECIMALS,
     DUST,
-    PREMIUM_SCALE,
     RATIO,
     UNIT,
     VENUE,
@@ -147,7 +146,7 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
         case AccountSnapshot():
             return event.account, market
         case IndexUpdate() if event.kind == "funding":
-            index = Index(to_raw_floor(event.value * PREMIUM_SCALE, 0))
+            index = Index(to_raw_floor(event.value, DECIMALS))
             return account, replace(market, indices={**market.indices, (event.venue, event.asset, "funding"): index})
         case PriceFrame():
             return account, market.with_prices(event.prices)
