@@ -302,6 +302,22 @@ def test_displayed_and_true_price_of_v2() -> None:
     assert plan.fee == Decimal("68.6")
 
 
+def test_a_flagged_position_of_v2_is_lost() -> None:
+    position = Position(
+        market="ETH",
+        side="long",
+        quantity=Decimal(10),
+        entry=Decimal(2000),
+        isolated_wallet=Decimal(5000),
+        details={"flagged": "true"},
+    )
+    case = setting(Account(id="b", rules="synthetix/2", positions=(position,)), at_prices(ETH="2000"))
+    pool = "isolated:ETH:long"
+    assert case.call("is_liquidatable", pool)
+    assert case.call("liquidation_prices") == []
+    assert case.call("plan_liquidation", pool).protocol_fee == 5000 - 72
+
+
 def test_events_of_v2() -> None:
     account = Account(id="a", rules="synthetix/2", wallet={"sUSD": Decimal(600)})
     case = setting(account, at_prices(ETH="2000"))

@@ -107,7 +107,8 @@ def _isolated(random: Random, markets: list[str], quotes: dict[QuoteKey, Quote])
         notional = random.choice((200.0, 20_000.0, 900_000.0))
         position = _position(random, name, quotes["synthetix", name, "oracle"].price, notional)
         margin = _number(random, notional / random.randint(2, 40), 0.3, 6)
-        positions.append(replace(position, mode="isolated", isolated_wallet=margin))
+        details = {"flagged": "true"} if random.random() < 0.05 else {}
+        positions.append(replace(position, mode="isolated", isolated_wallet=margin, details=details))
     return Account(id="world", rules="synthetix/2", wallet={"sUSD": Decimal(50)}, positions=tuple(positions))
 
 

@@ -30,12 +30,13 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
 
 def _position(held: Holding, market: Market, parameters: Parameters, at: int) -> Node:
     found, own = figures(held, market, parameters, at), "account"
+    now = sums(held, found)
     price = _node("price", price_of(market, held.market), "", f"{VENUE}:{held.market} {KIND}")
     size = _node("size", held.size, "", own, unit=held.market)
     margin = _node(
         "margin_now",
-        found.margin,
-        "margin + size · (price − last price) + funding",
+        now.support,
+        "0: flagged" if held.flagged else "margin + size · (price − last price) + funding",
         SOURCE,
         (
             _node("margin", held.margin, "", own),
@@ -48,7 +49,7 @@ def _position(held: Holding, market: Market, parameters: Parameters, at: int) ->
     notional = _node("notional", found.notional, "|size| · price", SOURCE, (size, price))
     required = _node(
         "required",
-        sums(found).demand,
+        now.demand,
         "liquidation_buffer + liquidation_fee + keeper_liquidation_fee + premium",
         SOURCE,
         (
@@ -60,9 +61,7 @@ def _position(held: Holding, market: Market, parameters: Parameters, at: int) ->
             ),
         ),
     )
-    return _node(
-        f"headroom {held.pool}", found.margin - sums(found).demand, "margin_now − required", SOURCE, (margin, required)
-    )
+    return _node(f"headroom {held.pool}", now.support - now.demand, "margin_now − required", SOURCE, (margin, required))
 
 
 def _node(quantity: str, value: int, formula: str, source: str, inputs: tuple[Node, ...] = (), unit: str = USD) -> Node:

@@ -30,10 +30,12 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
 
 
 def _prices_of(holding: Holding, market: Market, parameters: Parameters, at: int) -> Iterator[LiquidationPrice]:
+    if holding.flagged:
+        return
     tick, long = holding.terms.tick, holding.size > 0
 
     def liquidatable(count: int) -> bool:
-        now = sums(figures(holding, market, parameters, at, to_raw_floor(count * tick, DECIMALS)))
+        now = sums(holding, figures(holding, market, parameters, at, to_raw_floor(count * tick, DECIMALS)))
         return is_breached(now.support, now.demand, True)
 
     quote = market.quotes.get((VENUE, holding.market, "oracle"))
@@ -78,8 +80,8 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     """
     holding = holding_of(account, pool, parameters)
     found = figures(holding, market, parameters, at)
-    now = sums(found)
-    if not holding.flagged and not is_breached(now.support, now.demand, True):
+    now = sums(holding, found)
+    if not is_breached(now.support, now.demand, True):
         return Plan(pool=pool, market=holding.market, reason="the margin is above the liquidation margin")
     return _plan(holding, found, market)
 

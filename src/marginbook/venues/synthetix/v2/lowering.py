@@ -29,7 +29,8 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
     terms, system = held.terms, parameters.system
     premium = mul(div(abs(held.size), terms.skew_scale), terms.liquidation_premium_multiplier)
     rate = (terms.liquidation_buffer_ratio + premium) / WAD
-    slope, size = held.size / WAD, abs(held.size) / WAD
+    size = abs(held.size) / WAD
+    slope = 0.0 if held.flagged else held.size / WAD
     factor: Factor = (("quote", VENUE, held.market, KIND),)
     legs = [
         Leg(
@@ -49,7 +50,7 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
         legs.append(Leg(held.market, index, Sums(turned, 0.0, turned, turned, 0.0, turned, 0.0)))
     else:
         support += mul(held.size, state_wad(market, held.market, "funding_value", 0))
-    fixed, fees = support / WAD, system.keeper_liquidation_fee / WAD
+    fixed, fees = 0.0 if held.flagged else support / WAD, system.keeper_liquidation_fee / WAD
     relative = (len(legs) + 8) * 4 * ROUNDOFF * (2.0 + rate)
     gross = (held.margin + abs(mul(held.size, held.entry)) + abs(mul(held.size, held.funding))) / WAD + abs(fixed)
     most = (system.max_keeper_fee + system.min_keeper_fee) / WAD + fees

@@ -7,7 +7,8 @@
     liquidatable          margin now − premium <= liquidation margin
     inaccessible          max(notional / (max_leverage − 0.001), min_initial_margin) + 0.001
 
-Support is the margin now, demand liquidation margin + premium, initially what is inaccessible. Source:
+Support is the margin now, demand liquidation margin + premium, initially what is inaccessible. A flagged position stays
+liquidatable and gives nothing back: its support is 0. Source:
 `PerpsV2MarketBase.sol` at 1609d156 (2025-03-31), unchanged in these functions since SIP-2004/2005 (2023-04-04).
 
 The margin is the position's `isolated_wallet`, as of its last change; `entry` is the price of that change.
@@ -107,10 +108,13 @@ def figures_at(holding: Holding, price: int, funding: int, system: System) -> Fi
     )
 
 
-def sums(found: Figures) -> Risk[int]:
-    """The seven sums of a position [wad sUSD]."""
+def sums(holding: Holding, found: Figures) -> Risk[int]:
+    """The seven sums of a position [wad sUSD]; a flagged one has lost its margin, whatever the price does."""
+    required = found.liquidation_margin + found.premium
+    if holding.flagged:
+        return Risk(0, 0, 0, 0, required, 0, required)
     margin = found.margin
-    return Risk(margin, 0, margin, margin, found.inaccessible, margin, found.liquidation_margin + found.premium)
+    return Risk(margin, 0, margin, margin, found.inaccessible, margin, required)
 
 
 def holdings(account: Account, parameters: Parameters) -> Iterator[Holding]:
@@ -170,13 +174,14 @@ def holding_of(account: Account, pool: str, parameters: Parameters) -> Holding:
 @in_exact_context
 def risk(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Risk[int]]:
     """The seven sums of every position."""
-    return {held.pool: sums(figures(held, market, parameters, at)) for held in holdings(account, parameters)}
+    return {held.pool: sums(held, figures(held, market, parameters, at)) for held in holdings(account, parameters)}
 
 
 @in_exact_context
 def is_liquidatable(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> bool:
-    """margin now − premium <= liquidation margin."""
-    now = sums(figures(holding_of(account, pool, parameters), market, parameters, at))
+    """margin now − premium <= liquidation margin, or flagged already."""
+    holding = holding_of(account, pool, parameters)
+    now = sums(holding, figures(holding, market, parameters, at))
     return is_breached(now.support, now.demand, True)
 
 
@@ -198,7 +203,7 @@ def _quantities(holding: Holding, found: Figures) -> Quantities:
         "liquidation_fee": found.fee,
     }
     return derivative_quantities(
-        sums(found),
+        sums(holding, found),
         USD,
         scale=DECIMALS,
         wallet_balance=_decimal(holding.margin),
