@@ -22,16 +22,10 @@ STANDARD, PORTFOLIO = rule_set("deribit/standard").module, rule_set("deribit/por
 
 
 def market(**more: str) -> Market:
-    marks = {
-        CALL: "0.03",
-        PUT: "0.02",
-        "BTC-PERPETUAL": "100000",
-        "BTC_USDC": "100000",
-        "BTC-26DEC25": "101000",
-        **more,
-    }
+    marks = {CALL: "0.03", PUT: "0.02", "BTC-PERPETUAL": "100000", "BTC_USDC": "100000", "BTC-26DEC25": "101000"}
     quotes = {("deribit", name, "mark"): Quote(D(price)) for name, price in (marks | more).items()}
-    return Market(quotes={**quotes, ("deribit", "BTC_USD", "index"): Quote(D(100000))})
+    index = {("deribit", name, "index"): Quote(D(100000)) for name in ("btc_usd", "btc_usdc")}
+    return Market(quotes=quotes | index)
 
 
 def held(*positions: Position, rules: str = "deribit/standard", **wallet: str) -> Account:
@@ -96,10 +90,27 @@ def test_pools_are_per_currency_and_orders_count_by_size() -> None:
 def test_the_least_that_cures_is_closed() -> None:
     short = held(position("BTC_USDC", "short", "10"), USDC="10000")
     assert STANDARD.is_liquidatable(short, "cross:USDC", market(), parameters("s", AT), AT)
-    plan = STANDARD.plan_liquidation(short, "cross:USDC", market(), parameters("s", AT, {"*": {}}), AT)
+    plan = STANDARD.plan_liquidation(short, "cross:USDC", market(), parameters("s", AT), AT)
     rest = (10 - plan.close_least) * 100_000
     assert (D("0.01") + D("0.00005") * (10 - plan.close_least)) * rest < 10_000
     assert plan.close_least < 1
+
+
+def test_margins_of_linear_contracts_are_converted_at_the_index() -> None:
+    apart = market(BTC_USDC="110000")
+    (sums,) = STANDARD.risk(held(position("BTC_USDC", "long", "25"), USDC="1"), apart, parameters("s", AT), AT).values()
+    assert (sums.demand, sums.support) == (28_125, 250_001)
+
+
+@pytest.mark.parametrize(
+    ("day", "initial", "maintenance"),
+    [("2022-01-10", "0.0105", "0.00575"), ("2022-01-11", "0.0205", "0.0105"), ("2025-09-01", "0.0205", "0.0105")],
+)
+def test_the_notice_of_january_2022(day: str, initial: str, maintenance: str) -> None:
+    """10 BTC: 1 % + 10 · 0.005 % and 0.525 % + … before, 2 % and 1 % from 11 January on."""
+    ten = held(position("BTC-PERPETUAL", "long", "1000000"), BTC="1")
+    (sums,) = STANDARD.risk(ten, market(), parameters("standard", parse_time(day)), AT).values()
+    assert (sums.demand_initial, sums.demand) == (10 * D(initial), 10 * D(maintenance))
 
 
 def test_rates_by_overlay_and_errors() -> None:

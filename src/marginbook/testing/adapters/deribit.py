@@ -17,6 +17,7 @@ from marginbook.exact import CONTEXT, ONE, ZERO, divide
 from marginbook.testing.vectors import Setting, Task, Unsupported
 from marginbook.units import parse_time
 from marginbook.venues.deribit.instruments import Instrument, instrument
+from marginbook.venues.deribit.parameters import Deribit
 from marginbook.venues.deribit.portfolio import ADDITIONS, largest_loss
 from marginbook.venues.registry import rule_set
 
@@ -52,7 +53,8 @@ def _standard(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     by_coins = what.quote is None and bool(set(asked) & set(UNLABELLED))
     amount = CONTEXT.multiply(abs(size), mark) if by_coins else abs(size)
     position = Position(market=what.name, side=_side(case), quantity=amount, entry=_number(case, "entry") or mark)
-    quotes = {("deribit", what.name, "mark"): Quote(mark)}
+    index = _number(case, "index") or mark
+    quotes = {("deribit", what.name, "mark"): Quote(mark), ("deribit", what.index, "index"): Quote(index)}
     found = rule_set(rules)
     account = Account(id=str(case.get("id", "case")), rules=rules, wallet={what.currency: ZERO}, positions=(position,))
     try:
@@ -74,8 +76,8 @@ def _standard(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
         if name not in UNLABELLED:
             raise Unsupported(f"no quantity {name}")
         margin = sums.demand if case.get("id") in MAINTENANCE else sums.demand_initial
-        in_coins = margin if what.quote is None else divide(margin, mark)
-        return {"coin": in_coins, "usd": CONTEXT.multiply(in_coins, mark), "rate": divide(in_coins, coins)}[name]
+        in_coins = margin if what.quote is None else divide(margin, index)
+        return {"coin": in_coins, "usd": CONTEXT.multiply(in_coins, index), "rate": divide(in_coins, coins)}[name]
 
     return Task(rules, "", compute, unsigned=frozenset(("size_currency",)))
 
@@ -112,21 +114,23 @@ def _portfolio(case: Mapping[str, Any]) -> Task:
     )
     quotes = {("deribit", name, "mark"): Quote(mark) for name in deltas}
     found = rule_set(rules)
-    parameters = found.module.parameters(found.version, at, {"portfolio": overlay} if overlay else None)
+    parameters: Deribit = found.module.parameters(found.version, at, {"portfolio": overlay} if overlay else None)
     setting = Setting(account, Market(quotes=quotes), parameters, at)
+    settings = parameters.settings
+    if settings is None:
+        raise Unsupported("no settings of portfolio margin at the time of the case", rules)
     total = sum(deltas.values(), ZERO)
 
     def compute(name: str) -> Any:
         (sums,) = setting.call("risk").values()
-        factor = parameters.settings.maintenance_factor
         if (asked := MOVE.fullmatch(name)) is not None:
             return _move(deltas, asked.group(1) == "perp", Decimal(asked.group(2)))
         if name == "initial_margin" and not stated:
             raise Unsupported("the case does not state the mmp and open-order margins that the initial margin includes")
         answers: dict[str, Callable[[], Decimal]] = {
-            "worst_case": lambda: largest_loss(total, parameters.settings),
-            "roll_shock": lambda: sum(map(abs, deltas.values()), ZERO) * parameters.settings.least_annualised_move,
-            "risk_matrix_margin": lambda: divide(sums.demand, factor),
+            "worst_case": lambda: largest_loss(total, settings),
+            "roll_shock": lambda: sum(map(abs, deltas.values()), ZERO) * settings.least_annualised_move,
+            "risk_matrix_margin": lambda: divide(sums.demand, settings.maintenance_factor),
             "initial_margin": lambda: sums.demand_initial,
             "maintenance_margin": lambda: sums.demand,
         }

@@ -20,7 +20,7 @@ FUTURES = {
     "SOL_USDC": 201.35,
 }
 OPTIONS = {"BTC-26SEP25-110000-C": 0.0312, "BTC-26SEP25-95000-P": 0.0131, "BTC_USDC-26SEP25-90000-P": 812.5}
-INDEX = {"BTC_USD": 106110.11, "BTC_USDC": 106098.7}
+INDEX = {"btc_usd": 106110.11, "btc_usdc": 106098.7, "sol_usdc": 201.31}
 OVERLAY = {"BTC_USDC-OPTION": {"maintenance": "0.075", "out_of_the_money": "0.15", "least": "0.1"}}
 DEVIATIONS = {
     "deribit/portfolio": {"sums_are_additive": "the worst move is that of the whole portfolio: positions offset"},

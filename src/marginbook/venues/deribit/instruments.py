@@ -43,8 +43,12 @@ class Instrument:
 
     @property
     def index(self) -> str:
-        """Name of its index price."""
-        return f"{self.coin}_{self.quote or 'USD'}"
+        """The venue's name of its index.
+
+        >>> instrument("BTC-PERPETUAL").index, instrument("SOL_USDC").index
+        ('btc_usd', 'sol_usdc')
+        """
+        return f"{self.coin}_{self.quote or 'USD'}".lower()
 
     @property
     def family(self) -> str:

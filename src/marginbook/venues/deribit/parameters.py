@@ -21,6 +21,7 @@ FIELDS = {
     "per_coin": not_negative,
     "out_of_the_money": fraction,
     "least": fraction,
+    "liquidation_fee": fraction,
     "tick": positive,
     "quantity_step": positive,
 }
@@ -48,6 +49,7 @@ class Rates:
     per_coin: Decimal = ZERO  # [1 per coin of size]
     out_of_the_money: Decimal = ZERO
     least: Decimal = ZERO
+    liquidation_fee: Decimal | None = None  # [fraction of the closed value]
     tick: Decimal | None = None
     quantity_step: Decimal | None = None
 
@@ -69,7 +71,7 @@ class Deribit:
     """Parameters of both rule sets at one time."""
 
     rates: Mapping[str, Rates]
-    settings: Settings
+    settings: Settings | None  # None before portfolio margin was recorded
     at: int  # [µs UTC] for days to expiry
     venue: str = "deribit"
     price_kind: str = "mark"
@@ -91,6 +93,7 @@ class Deribit:
             table=flat_table(rates.maintenance),
             currency=what.currency,
             inverse=what.quote is None and not what.is_option,
+            liquidation_fee=rates.liquidation_fee,
             tick=rates.tick,
             quantity_step=rates.quantity_step or Decimal("0.00000001"),
             initial_rate=rates.initial or ONE,
@@ -114,11 +117,11 @@ def parameters(version: str, at: int, overlay: Mapping[str, Any] | None = None, 
             base = rows.get(instrument(name).family, {})
         rows[name] = {**base, **row}
     settings = rows.pop(SETTINGS, None)
-    if settings is None or set(settings) != set(SETTING_FIELDS):
+    if version == "portfolio" and (settings is None or set(settings) != set(SETTING_FIELDS)):
         raise BadInput("no_parameters", f"parameters.{SETTINGS}", settings or "nothing", ", ".join(SETTING_FIELDS))
     return Deribit(
         rates={name: Rates(**read_row(row, FIELDS, f"parameters.{name}")) for name, row in rows.items()},
-        settings=Settings(**read_row(settings, SETTING_FIELDS, f"parameters.{SETTINGS}")),
+        settings=Settings(**read_row(settings, SETTING_FIELDS, f"parameters.{SETTINGS}")) if settings else None,
         at=at,
         as_of=record.as_of if record else None,
     )

@@ -72,13 +72,19 @@ def worst_loss(delta: Decimal, settings: Settings) -> Decimal:
     return round_half_up(largest_loss(delta, settings), WORST_PLACES)
 
 
+def _settings(parameters: Deribit) -> Settings:
+    if parameters.settings is None:
+        raise BadInput("no_parameters", "parameters.portfolio", "nothing", "settings of portfolio margin")
+    return parameters.settings
+
+
 def _delta(holding: Holding, market: Market, parameters: Deribit) -> Decimal:
     position = holding.position
     what = instrument(position.market)
     place = f"account {position.market}"
     if what.is_option or what.quote is not None:
         raise BadInput("unsupported_position", place, what.kind, "inverse futures under portfolio margin")
-    settings = parameters.settings
+    settings = _settings(parameters)
     if what.expiry is not None:
         days = divide(Decimal(max(0, what.expiry - parameters.at)), DAY)
         if settings.annualised_move * days > settings.least_annualised_move * YEAR:
@@ -90,7 +96,7 @@ def _delta(holding: Holding, market: Market, parameters: Deribit) -> Decimal:
 def statement(account: Account, pool: str, market: Market, parameters: Deribit) -> Statement:
     """Equity and risk matrix of one coin."""
     currency = pool.partition(":")[2]
-    settings = parameters.settings
+    settings = _settings(parameters)
     wallet = account.wallet.get(currency, ZERO)
     support = [Line("wallet_balance", wallet, f"account {account.id}")]
     profit = total = gross = value = ZERO

@@ -2,7 +2,7 @@
 
     futures   size = quantity (linear) or quantity / mark (inverse)                                  [coin]
               IM = (initial + per_coin · size) · size,   MM = (maintenance + per_coin · size) · size
-              in coin for inverse contracts, times mark in USDC for linear ones
+              in coin for inverse contracts, times the index in USDC for linear ones
     options   long: nothing;  with unit = 1 for options in coin and the index for options in USDC
               short call  IM = max(0.15 − OTM / index, 0.10)·unit + mark,   MM = 0.075·unit + mark
               short put   IM = max(that, MM),   MM = max(0.075·unit, 0.075·mark) + mark
@@ -11,8 +11,8 @@
 
 Example of the venue: 25 BTC of BTC_USDC at 100,000 is (2 % + 25 · 0.005 %) · 25 BTC = 0.53125 BTC = 53,125 USDC.
 
-Option marks are given, no model prices them; the index of options is a price of kind "index" named `BTC_USD` or
-`BTC_USDC`. Funding and session settlement are transfers.
+Option marks are given, no model prices them. Index prices are of kind "index" under the venue's names, `btc_usd` or
+`btc_usdc`. Funding and session settlement are transfers.
 
 Lowering: a pool of linear futures is exact legs, with an allowance for float64 of (n + 8)·2u of the gross and of the
 constants, u = 2^-53; the size term of inverse futures is quadratic in 1 / mark and options have maxima: those are
@@ -45,14 +45,19 @@ def _names(account: Account) -> list[str]:
     return [position.market for position in account.positions] + [order.market for order in account.orders]
 
 
-def future_margin(what: Instrument, size: Decimal, rate: Decimal, per_coin: Decimal, mark: Decimal) -> Decimal:
+def future_margin(what: Instrument, size: Decimal, rate: Decimal, per_coin: Decimal, index: Decimal) -> Decimal:
     """Margin [settlement currency] of a future of `size` coins.
 
     >>> future_margin(instrument("SOL_USDC"), Decimal(6000), Decimal("0.04"), Decimal("0.000005"), Decimal(200))
     Decimal('84000.000000')
     """
     coins = (rate + per_coin * size) * size
-    return coins if what.quote is None else coins * mark
+    return coins if what.quote is None else coins * index
+
+
+def index_of(what: Instrument, market: Market) -> Decimal:
+    """The index that converts the margin of a linear contract; 1 for an inverse one, whose margin is in coin."""
+    return ONE if what.quote is None else quoted(market, "deribit", what.index, "index")
 
 
 def option_margins(what: Instrument, rates: Rates, mark: Decimal, index: Decimal) -> tuple[Decimal, Decimal]:
@@ -101,8 +106,9 @@ def statement(account: Account, pool: str, market: Market, parameters: Deribit) 
             net = size * position.sign
             per_unit = divide(ONE, mark) if what.quote is None else ONE
             exposed = max(abs(net + bids * per_unit), abs(net - asks * per_unit))
-            initial += future_margin(what, exposed, rates.initial, rates.per_coin, mark)
-            required = future_margin(what, size, rates.maintenance, rates.per_coin, mark)
+            index = index_of(what, market)
+            initial += future_margin(what, exposed, rates.initial, rates.per_coin, index)
+            required = future_margin(what, size, rates.maintenance, rates.per_coin, index)
         profit += gained
         notional += size if what.quote is None else size * mark
         support.append(
@@ -118,7 +124,9 @@ def statement(account: Account, pool: str, market: Market, parameters: Deribit) 
                 Line(
                     f"maintenance_margin {position.market} {position.side}",
                     required,
-                    "option sold: factor + mark" if what.is_option else "(maintenance + per_coin · size) · size",
+                    "option sold: factor + mark"
+                    if what.is_option
+                    else "(maintenance + per_coin · size) · size · index",
                     (
                         ("size", size, what.coin),
                         ("maintenance", rates.maintenance, "fraction"),
@@ -178,7 +186,7 @@ def _orders_alone(
         else:
             size = max(bids, asks)
             coins = divide(size, mark) if what.quote is None else size
-            initial += future_margin(what, coins, rates.initial, rates.per_coin, mark)
+            initial += future_margin(what, coins, rates.initial, rates.per_coin, index_of(what, market))
     return initial
 
 
@@ -195,7 +203,7 @@ def movers(account: Account, pool: str, parameters: Deribit) -> tuple[Mover, ...
             key = ("deribit", order.market, "mark")
             found.append(Mover(order.market, (key,), TICK, order.price, ("both", "both")))
     for what in [instrument(name) for name in (*(p.market for p in held), *(o.market for o in orders))]:
-        if what.is_option and what.index not in known:
+        if (what.is_option or what.quote is not None) and what.index not in known:
             known.add(what.index)
             found.append(
                 Mover(what.index, (("deribit", what.index, "index"),), TICK, what.strike or ONE, ("both", "both"))
@@ -238,9 +246,11 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Deribit
         slope, size = float(holding.slope), float(holding.size)
         first = float((rates.initial + rates.per_coin * holding.size) * holding.size)
         rate = float(rates.maintenance + rates.per_coin * holding.size)
-        factor: Factor = (("quote", "deribit", holding.position.market, "mark"),)
-        slopes = Sums(slope, 0.0, slope, slope, first, slope, 0.0)
-        legs.append(Leg(holding.position.market, factor, slopes, size=size, table=((0.0, rate, 0.0),)))
+        name, index = holding.position.market, instrument(holding.position.market).index
+        factor: Factor = (("quote", "deribit", name, "mark"),)
+        converted: Factor = (("quote", "deribit", index, "index"),)
+        legs.append(Leg(name, factor, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
+        legs.append(Leg(index, converted, Sums(demand_initial=first), size=size, table=((0.0, rate, 0.0),)))
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
     constant = float(known)
     return PoolLegs(
