@@ -1,10 +1,10 @@
 """Events of an account through the contracts' own calls.
 
 Amounts of DAI become normalized debt as in the vault manager's proxies (makerdao/dss-proxy-actions, `_getDrawDart` and
-`_getWipeDart`): a draw is rounded up, a repayment down, an infinite one is all of it. The rate is the one that all answers
-use: after a drip where the fee is known, else as stored. (On chain a draw always drips first, a repayment never does.) A
-liquidation of DAI states the debt that a bark took out of the vault (infinite: what a bark would take now); the collateral
-follows from it.
+`_getWipeDart`): a draw is rounded up, a repayment down, an infinite one is all of it. The rate is the one that all
+answers use: after a drip where the fee is known, else as stored. (On chain a draw always drips first, a repayment never
+does.) A liquidation of DAI states the debt that a bark took out of the vault (infinite: what a bark would take now);
+the collateral follows from it.
 """
 
 from dataclasses import replace
