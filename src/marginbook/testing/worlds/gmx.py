@@ -170,9 +170,7 @@ def _vault(names: list[str], random: Random) -> Setting:
                     entry=entry,
                     mode="isolated",
                     isolated_wallet=size,
-                    funding_index_raw=random.randint(0, 10**5) * 10**12
-                    if (VENUE, token, "funding") in indices
-                    else None,
+                    funding_index_raw=entered if (VENUE, token, "funding") in indices else None,
                     details=details,
                 )
             )

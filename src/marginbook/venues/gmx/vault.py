@@ -13,8 +13,8 @@ Source: gmx-io/gmx-contracts `VaultUtils.validateLiquidation` and `Vault.getDelt
 A position's `isolated_wallet` is its collateral in USD, as the vault counts it; `entry` its average price; `details`:
 `collateral` (default: the index token of a long, USDC of a short), `size_in_usd` (default quantity · entry),
 `last_increased_time` [s]. `funding_index_raw` is the entry funding rate, the index `("gmx", token, "funding")` the
-cumulative one, both fractions of 10^-18 (the vault's integer times 10^12). Pools are `isolated:BTC/USD:long`, with `/token`
-where there are several of that market and side.
+cumulative one, both fractions of 10^-18 (the vault's integer times 10^12). Pools are `isolated:BTC/USD:long`, with
+`/token` where there are several of that market and side.
 """
 
 from collections import Counter
