@@ -286,3 +286,49 @@ def test_one_pool_and_each_asset_once_per_side() -> None:
 def test_the_explanation_ends_in_the_headroom() -> None:
     root = MODULE.explain(account(owed="1400"), market(), PARAMETERS, 0)
     assert (root.quantity, root.value) == ("headroom", D(100))
+
+
+VENUS: Any = MODULE.parameters(
+    "venus",
+    0,
+    {
+        "comptroller": {"close_factor": "0.5", "liquidation_incentive": "1.1"},
+        "ETH": {
+            "decimals": 18,
+            "collateral_factor": "0.75",
+            "liquidation_threshold": "0.8",
+            "liquidation_incentive": "1.05",
+        },
+        "USDC": {"decimals": 6, "collateral_factor": "0.8"},
+    },
+)
+
+
+def on_venus(owed: str, **more: Any) -> Account:
+    return replace(account(owed=owed, **more), rules="compound/venus")
+
+
+def test_venus_liquidates_by_a_threshold_of_its_own() -> None:
+    assert not liquidatable(on_venus("1600"), market(), VENUS)
+    assert liquidatable(on_venus("1600.000001"), market(), VENUS)
+    found = MODULE.quantities(on_venus("1550"), market(), VENUS, 0)["main"]
+    assert (found.headroom, found.free_margin, found.borrowable) == (D(50), D(-50), D(0))
+    assert VENUS.assets["USDC"].liquidation_threshold == VENUS.assets["USDC"].collateral_factor
+
+
+def test_venus_gives_all_that_is_seized_to_the_liquidator_at_the_collaterals_incentive() -> None:
+    plan = MODULE.plan_liquidation(on_venus("1700"), "main", market(), VENUS, 0)
+    assert (plan.close_most, plan.seized, plan.protocol_fee, plan.bonus) == (D(850), D("0.44625"), D(0), D("0.05"))
+    outside = on_venus("1", enabled=False)
+    assert MODULE.plan_liquidation(outside, "main", market(), VENUS, 0).reason == "no collateral"
+
+
+def test_venus_caps_a_repayment_at_the_debt() -> None:
+    after, _ = MODULE.apply(on_venus("1500"), market(), action("repay", "USDC", "2000"), VENUS, 0)
+    assert after.debt == ()
+
+
+def test_a_threshold_below_the_collateral_factor_is_refused() -> None:
+    row = {"decimals": 18, "collateral_factor": "0.75", "liquidation_threshold": "0.7"}
+    with pytest.raises(BadInput, match="bad_parameter"):
+        MODULE.parameters("venus", 0, OVERLAY | {"ETH": row})

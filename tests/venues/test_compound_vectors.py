@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from marginbook.venues.registry import rule_set
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS / "evm"))
 
-from compound_bench import figures_2, figures_3, scene_2, scene_3  # noqa: E402
-from compound_bench.mistakes import MISTAKES_2, MISTAKES_3  # noqa: E402
+from compound_bench import figures_2, figures_3, scene_2, scene_3, scene_venus  # noqa: E402
+from compound_bench.mistakes import MISTAKES_2, MISTAKES_3, MISTAKES_VENUS  # noqa: E402
 
 MODELS: dict[str, tuple[Any, Any, Any, Any]] = {
     "2": (scene_2.scene, step_2, Action2, figures_2.model_numbers),
+    "venus": (scene_venus.scene, scene_venus.step, Action2, figures_2.model_numbers),
     "3": (scene_3.scene, step_3, Action3, figures_3.model_numbers),
 }
 
@@ -36,13 +38,13 @@ def vectors(version: str) -> dict[str, Any]:
     return json.loads((TESTS / "vectors" / "compound" / f"{version}.json").read_text())
 
 
-def first_difference(version: str) -> str | None:
+def first_difference(version: str, start: Any = None) -> str | None:
     """Replay the walk; what did not agree first, or None."""
     scene, step, action_of, model_numbers = MODELS[version]
-    pool = scene()
+    pool = start or scene()
     numbers = [0] * len(model_numbers(pool))
     for i, (kind, user, asset, amount, collateral, recorded, changes) in enumerate(vectors(version)["steps"]):
-        more = {"collateral": collateral} if version == "2" else {}
+        more = {} if version == "3" else {"collateral": collateral}
         action = action_of(kind=kind, user=user, asset=asset, amount=amount, **more)
         pool, _, reason = step(pool, action)
         if reason != recorded:
@@ -69,6 +71,16 @@ def test_planted_mistakes_are_found(version: str, name: str, monkeypatch: pytest
     assert first_difference(version) is not None
 
 
+@pytest.mark.parametrize("name", MISTAKES_VENUS)
+def test_mistakes_planted_in_venus_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, start = MISTAKES_VENUS[name], scene_venus.scene()
+    if isinstance(change, dict):
+        start = replace(start, version=replace(start.version, **change))
+    else:
+        monkeypatch.setattr(*change)
+    assert first_difference("venus", start) is not None
+
+
 def states_of(pool: Pool, user: str, parameters: Any) -> Setting:
     """A user of the walk as an account of a book."""
     state = pool.user(user)
@@ -89,7 +101,7 @@ def states_of(pool: Pool, user: str, parameters: Any) -> Setting:
 
 
 def test_a_book_shows_the_liquidity_and_shortfall_that_the_comptroller_shows() -> None:
-    """At every 20th state of the walk whose prices have no more than the 8 decimals of a book's feed."""
+    """At every 10th state of the walk whose prices have no more than the 8 decimals of a book's feed."""
     overlay: dict[str, Any] = {"comptroller": {"close_factor": "0.5", "liquidation_incentive": "1.08"}}
     for name, config in scene_2.CONFIGS.items():
         overlay[name] = {"decimals": config.decimals, "collateral_factor": str(from_raw(config.collateral_factor, 18))}
@@ -104,7 +116,7 @@ def test_a_book_shows_the_liquidity_and_shortfall_that_the_comptroller_shows() -
             numbers[place] = value
         factors = all(pool.configs[a].collateral_factor == scene_2.CONFIGS[a].collateral_factor for a in pool.configs)
         rounded = all(pool.prices[a] % 10 ** (28 - c.decimals) == 0 for a, c in pool.configs.items())
-        if i % 20 or not factors or not rounded:
+        if i % 10 or not factors or not rounded:
             continue
         for n, name in enumerate(scene_2.USERS):
             at = per_market * len(scene_2.CONFIGS) + per_user * n
@@ -114,4 +126,5 @@ def test_a_book_shows_the_liquidity_and_shortfall_that_the_comptroller_shows() -
                 from_raw(numbers[at + 1], 18),
             )
             compared, short = compared + 1, short + (numbers[at + 1] > 0)
-    assert compared
+    assert compared >= 20
+    assert short >= 3

@@ -18,8 +18,10 @@ def model_numbers(pool: Pool) -> list[int]:
         found += [borrow_rate(config.rates, m.cash, m.borrows, m.reserves), supply_rate(config, m)]
         found += [seize_ratio(pool, name, other) * (10**12 + 1) // 10**18 for other in pool.markets]
     for name in USERS:
-        user, sums = pool.user(name), liquidity(pool, name)
-        found += [sums.liquidity, sums.shortfall]
+        user = pool.user(name)
+        for threshold in (True, False) if pool.version.own_threshold else (True,):
+            sums = liquidity(pool, name, threshold=threshold)
+            found += [sums.liquidity, sums.shortfall]
         for asset in pool.markets:
             found += [user.position(asset).tokens, owed(pool, name, asset), int(asset in user.entered)]
     return found + [pool.user(LIQUIDATOR).position(asset).tokens for asset in pool.markets]

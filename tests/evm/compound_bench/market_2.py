@@ -64,6 +64,11 @@ class Deployment:
     tokens: dict[str, str]
     markets: dict[str, str]
     users: dict[str, str]
+    two_limits: bool = False  # Venus shows the limit of borrowing beside that of liquidation
+
+    def set_factor(self, asset: str, factor: int) -> None:
+        """Governance sets a collateral factor."""
+        self.chain.call(self.comptroller, "_setCollateralFactor(address,uint256)", self.markets[asset], factor)
 
     def do(self, action: Action, before: Pool) -> str | None:
         """Why it was refused, or None."""
@@ -77,7 +82,7 @@ class Deployment:
                 case "price":
                     chain.call(self.oracle, "setDirectPrice(address,uint256)", self.tokens[action.asset], action.amount)
                 case "factor":
-                    chain.call(self.comptroller, "_setCollateralFactor(address,uint256)", market, action.amount)
+                    self.set_factor(action.asset, action.amount)
                 case "enter":
                     chain.call(self.comptroller, "enterMarkets(address[])", [market], sender=user)
                 case "leave":
@@ -111,6 +116,10 @@ class Deployment:
             views.append(
                 (f"account {user}", self.comptroller, calldata("getAccountLiquidity(address)", address), (1, 2))
             )
+            if self.two_limits:
+                views.append(
+                    (f"power {user}", self.comptroller, calldata("getBorrowingPower(address)", address), (1, 2))
+                )
             for name, market in self.markets.items():
                 call = calldata("getAccountSnapshot(address)", address)
                 views.append((f"snapshot {user} {name}", market, call, (1, 2)))

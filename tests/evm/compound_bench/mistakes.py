@@ -18,6 +18,13 @@ def one_truncation(pool: Pool, asset: str, threshold: bool = False) -> int:
     return mul_div_floor(factor, pool.prices[asset], WAD * WAD)
 
 
+def one_truncation_by_threshold(pool: Pool, asset: str, threshold: bool = False) -> int:
+    """The same with Venus's two factors."""
+    config = pool.configs[asset]
+    factor = liquidity.weight(pool.version, config, threshold) * exchange_rate(config, pool.markets[asset])
+    return mul_div_floor(factor, pool.prices[asset], WAD * WAD)
+
+
 def owed_up(pool: Pool, name: str, asset: str) -> int:
     """Debts rounded up."""
     position = pool.user(name).position(asset)
@@ -67,3 +74,19 @@ MISTAKES_3: dict[str, Patch] = {
     "factors to the nearest unit": (absorption, "mul_div_floor", mul_div_half_up),
 }
 """What is replaced, where, by what."""
+
+
+def without_threshold(pool: Pool, name: str, threshold: bool = False) -> liquidity.Liquidity:
+    """Liquidation judged by the collateral factor."""
+    return liquidity.liquidity(pool, name)
+
+
+MISTAKES_VENUS: dict[str, Patch | dict[str, Any]] = {
+    "liquidation by the collateral factor": (liquidation, "liquidity", without_threshold),
+    "repayments beyond the debt refused": {"capped_repay": False},
+    "a protocol share of seized tokens": {"seize_share": 10**15},
+    "supplies outside entered markets seized": {"seizes_entered_only": False},
+    "interest to the nearest unit": (interest_2, "mul_div_floor", mul_div_half_up),
+    "one truncation of a vToken's value": (liquidity, "token_value", one_truncation_by_threshold),
+}
+"""A patch, or switches of the version."""

@@ -13,20 +13,22 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from compound_bench.benches import BENCH_2, BENCH_3
 from compound_bench.packages import compound_2, compound_3
 from compound_bench.run import Bench, compare
+from compound_bench.venus import BENCH_VENUS, PACKAGE, artifacts
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "compound"
 CHOSEN = (
     ("2", BENCH_2, compound_2, "compound-finance/compound-protocol a3214f6", 1, 900),
     ("3", BENCH_3, compound_3, "compound-finance/comet d5a30b0a", 1, 900),
+    ("venus", BENCH_VENUS, artifacts, PACKAGE, 1, 700),
 )
 NOTE = (
-    "Numbers shown by the unmodified contracts of the repository named in `source`, executed in an in-process EVM by "
-    "tests/evm on seeded random actions. Plain facts, produced by this project, under its licence (Apache-2.0); no "
-    "code of the repository is included."
+    "Numbers shown by the unmodified contracts of the repository or package named in `source`, executed in an "
+    "in-process EVM by tests/evm on seeded random actions. Plain facts, produced by this project, under its licence "
+    "(Apache-2.0); no code of theirs is included."
 )
 FORMAT = (
     "steps[] = [kind, user, asset, amount, collateral, refused because | null, changes]; changes = flat list of "
-    "(place, value) pairs in the numbers of tests/evm/compound_bench/figures_<version>.py"
+    "(place, value) pairs in the numbers of tests/evm/compound_bench/figures_*.py"
 )
 
 

@@ -28,7 +28,7 @@ def walk(random: Random, pool: Pool) -> Action:
     """The next action."""
     kind = random.choices(KINDS, WEIGHTS)[0]
     user, asset = random.choice(SMALL), random.choice(list(CONFIGS))
-    weak = [name for name in SMALL if liquidity(pool, name).shortfall]
+    weak = [name for name in SMALL if liquidity(pool, name, threshold=True).shortfall]
     if weak and random.random() < 0.55:
         return _liquidate(random, pool, random.choice(weak))
     match kind:
@@ -102,7 +102,13 @@ def _borrow(random: Random, pool: Pool, user: str, asset: str) -> Action:
 def _wander(random: Random, pool: Pool, asset: str) -> Action:
     price = int(pool.prices[asset] * random.gauss(1, 0.002 if asset == "USD" else random.choice([0.01, 0.1])))
     start = PRICES[asset]
-    return Action(kind="price", asset=asset, amount=min(max(price, start // 8), start * 8))
+    return Action(kind="price", asset=asset, amount=_posted(asset, min(max(price, start // 8), start * 8)))
+
+
+def _posted(asset: str, price: int) -> int:
+    """A price as a feed of 8 decimals posts it."""
+    step: int = 10 ** (28 - CONFIGS[asset].decimals)
+    return price // step * step
 
 
 def _edge(random: Random, pool: Pool, user: str) -> Action | None:
@@ -111,10 +117,10 @@ def _edge(random: Random, pool: Pool, user: str) -> Action | None:
     assets = [a for a, p in state.positions.items() if a in state.entered and (p.tokens or p.principal)]
     if not assets or not any(owed(pool, user, a) for a in assets):
         return None
-    asset = random.choice(assets)
+    asset, threshold = random.choice(assets), random.random() < 0.7
 
     def short(price: int) -> bool:
-        return liquidity(pool.with_prices({asset: price}), user).shortfall > 0
+        return liquidity(pool.with_prices({asset: price}), user, threshold=threshold).shortfall > 0
 
     low, high = 1, pool.prices[asset] * 4
     at_low = short(low)
@@ -127,7 +133,8 @@ def _edge(random: Random, pool: Pool, user: str) -> Action | None:
     if random.random() < 0.3:
         price = price * random.choice([97, 103, 80, 120]) // 100
     start = PRICES[asset]
-    return Action(kind="price", asset=asset, amount=min(max(price, start // 20), start * 20))
+    price = min(max(price, start // 20), start * 20)
+    return Action(kind="price", asset=asset, amount=_posted(asset, price) if random.random() < 0.7 else price)
 
 
 def _liquidate(random: Random, pool: Pool, user: str) -> Action:
@@ -135,6 +142,9 @@ def _liquidate(random: Random, pool: Pool, user: str) -> Action:
     debts = [a for a in CONFIGS if owed(pool, user, a)] or ["USD"]
     held = [a for a in CONFIGS if state.position(a).tokens] or ["ETH"]
     debt, collateral = random.choice(debts), random.choice(held)
+    outside = [asset for asset in held if asset not in state.entered]
+    if outside and random.random() < 0.4:
+        collateral = random.choice(outside)
     most = close_limit(pool, user, debt)
     try:
         best = largest_call(pool, user, collateral, debt)

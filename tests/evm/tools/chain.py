@@ -44,14 +44,14 @@ def calldata(signature: str, *arguments: Any) -> bytes:
 class Chain:
     """One in-process EVM with a clock that the caller sets."""
 
-    def __init__(self, time: int) -> None:
+    def __init__(self, time: int, spec: str = "SHANGHAI") -> None:
         from pyrevm import EVM, BlockEnv, CfgEnv, Env
 
         self._block = BlockEnv
         self.time, self.number = time, 1
         block = BlockEnv(number=1, timestamp=time, gas_limit=GAS * 10, basefee=0)
         config = CfgEnv(chain_id=1, limit_contract_code_size=2**24)
-        self.evm = EVM(env=Env(cfg=config, block=block), gas_limit=GAS * 10, spec_id="SHANGHAI")
+        self.evm = EVM(env=Env(cfg=config, block=block), gas_limit=GAS * 10, spec_id=spec)
         self.evm.set_balance(ADMIN, 10**24)
 
     def set_time(self, time: int) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,30 @@ def installed(name: str, packages: Sequence[str], keep: Sequence[str] = ()) -> P
                     path.unlink()
         done.write_text(json.dumps(wanted))
     return folder / "node_modules"
+
+
+def packed(name: str, package: str, keep: Sequence[str]) -> Path:
+    """Files of one large package, without its dependencies: only `keep` (paths in it) leave the archive."""
+    folder = cache() / name
+    done = folder / "packed.json"
+    wanted = [package, *keep]
+    if done.is_file() and json.loads(done.read_text()) == wanted:
+        return folder / "package"
+    if shutil.which("npm") is None:
+        raise Missing("npm is not installed")
+    with _locked(folder):
+        if not (done.is_file() and json.loads(done.read_text()) == wanted):
+            command = ["npm", "pack", "--silent", package]
+            result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=400, check=False)
+            if result.returncode:
+                raise Missing("npm could not fetch the contract package: " + result.stderr[-300:])
+            archive = folder / result.stdout.split()[-1]
+            with tarfile.open(archive) as files:
+                for path in keep:
+                    files.extract(f"package/{path}", folder, filter="data")
+            archive.unlink()
+            done.write_text(json.dumps(wanted))
+    return folder / "package"
 
 
 def artifacts_below(folder: Path) -> dict[str, Artifact]:

@@ -11,7 +11,7 @@ from marginbook.venues.registry import rule_set
 
 AT = 1_790_856_000_000_000  # 2026-10-01T12:00:00Z
 NOW = AT // 10**6
-OVERLAY = {
+OVERLAY: dict[str, dict[str, object]] = {
     "comptroller": {"close_factor": "0.5", "liquidation_incentive": "1.08"},
     "ETH": {"decimals": 18, "collateral_factor": "0.825"},
     "USDC": {"decimals": 6, "collateral_factor": "0.855"},
@@ -32,9 +32,16 @@ COMET_PRICES = {
 }
 
 
+THRESHOLDS = {"ETH": ("0.85", "1.08"), "USDC": ("0.88", "1.05"), "WBTC": ("0.75", "1.1"), "DAI": ("0.84", "1.08")}
+VENUS_OVERLAY = OVERLAY | {
+    name: {**OVERLAY[name], "liquidation_threshold": threshold, "liquidation_incentive": incentive}
+    for name, (threshold, incentive) in THRESHOLDS.items()
+}
+
+
 def world(rules: str, random: Random) -> Setting:
-    """An account of `compound/2` or `compound/3`."""
-    return _money_market(rules, random) if rules == "compound/2" else _comets(rules, random)
+    """An account of `compound/2`, `compound/venus` or `compound/3`."""
+    return _comets(rules, random) if rules == "compound/3" else _money_market(rules, random)
 
 
 def _price(random: Random, middle: float) -> Decimal:
@@ -46,7 +53,9 @@ def _near_one(random: Random) -> float:
 
 
 def _money_market(rules: str, random: Random) -> Setting:
-    parameters = rule_set(rules).module.parameters("2", AT, OVERLAY)
+    found = rule_set(rules)
+    overlay = OVERLAY if found.version == "2" else VENUS_OVERLAY
+    parameters = found.module.parameters(found.version, AT, overlay)
     quotes: dict[QuoteKey, Quote] = {}
     indices: dict[IndexKey, Index] = {}
     collateral, debt = [], []
@@ -59,7 +68,8 @@ def _money_market(rules: str, random: Random) -> Setting:
         units = int(worth / float(prices[name]) * 10**config.decimals)
         enabled = random.random() < 0.8
         if enabled or name in debts:
-            supports += units / 10**config.decimals * float(prices[name]) * config.collateral_factor / 1e18
+            factor = max(config.collateral_factor, config.liquidation_threshold) / 1e18
+            supports += units / 10**config.decimals * float(prices[name]) * factor
         if not units:
             continue
         if random.random() < 0.3:

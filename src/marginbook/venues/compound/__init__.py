@@ -1,4 +1,4 @@
-"""Compound: `compound/2` (the money market of cTokens) and `compound/3` (Comet)."""
+"""Compound: `compound/2` (the money market of cTokens), its fork `compound/venus`, and `compound/3` (Comet)."""
 
 from marginbook.domain.zones import LENDING_BORDERS
 from marginbook.venues.compound import comet, v2
@@ -20,6 +20,19 @@ RULE_SETS = (
         price_decimals=PRICE_DECIMALS,
         verified=("the contracts at a3214f6 in an EVM, step by step (tests/evm, needs a checkout)",),
         unverified=("shipped parameters are those of a date, see the page", "cETH, COMP rewards and other rate models"),
+    ),
+    RuleSet(
+        name="compound/venus",
+        version="venus",
+        venue=VENUE,
+        family="lending",
+        price_kind="oracle",
+        risk_scale=V2_SCALE,
+        borders=LENDING_BORDERS,
+        module=v2.MODULE,
+        price_decimals=PRICE_DECIMALS,
+        verified=("the contracts of @venusprotocol/venus-protocol 10.3.0 in an EVM, step by step (tests/evm)",),
+        unverified=("VAI, other pools than the core pool, bounded prices, the liquidator contract's treasury share",),
     ),
     RuleSet(
         name="compound/3",
