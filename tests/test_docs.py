@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import typer
 
 from marginbook.cli import app
+from marginbook.testing.pages import PAGES as GENERATED
 from marginbook.testing.pages import with_generated_parts
+from marginbook.testing.support import FILE, as_text, measured
 from marginbook.venues.registry import all_rule_sets
 
 ROOT = Path(__file__).parent.parent
@@ -13,8 +16,15 @@ README = (ROOT / "README.md").read_text()
 PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
 
 
-def test_generated_parts_of_the_readme_are_current() -> None:
-    assert with_generated_parts(README, ROOT) == README, "run: python -m marginbook.testing.pages"
+@pytest.mark.parametrize("page", GENERATED)
+def test_generated_parts_are_current(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert with_generated_parts(text, ROOT) == text, "run: python -m marginbook.testing.pages"
+
+
+def test_the_support_matrix_is_what_trying_finds() -> None:
+    found = as_text(measured([ROOT / "tests" / "vectors"]))
+    assert FILE.read_text() == found, "a capability came or went; if rightly: python -m marginbook.testing.pages"
 
 
 def test_every_command_and_option_is_documented() -> None:

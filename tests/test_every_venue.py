@@ -31,6 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace('parameters = "mine"', f'parameters = "{name}"')
         text = re.sub(r"^\[parameters\.mine\.", f'[parameters."{name}".', text, flags=re.MULTILINE)
         (found / f"{name}.toml").write_text(text)
+    rates = 'rates = { ETH = "2600", BTC = "60000", XBT = "60000", USDT = "1", USDC = "1", DAI = "1"'
+    rates += ', sUSD = "1", snxUSD = "1" }'
+    (found / "rates.toml").write_text(f'[prices]\nas_of = "2026-10-01T12:00:00Z"\n{rates}\n')
     return found
 
 
@@ -55,6 +58,7 @@ def test_it_is_checked(folder: Path) -> None:
     (owner,) = answer["owners"]
     assert len(owner["venues"]) >= 10
     assert owner["distance"]["down"] is not None
+    assert owner["currency"] == "USD"
 
 
 def test_every_account_is_explained(folder: Path) -> None:
