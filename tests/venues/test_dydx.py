@@ -14,7 +14,7 @@ from marginbook.domain.market import Index, Market, Quote
 from marginbook.testing.conformance import conform
 from marginbook.units import parse_time
 from marginbook.venues.dydx.quantums import NOTHING, MarginRisk, is_valid_transition
-from marginbook.venues.dydx.subaccount import Holding, Perpetual, Subaccount, deleveraging_quote
+from marginbook.venues.dydx.subaccount import Holding, Perpetual, Subaccount, asset_collateral, deleveraging_quote
 from marginbook.venues.registry import rule_set
 
 AT = parse_time("2026-10-01")
@@ -286,6 +286,12 @@ def test_tables_are_dated() -> None:
     assert refused(lambda: MODULE.parameters("4", parse_time("2023-10-25"))) == "no_parameters"
     assert refused(lambda: PARAMETERS.terms_of("NONE-USD")) == "no_parameters"
     assert PARAMETERS.terms_of("BTC-USD").quantity_step == Decimal("0.0001")
+
+
+def test_only_usdc_is_collateral() -> None:
+    assert (asset_collateral("USDC", -5), asset_collateral("BTC", 0)) == (-5, 0)
+    assert refused(lambda: asset_collateral("BTC", 1)) == "unsupported_collateral"
+    assert refused(lambda: asset_collateral("BTC", -1)) == "unsupported_debt"
 
 
 def test_overlays() -> None:

@@ -21,6 +21,7 @@ from marginbook.venues.dydx.subaccount import (
     Perpetual,
     Subaccount,
     Tier,
+    asset_collateral,
     bankruptcy_price,
     deleveraged,
     fillable_price,
@@ -28,12 +29,13 @@ from marginbook.venues.dydx.subaccount import (
 )
 
 RULES = "dydx/4"
-USDC = 0
+USDC_ID = "0"
 ERRORS = {
     "invalid_size_delta": "ErrInvalidPerpetualPositionSizeDelta",
     "update_refused": "ErrFailedToUpdateSubaccounts",
     "unknown_market": "ErrPerpetualDoesNotExist",
     "unsupported_collateral": "ErrNotImplementedMulticollateral",
+    "unsupported_debt": "ErrNotImplementedMargin",
     "maintenance_fraction_too_large": "ErrMaintenanceFractionPpmExceedsMax",
     "empty_fill": "ErrInvalidQuantumsForInsuranceFundDeltaCalculation",
 }
@@ -144,15 +146,13 @@ def _holding(row: Inputs, perpetuals: Mapping[str, Perpetual]) -> Holding:
 
 
 def _usdc(rows: Sequence[Inputs]) -> int:
-    """The USDC of asset positions or updates; BadInput for any other asset that is not 0."""
-    total = 0
+    """The USDC of asset positions and updates; BadInput where another asset is left with anything but 0."""
+    totals: dict[str, int] = {}
     for row in rows:
-        asset = row.get("asset", row.get("asset_id", row.get("AssetId", USDC)))
-        amount = _first(row, "quantums", "BigQuantumsDelta", "quantums_delta")
-        if asset not in ("USDC", USDC, str(USDC)):
-            raise BadInput("unsupported_collateral", f"asset {asset}", amount, "USDC only")
-        total += amount
-    return total
+        asset = str(row.get("asset", row.get("asset_id", row.get("AssetId", 0))))
+        asset = "USDC" if asset == USDC_ID else asset
+        totals[asset] = totals.get(asset, 0) + _first(row, "quantums", "BigQuantumsDelta", "quantums_delta")
+    return sum(asset_collateral(asset, total) for asset, total in totals.items())
 
 
 def _subaccount(inputs: Inputs, perpetuals: Mapping[str, Perpetual]) -> Subaccount:
@@ -194,12 +194,13 @@ def _collateral_and_margins(inputs: Inputs) -> Answer:
         )
         return _figures(held.risk())
     perpetuals = _perpetuals(inputs)
-    usdc = _usdc(inputs.get("asset_updates", ()))
+    usdc = _usdc((*inputs.get("asset_positions", ()), *inputs.get("asset_updates", ())))
     updates = [
         (str(row.get("PerpetualId", row.get("perpetual_id", 0))), _first(row, "BigQuantumsDelta", "quantums_delta"))
         for row in inputs.get("perpetual_updates", ())
     ]
-    return _figures(_subaccount(inputs, perpetuals).updated(usdc, updates, perpetuals).risk())
+    held = _subaccount({**inputs, "asset_positions": ()}, perpetuals)
+    return _figures(held.updated(usdc, updates, perpetuals).risk())
 
 
 def _figures(found: MarginRisk) -> Answer:

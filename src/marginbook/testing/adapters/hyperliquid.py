@@ -91,11 +91,17 @@ def _isolated(inputs: Inputs, at: int) -> Setting:
     signed = _number(inputs, "szi")
     size = abs(signed) if signed is not None else _needed(inputs, "size", "qty")
     short = signed < 0 if signed is not None else str(inputs.get("side", "long")).lower() == "short"
-    entry = _needed(inputs, "entry_price", "entry", "mark")
-    margin = _number(inputs, "isolated_margin", "margin")
-    if margin is None:
+    raw, margin = _number(inputs, "raw_usd", "rawUsd"), _number(inputs, "isolated_margin", "margin")
+    entry = _number(inputs, "entry_price", "entry", "mark")
+    if entry is None and raw is None:
+        raise Unsupported("the case has no entry_price", RULES)
+    if raw is not None:
+        # Raw USD is what is left at any entry: margin = raw + side · size · entry.
+        entry = entry or ONE
         cost = CONTEXT.multiply(size, entry)
-        margin = CONTEXT.add(_needed(inputs, "raw_usd", "rawUsd"), -cost if short else cost)
+        margin = CONTEXT.add(raw, -cost if short else cost)
+    if entry is None or margin is None:
+        raise Unsupported("the case has no isolated_margin", RULES)
     position = Position(
         market=COIN,
         side="short" if short else "long",

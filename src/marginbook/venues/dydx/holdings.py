@@ -17,11 +17,11 @@ from marginbook.exact import ONE, div_floor, divide, remainder_floor, to_raw_cei
 from marginbook.venues.common.fields import detail_raw
 from marginbook.venues.dydx.parameters import Parameters, Terms
 from marginbook.venues.dydx.quantums import MILLION, NOTHING, QUOTE_DECIMALS, MarginRisk
-from marginbook.venues.dydx.subaccount import Holding, Perpetual, Subaccount
+from marginbook.venues.dydx.subaccount import USDC, Holding, Perpetual, Subaccount
 
 VENUE = "dydx"
 KIND = "oracle"
-CURRENCY = "USDC"
+CURRENCY = USDC
 CROSS = "cross:USDC"
 INDEX_DECIMALS = 18
 

@@ -28,6 +28,8 @@ from marginbook.venues.dydx.quantums import (
     settlement_ppm,
 )
 
+USDC = "USDC"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
@@ -156,6 +158,17 @@ class LiquidationsConfig:
     max_insurance_lost: int  # [quote quantums] per subaccount and block
     bankruptcy_adjustment_ppm: int
     spread_to_maintenance_ppm: int
+
+
+def asset_collateral(asset: str, quantums: int) -> int:
+    """What an asset position adds to net collateral: USDC itself; the chain refuses any other that is not 0.
+
+    BadInput `unsupported_collateral` for one that is owned, `unsupported_debt` for one that is owed.
+    """
+    if asset == USDC or not quantums:
+        return quantums
+    code = "unsupported_collateral" if quantums > 0 else "unsupported_debt"
+    raise BadInput(code, f"asset {asset}", quantums, "USDC only")
 
 
 def closed_holding(subaccount: Subaccount, market: str, delta: int) -> Holding:
