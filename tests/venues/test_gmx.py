@@ -20,9 +20,9 @@ from marginbook.venues.gmx.closing import close
 from marginbook.venues.gmx.impact import Balance, decrease_price, increase, price_impact
 from marginbook.venues.gmx.margin import capped_profit, check, required_to_open
 from marginbook.venues.gmx.parameters import Terms
-from marginbook.venues.gmx.positions import held_named
-from marginbook.venues.gmx.power import FLOAT
-from marginbook.venues.gmx.rates import Funding, borrowing_factor_per_second, next_funding
+from marginbook.venues.gmx.positions import claimable_funding, funding_due, held_named, positions_of
+from marginbook.venues.gmx.power import FLOAT, apply_factor
+from marginbook.venues.gmx.rates import Funding, amount_per_size, borrowing_factor_per_second, next_funding
 
 AT = parse_time("2026-10-01")
 STAMP = Stamp(time=AT)
@@ -272,6 +272,35 @@ def test_borrowing_rates_against_the_venues_numbers() -> None:
     assert borrowing_factor_per_second(skipping, FLOAT, FLOAT, 1, 2) == 0
     kinked = borrowing_factor_per_second(terms, 27 * 10**35, 10**36, 2, 1)
     assert abs(kinked - terms.above_optimal_borrowing_factor) <= 1
+
+
+def test_funding_against_the_venues_numbers() -> None:
+    """Longs of 200,000 in ETH pay shorts of 100,000 for 1,209,603 s at 1e-10 a second, ETH at 5,000."""
+    terms = replace(
+        parameters("2", AT).terms_of("ETH/USD"),
+        funding_increase_factor=0,
+        funding_factor=10**20,
+        max_funding_factor=10**23,
+    )
+    found = next_funding(terms, 200 * THOUSAND, 100 * THOUSAND, 0, 1)
+    assert found.longs_pay
+    paid = apply_factor(200 * THOUSAND, 1_209_603 * found.factor_per_second)
+    payers = amount_per_size(paid, 200 * THOUSAND, 5 * 10**15, True)
+    receivers = amount_per_size(paid, 100 * THOUSAND, 5 * 10**15, False)
+    assert receivers == 16128039999999999999838719
+    indices = {
+        ("gmx", "ETH/USD:long:WETH", "funding"): Index(payers),
+        ("gmx", "ETH/USD:short", "borrow"): Index(0),
+        ("gmx", "ETH/USD:short:WETH", "supply"): Index(receivers),
+    }
+    long = position(quantity=D(40), entry=D(5000), details={"collateral": "WETH", "funding_fee_per_size_raw": "0"})
+    short = position(
+        side="short", quantity=D(20), entry=D(5000), details={"borrowing_factor": "0", "claimable_WETH_raw": "0"}
+    )
+    setting = setting_of(long, short, price="5000", indices=indices)
+    held = positions_of(setting.account, setting.parameters)
+    assert funding_due(held["isolated:ETH/USD:long"], setting.market) == 1612804000000000
+    assert claimable_funding(held["isolated:ETH/USD:short"], setting.market) == {"WETH": 1612803999999999}
 
 
 def test_funding_moves_towards_the_larger_side_and_stays_in_bounds() -> None:

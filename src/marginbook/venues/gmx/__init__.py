@@ -49,10 +49,11 @@ RULE_SETS = (
             accrued_index=accrued_index,
         ),
         verified=(
-            "numbers that the venue's own tests assert (tests/vectors/gmx): impact, execution price, check, payouts",
+            "numbers that the venue's own tests assert: impact, execution price, check, payouts (tests/vectors/gmx), "
+            "borrowing and funding",
         ),
         unverified=(
-            "borrowing and funding fees against a venue number",
+            "adaptive funding and kinked borrowing rates against a venue number",
             "on-chain parameter values; the shipped ones are the configuration file's",
             "what decrease orders of a user pay out",
         ),
