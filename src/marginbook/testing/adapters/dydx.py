@@ -199,8 +199,8 @@ def _collateral_and_margins(inputs: Inputs) -> Answer:
         (str(row.get("PerpetualId", row.get("perpetual_id", 0))), _first(row, "BigQuantumsDelta", "quantums_delta"))
         for row in inputs.get("perpetual_updates", ())
     ]
-    held = _subaccount({**inputs, "asset_positions": ()}, perpetuals)
-    return _figures(held.updated(usdc, updates, perpetuals).risk())
+    subaccount = _subaccount({**inputs, "asset_positions": ()}, perpetuals)
+    return _figures(subaccount.updated(usdc, updates, perpetuals).risk())
 
 
 def _figures(found: MarginRisk) -> Answer:
