@@ -303,6 +303,21 @@ def test_funding_against_the_venues_numbers() -> None:
     assert claimable_funding(held["isolated:ETH/USD:short"], setting.market) == {"WETH": 1612803999999999}
 
 
+def test_adaptive_funding_against_the_venues_numbers() -> None:
+    """106,000 against 94,000, rising by 1e-6 of the imbalance a second; then 94,001 for ten minutes more."""
+    terms = replace(
+        parameters("2", AT).terms_of("ETH/USD"),
+        funding_increase_factor=10**24,
+        stable_funding_threshold=5 * 10**28,
+        min_funding_factor=0,
+        max_funding_factor=FLOAT,
+    )
+    first = next_funding(terms, 106 * THOUSAND, 94 * THOUSAND, 0, 600)
+    assert first == Funding(36 * 10**24, True, 36 * 10**24)
+    second = next_funding(terms, 106 * THOUSAND, 94_001 * FLOAT, 3624 * 10**22, 600)
+    assert second == Funding(72236820015899920500397200, True, 72236820015899920500397200)
+
+
 def test_funding_moves_towards_the_larger_side_and_stays_in_bounds() -> None:
     terms = parameters("2", AT).terms_of("ETH/USD")
     first = next_funding(terms, 60 * FLOAT, 40 * FLOAT, 0, 3600)

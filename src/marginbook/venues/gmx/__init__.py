@@ -53,7 +53,7 @@ RULE_SETS = (
             "borrowing and funding",
         ),
         unverified=(
-            "adaptive funding and kinked borrowing rates against a venue number",
+            "falling funding and kinked borrowing rates against a venue number",
             "on-chain parameter values; the shipped ones are the configuration file's",
             "what decrease orders of a user pay out",
         ),
