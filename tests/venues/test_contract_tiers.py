@@ -6,8 +6,10 @@ import pytest
 
 from marginbook.domain.errors import BadInput
 from marginbook.units import parse_time
+from marginbook.venues.brackets import maintenance_amounts
 from marginbook.venues.contracts.tiers import (
     overlay_from_bitget_position_lever,
+    overlay_from_bybit_collateral,
     overlay_from_bybit_risk_limit,
     overlay_from_ccxt,
     overlay_from_okx_position_tiers,
@@ -88,3 +90,32 @@ def test_bitget_tiers_and_a_gap_between_them() -> None:
     overlay = {"XUSDT": overlay_from_bitget_position_lever({"data": rows})["X"]}
     with pytest.raises(BadInput, match="the floor to be the cap before it"):
         rule_set("bitget/usdt").module.parameters("usdt", AT, overlay)
+
+
+def test_derived_deductions_are_those_that_bybit_prints() -> None:
+    """30 tiers of BTCPERP as the venue answered on 2025-12-29; the deductions follow from floors and rates."""
+    terms = rule_set("bybit/uta").module.parameters("uta", AT, None).terms_of("BTCPERP")
+    rows = terms.table.rows
+    assert len(rows) == 30
+    assert [row.cum for row in rows] == maintenance_amounts((row.floor, row.rate) for row in rows)
+
+
+def test_the_shipped_tiers_of_okx_are_quantities() -> None:
+    terms = rule_set("okx/single-currency").module.parameters("single-currency", AT, None).terms_of("BTC-USDT-SWAP")
+    assert [terms.table.bracket_up_to(D(size)).rate for size in (9, 11, 400, 401, 4799)] == [
+        D("0.004"),
+        D("0.005"),
+        D("0.0125"),
+        D("0.0175"),
+        D("0.1225"),
+    ]
+
+
+def test_a_bybit_collateral_answer_gives_discounts() -> None:
+    tiers = [
+        {"minQty": "0", "maxQty": "10", "collateralRatio": "0.95"},
+        {"minQty": "10", "maxQty": "", "collateralRatio": "0"},
+    ]
+    overlay = overlay_from_bybit_collateral({"result": {"list": [{"currency": "BTC", "collateralRatioList": tiers}]}})
+    found = rule_set("bybit/uta").module.parameters("uta", AT, overlay)
+    assert found.currency("BTC").counted(D(30)) == D("9.5")

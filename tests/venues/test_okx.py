@@ -60,7 +60,7 @@ def test_the_isolated_price_is_shown_one_tick_nearer_to_the_mark() -> None:
 
 def test_the_tier_is_that_of_the_quantity_at_every_price() -> None:
     module = rule_set("okx/single-currency").module
-    for quantity, rate in (("100", "0.008"), ("99.9", "0.004")):
+    for quantity, rate in (("100.1", "0.008"), ("100", "0.004")):
         held = Account(
             id="a", rules="okx/single-currency", wallet={"USDT": D(10**6)}, positions=(swap("long", quantity, "1000"),)
         )

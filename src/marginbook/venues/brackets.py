@@ -8,7 +8,7 @@
 is that of the position's notional, never of its collateral. Above the last cap the last bracket goes on.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,6 +48,10 @@ class BracketTable:
     def bracket_of(self, notional: Decimal) -> Bracket:
         """The bracket that contains `notional` [currency]."""
         return self.rows[max(0, bisect_right(self.floors, notional) - 1)]
+
+    def bracket_up_to(self, quantity: Decimal) -> Bracket:
+        """The bracket that contains `quantity` where a cap belongs to the bracket below it."""
+        return self.rows[max(0, bisect_left(self.floors, quantity) - 1)]
 
     def maintenance(self, notional: Decimal) -> Decimal:
         """Maintenance margin [currency] of a notional: rate · notional − cum.

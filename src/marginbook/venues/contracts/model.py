@@ -171,7 +171,7 @@ class Holding:
         table = self.terms.table
         if self.terms.tiers_by == "notional":
             return table
-        return flat_of(table.bracket_of(self.position.quantity).rate)
+        return flat_of(table.bracket_up_to(self.position.quantity).rate)
 
     @property
     def slope(self) -> Decimal:

@@ -209,7 +209,7 @@ def warnings(account: Account, market: Market, parameters: ContractRules, at: in
             notional = holding.size * holding.factor(price_of(position.market))
             measured = holding.terms.tiers_by
             measure = notional if measured == "notional" else position.quantity
-            row = table.bracket_of(measure)
+            row = table.bracket_of(measure) if measured == "notional" else table.bracket_up_to(measure)
             name = f"{position.market} {position.side}"
             if position.leverage is not None and row.max_leverage is not None and position.leverage > row.max_leverage:
                 found.append(

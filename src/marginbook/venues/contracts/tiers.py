@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from marginbook.exact import ONE, divide, in_exact_context
+from marginbook.exact import ONE, ZERO, divide, in_exact_context
 from marginbook.venues.brackets import number_from
 
 AMOUNTS = ("cum", "mmDeduction")
@@ -51,7 +51,7 @@ def overlay_from_ccxt(tiers: Tiers, name_of: Callable[[str], str] = joined_name)
 
 
 def contiguous(rows: Iterable[list[Any]]) -> list[list[Any]]:
-    """Rows whose floor is the cap before it, where a source counts tiers as 0 to 2000, 2001 to 4000.
+    """Rows whose floor is the cap before it, where a source counts tiers as 0 to 2000, 2001 (or 2000.01) to 4000.
 
     >>> contiguous([[0, 2000, "0.01"], [2001, 4000, "0.02"]])
     [[0, 2000, '0.01'], [2000, 4000, '0.02']]
@@ -59,7 +59,7 @@ def contiguous(rows: Iterable[list[Any]]) -> list[list[Any]]:
     found: list[list[Any]] = []
     for row in rows:
         cap = found[-1][1] if found else None
-        if cap is not None and number_from(row[0], "tiers") - number_from(cap, "tiers") == ONE:
+        if cap is not None and ZERO < number_from(row[0], "tiers") - number_from(cap, "tiers") <= ONE:
             row = [cap, *row[1:]]
         found.append(row)
     return found
@@ -153,4 +153,22 @@ def overlay_from_bitget_position_lever(answer: Mapping[str, Any]) -> Overlay:
             )
         }
         for market, rows in by_market.items()
+    }
+
+
+def overlay_from_bybit_collateral(answer: Mapping[str, Any]) -> Overlay:
+    """Discounts by amount from Bybit's `GET /v5/spot-margin-trade/collateral`; borrow rates are not part of it.
+
+    >>> overlay_from_bybit_collateral({"result": {"list": [{"currency": "BTC", "collateralRatioList": [
+    ...     {"minQty": "0", "maxQty": "1000000", "collateralRatio": "0.85"},
+    ...     {"minQty": "1000000", "maxQty": "", "collateralRatio": "0"}]}]}})
+    {'BTC': {'discount': [['0', '1000000', '0.85'], ['1000000', '', '0']]}}
+    """
+    return {
+        row["currency"]: {
+            "discount": [
+                [tier["minQty"], tier["maxQty"], tier["collateralRatio"]] for tier in row["collateralRatioList"]
+            ]
+        }
+        for row in answer["result"]["list"]
     }

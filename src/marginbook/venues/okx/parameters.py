@@ -123,7 +123,7 @@ def _double_product(*values: Decimal) -> Decimal:
 
 
 def _rate(holding: Holding) -> Decimal:
-    return holding.terms.table.bracket_of(holding.position.quantity).rate
+    return holding.terms.table.bracket_up_to(holding.position.quantity).rate
 
 
 def printed_numbers(pool: Pool, market: Market, parameters: ContractRules) -> dict[str, Decimal]:

@@ -52,7 +52,7 @@ class PairTerms:
 
     def rate(self, owed: Decimal) -> Decimal:
         """Maintenance rate of the tier of an amount owed, for all of it."""
-        return self.table.bracket_of(owed).rate
+        return self.table.bracket_up_to(owed).rate
 
 
 @dataclass(frozen=True, slots=True)
