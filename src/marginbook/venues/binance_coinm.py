@@ -16,7 +16,7 @@ contract is 100 USD for BTC and 10 USD for every other coin. The venue prints am
 cuts the liquidation price there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -148,6 +148,30 @@ def parameters(
         as_of=record.as_of if record else None,
         warnings=tuple(odd),
     )
+
+
+def overlay_from_leverage_bracket(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the venue's `GET /dapi/v2/leverageBracket` answer (v1 too, which names a pair).
+
+    >>> overlay_from_leverage_bracket([{"symbol": "ETHUSD_PERP", "brackets": [{"bracket": 1, "initialLeverage": 75,
+    ...     "qtyCap": 100, "qtyFloor": 0, "maintMarginRatio": 0.005, "cum": 0}]}])
+    {'ETHUSD_PERP': {'brackets': [[0, 100, 0.005, 75, 0]]}}
+    """
+    return {
+        market.get("symbol") or f"{market['pair']}_PERP": {
+            "brackets": [
+                [
+                    row.get("qtyFloor", row.get("qtylFloor")),  # v1 spells it so
+                    row["qtyCap"],
+                    row["maintMarginRatio"],
+                    row["initialLeverage"],
+                    row.get("cum"),
+                ]
+                for row in sorted(market["brackets"], key=lambda row: int(row["bracket"]))
+            ]
+        }
+        for market in answer
+    }
 
 
 RULE_SETS = (

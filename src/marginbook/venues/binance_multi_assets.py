@@ -16,7 +16,7 @@ brackets are those of `binance/usdm`. Buffers by asset: `[parameters.<name>.BTC]
 Deviations: the venue cuts each number at 8 decimals. `lower` is opaque: the rate of an asset depends on the sign of x.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -249,6 +249,23 @@ def auto_exchanges(account: Account, market: Market, parameters: MultiAssets) ->
             buffer = parameters.buffers_of(best).auto_exchange
             found.append(Exchange(asset, owed, round_ceil(divide(owed, ONE - buffer), 8), best))
     return tuple(found)
+
+
+def overlay_from_asset_index(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the venue's `GET /fapi/v1/assetIndex` answer.
+
+    >>> overlay_from_asset_index([{"symbol": "ADAUSD", "index": "1.92", "bidBuffer": "0.10000000",
+    ...     "askBuffer": "0.10000000", "autoExchangeBidBuffer": "0.05000000"}])
+    {'ADA': {'bid_buffer': '0.10000000', 'ask_buffer': '0.10000000', 'auto_exchange_buffer': '0.05000000'}}
+    """
+    return {
+        row["symbol"].removesuffix("USD"): {
+            "bid_buffer": row["bidBuffer"],
+            "ask_buffer": row["askBuffer"],
+            "auto_exchange_buffer": row["autoExchangeBidBuffer"],
+        }
+        for row in answer
+    }
 
 
 RULE_SETS = (

@@ -16,7 +16,7 @@ value at its own rate. Loan rates: 10 % at 3x margin, 8 % at 5x, 5 % at 10x (`de
 Assets are the wallet, loans are `details.loan_USDT`. Index prices are of kind "index", contracts are priced at mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -329,6 +329,24 @@ def apply(account: Account, market: Market, event: Event, parameters: Portfolio,
         if found.supported < found.initial:
             raise BadInput("no_new_risk", place, amount, "a uniMMR of at least 120 % afterwards")
     return after, market
+
+
+def overlay_from_collateral_rate(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the venue's `GET /sapi/v2/portfolio/collateralRate` answer.
+
+    >>> overlay_from_collateral_rate([{"asset": "USDC", "collateralInfo": [
+    ...     {"tierFloor": "0.0000", "tierCap": "1000.0000", "collateralRate": "1.0000", "cum": "0.0000"},
+    ...     {"tierFloor": "1000.0000", "tierCap": "2000.0000", "collateralRate": "0.9000", "cum": "0.0000"}]}])
+    {'USDC': {'collateral_tiers': [['0.0000', '1000.0000', '1.0000'], ['1000.0000', '2000.0000', '0.9000']]}}
+    """
+    return {
+        row["asset"]: {
+            "collateral_tiers": [
+                [tier["tierFloor"], tier["tierCap"], tier["collateralRate"]] for tier in row["collateralInfo"]
+            ]
+        }
+        for row in answer
+    }
 
 
 RULE_SETS = (

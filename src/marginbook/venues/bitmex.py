@@ -19,7 +19,7 @@ Lowering: linear (or inverse) legs and constant demand; allowance: one unit per 
 (n + 8)·2u of gross and constants.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,7 @@ from marginbook.exact import (
 )
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
-from marginbook.venues.common.fields import fraction, positive, read_row
+from marginbook.venues.common.fields import decimal, fraction, positive, read_row
 from marginbook.venues.contracts.events import apply
 from marginbook.venues.contracts.model import Holding, Terms, is_isolated, isolated_pool
 from marginbook.venues.contracts.overlay import ALL
@@ -59,7 +59,7 @@ FIELDS = {
     "maintenance": fraction,
     "initial": fraction,
     "taker_fee": fraction,
-    "funding_rate": fraction,
+    "funding_rate": decimal,
     "tick": positive,
     "quantity_step": positive,
 }
@@ -187,7 +187,7 @@ def margins(holding: Holding, account: Account, market: Market, parameters: Bitm
     )
     comm = to_raw_ceil((cost + init) * row.taker_fee, 0)
     funding = Decimal(market.state.get(("bitmex", position.market, "funding_rate"), row.funding_rate))
-    maint = to_raw_ceil(cost * row.maintenance, 0) + comm + to_raw_ceil(cost * funding, 0)
+    maint = to_raw_ceil(cost * row.maintenance, 0) + comm + to_raw_ceil(cost * max(ZERO, funding), 0)
     own = init + comm
     if is_isolated(account, position) and position.isolated_wallet is not None:
         own = to_raw_floor(position.isolated_wallet, parameters.decimals)
@@ -373,9 +373,28 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
     )
 
 
+def overlay_from_instruments(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the venue's `GET /api/v1/instrument` answer: rates of the first risk step.
+
+    >>> overlay_from_instruments([{"symbol": "XBTUSD", "initMargin": 0.01, "maintMargin": 0.005, "takerFee": 0.00075,
+    ...     "fundingRate": 0.0001, "tickSize": 0.5}])
+    {'XBTUSD': {'initial': 0.01, 'maintenance': 0.005, 'taker_fee': 0.00075, 'funding_rate': 0.0001, 'tick': 0.5}}
+    """
+    names = (
+        ("initMargin", "initial"),
+        ("maintMargin", "maintenance"),
+        ("takerFee", "taker_fee"),
+        ("fundingRate", "funding_rate"),
+        ("tickSize", "tick"),
+    )
+    return {
+        row["symbol"]: {ours: row[theirs] for theirs, ours in names if row.get(theirs) is not None} for row in answer
+    }
+
+
 UNVERIFIED = (
     "cross positions: the same formulas on one wallet",
-    "the funding term: inferred from one position, and always asked for",
+    "the funding term: inferred from one position; asked of both sides while the rate is positive",
     "liquidation at exactly the requirement; short positions",
     "what a fill sets aside: cost / leverage, without the fee",
     "values to the nearest unit; order margin; what a liquidation closes first",

@@ -13,7 +13,7 @@ The adjustment factor depends on leverage and contracts; none are shipped: `adju
 Lowering: legs of 1 / price with a flat table of rate factor / leverage; allowance (n + 8)·2u of gross and constants.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -224,6 +224,25 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
         liquidatable_at_equality=True,
         family="derivatives",
     )
+
+
+def overlay_from_adjust_factors(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the `data` of the venue's `GET /swap-api/v1/swap_adjustfactor` answer.
+
+    >>> overlay_from_adjust_factors([{"contract_code": "BTC-USD", "list": [{"lever_rate": 5, "ladders": [
+    ...     {"ladder": 0, "min_size": 0, "max_size": 999, "adjust_factor": 0.05}]}]}])
+    {'BTC-USD': {'adjustment_factors': [[5, 0, 0.05]]}}
+    """
+    return {
+        row["contract_code"]: {
+            "adjustment_factors": [
+                [by_leverage["lever_rate"], ladder["min_size"], ladder["adjust_factor"]]
+                for by_leverage in row["list"]
+                for ladder in by_leverage["ladders"]
+            ]
+        }
+        for row in answer
+    }
 
 
 RULE_SETS = (
