@@ -30,15 +30,17 @@ def spot_task(case: Mapping[str, Any]) -> Task:
     base, _, quote = pair.partition("-")
     given = case.get("collateral")
     values = {str(key).lower(): value for key, value in (given if isinstance(given, Mapping) else {}).items()}
+    whole = {str(key).lower(): value for key, value in case.items()}
     short = str(case.get("side")).lower() == "short"
     held, debt = (quote, base) if short else (base, quote)
-    asset, owed = _first(values, held, ASSETS), _first(values, debt, OWED)
-    whole = {str(key).lower(): value for key, value in case.items()}
-    if asset is None:
-        asset = number(whole, "qty") or _first(whole, held, ASSETS)
-    if owed is None:
-        owed = _first(whole, debt, OWED)
-    if not asset or not owed:
+    both = {("base", base), ("quote", quote)}
+    assets = {coin: found for side, coin in both if (found := _of_side(values, side, ASSETS))}
+    owes = {coin: found for side, coin in both if (found := _of_side(values, side, OWED))}
+    if not assets:
+        assets = {held: _first(values, held, ASSETS) or number(whole, "qty") or _first(whole, held, ASSETS) or ZERO}
+    if not owes:
+        owes = {debt: _first(values, debt, OWED) or _first(whole, debt, OWED) or ZERO}
+    if not any(assets.values()) or not any(owes.values()):
         raise Unsupported("the case has no asset with an amount owed", RULES)
     mark, rate = number(whole, "mark"), number(whole, "mmr")
     entry = {"maintenance_rate": str(rate or ZERO)}
@@ -49,8 +51,8 @@ def spot_task(case: Mapping[str, Any]) -> Task:
     account = Account(
         id=str(case.get("id", "case")),
         rules=RULES,
-        collateral=(Collateral(asset=held, amount=abs(asset), pool=pair),),
-        debt=(Debt(asset=debt, amount=abs(owed), pool=pair),),
+        collateral=tuple(Collateral(asset=coin, amount=abs(amount), pool=pair) for coin, amount in assets.items()),
+        debt=tuple(Debt(asset=coin, amount=abs(amount), pool=pair) for coin, amount in owes.items()),
     )
     market = Market(quotes={} if mark is None else {("okx", pair, "mark"): Quote(mark)})
     setting = Setting(account, market, rules.module.parameters(rules.version, AT, {pair: entry}), AT)
@@ -75,9 +77,13 @@ def _first(values: Mapping[str, Any], currency: str, names: tuple[str, ...]) -> 
             found = number(values, key)
             if found is not None:
                 return abs(found)
-    for side in ("base", "quote"):
-        for name in names:
-            found = number(values, f"{side}_{name}") or number(values, f"{side}{name}")
-            if found:
-                return abs(found)
+    return None
+
+
+def _of_side(values: Mapping[str, Any], side: str, names: tuple[str, ...]) -> Decimal | None:
+    """An amount above 0 named by its side of the pair: `baseAsset`, `quote_liab`."""
+    for name in names:
+        found = number(values, f"{side}_{name}") or number(values, f"{side}{name}")
+        if found:
+            return abs(found)
     return None
