@@ -33,7 +33,7 @@ class Bench:
     deploy: Callable[[dict[str, Any], Any], Any]
 
 
-Record = Callable[[Any, str | None, list[int]], None]
+Record = Callable[[Any, str | None, list[int], Any], None]
 
 
 def compare(bench: Bench, contracts: dict[str, Any], seed: int, steps: int, record: Record | None = None) -> Tally:
@@ -62,5 +62,5 @@ def compare(bench: Bench, contracts: dict[str, Any], seed: int, steps: int, reco
             ]
             raise Difference(f"seed {seed}, step {number}, {action}: " + "; ".join(wrong[:6]))
         if record:
-            record(action, reason, expected)
+            record(action, reason, expected, pool)
     return tally
