@@ -1,11 +1,14 @@
 """Ways out of a margin call: the events of one action by its amount."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 from typing import Any, Literal, get_args
 
 from marginbook.domain.account import Account, Collateral, Debt, Position
+from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market
 from marginbook.exact import ONE, RAY, divide, from_raw, grid_ceil, grid_floor, mul_div_floor
@@ -76,8 +79,22 @@ class Situation:
     at: int
 
     def price(self, name: str) -> Decimal:
-        """Price of a market or asset, of the rule set's own kind."""
-        return self.market.price(self.rule_set.venue, name, self.rule_set.price_kind)
+        """Price of a market or asset, of the rule set's own kind; 1 for what the pool is reckoned in."""
+        key = (self.rule_set.venue, name, self.rule_set.price_kind)
+        if key not in self.market.quotes and name == self.currency:
+            return ONE
+        return self.market.price(*key)
+
+    @property
+    def currency(self) -> str:
+        """What the pool is reckoned in."""
+        found = self.rule_set.module.quantities(self.account, self.market, self.parameters, self.at)
+        currency: str = found[self.pool].currency
+        return currency
+
+    def holds(self, holding: Collateral | Debt) -> bool:
+        """Whether the holding is of this pool: one of several markets or vaults, or the only one."""
+        return holding.pool is None or not self.pool.startswith("main:") or self.pool == f"main:{holding.pool}"
 
     def unit(self, asset: str) -> Decimal:
         """Smallest amount of `asset`."""
@@ -87,23 +104,30 @@ class Situation:
 def ways(case: Situation, lacking: Decimal, actions: Collection[str]) -> Iterator[Way]:
     """What can be done for the pool, in the order of `ACTIONS`; `lacking` [currency] is about the money needed."""
     account = case.account
-    held = [c.asset for c in account.collateral if c.enabled and (c.amount or c.scaled_raw)]
-    debts = [d for d in account.debt if d.amount or d.scaled_raw]
+    held = [c for c in account.collateral if c.enabled and (c.amount or c.scaled_raw) and case.holds(c)]
+    debts = [d for d in account.debt if (d.amount or d.scaled_raw) and case.holds(d)]
     traded = [p for p in account.positions if _is_in_pool(account, p, case.pool)]
     if "deposit" in actions:
         if case.rule_set.family == "lending":
-            yield from (_supply(case, asset, lacking) for asset in held)
+            yield from _possible(partial(_supply, case, collateral, lacking) for collateral in held)
         else:
-            yield from (_deposit(case, currency, lacking) for currency in _currencies(case))
+            yield from _possible(partial(_deposit, case, currency, lacking) for currency in _currencies(case))
     if "repay" in actions:
-        yield from (_repayment(case, debt, lacking) for debt in debts)
+        yield from _possible(partial(_repayment, case, debt, lacking) for debt in debts)
     if "repay_from_collateral" in actions:
-        pairs = [(asset, debt) for debt in debts for asset in held if asset != debt.asset]
-        yield from (_sale(case, asset, debt, lacking) for asset, debt in pairs)
+        pairs = [(collateral, debt) for debt in debts for collateral in held if collateral.asset != debt.asset]
+        yield from _possible(partial(_sale, case, collateral, debt, lacking) for collateral, debt in pairs)
     if "reduce" in actions:
-        yield from (_trade(case, position, whole=False) for position in traded)
+        yield from _possible(partial(_trade, case, position, whole=False) for position in traded)
     if "close" in actions:
-        yield from (_trade(case, position, whole=True) for position in traded)
+        yield from _possible(partial(_trade, case, position, whole=True) for position in traded)
+
+
+def _possible(makers: Iterable[Callable[[], Way]]) -> Iterator[Way]:
+    """The ways that can be reckoned: one whose price or index is not known leaves the others."""
+    for make in makers:
+        with suppress(BadInput):
+            yield make()
 
 
 def _is_in_pool(account: Account, position: Position, pool: str) -> bool:
@@ -141,16 +165,16 @@ def _deposit(case: Situation, currency: str, lacking: Decimal) -> Way:
     )
 
 
-def _supply(case: Situation, asset: str, lacking: Decimal) -> Way:
-    unit = case.unit(asset)
+def _supply(case: Situation, held: Collateral, lacking: Decimal) -> Way:
+    asset, unit = held.asset, case.unit(held.asset)
     return Way(
         action="deposit",
         asset=asset,
         unit=unit,
         amount=lambda n: n * unit,
-        events=lambda amount: (_lending(case, "supply", asset, amount),),
+        events=lambda amount: (_lending(case, "supply", held, amount),),
         probe=_units_ceil(divide(lacking, case.price(asset)), unit),
-        stairs=_stairs(case, asset, _held(case, asset), rising=True),
+        stairs=_stairs(case, asset, _amount(case, held, "supply"), rising=True),
     )
 
 
@@ -162,22 +186,22 @@ def _repayment(case: Situation, debt: Debt, lacking: Decimal) -> Way:
         asset=debt.asset,
         unit=unit,
         amount=lambda n: n * unit,
-        events=lambda amount: (_lending(case, "repay", debt.asset, amount),),
+        events=lambda amount: (_lending(case, "repay", debt, amount),),
         probe=_units_ceil(divide(lacking, case.price(debt.asset)), unit),
         most=_units_floor(most, unit),
         stairs=_stairs(case, debt.asset, _amount(case, debt, "borrow"), rising=False),
     )
 
 
-def _sale(case: Situation, asset: str, debt: Debt, lacking: Decimal) -> Way:
+def _sale(case: Situation, held: Collateral, debt: Debt, lacking: Decimal) -> Way:
     """Repay first, then take out what was sold, as one step.
 
     Selling x repays ⌊x · price / price of the debt⌋. Where the debt's unit is worth more, the amounts to choose from
     are the least that repay one unit more: selling between two of them would only lose.
     """
+    asset = held.asset
     price, price_debt = case.price(asset), case.price(debt.asset)
     unit, unit_debt = case.unit(asset), case.unit(debt.asset)
-    held = next(c for c in case.account.collateral if c.asset == asset and c.enabled)
     most = min(_amount(case, held, "supply"), divide(_amount(case, debt, "borrow") * price_debt, price))
     coarse = unit_debt * price_debt > unit * price
 
@@ -188,7 +212,7 @@ def _sale(case: Situation, asset: str, debt: Debt, lacking: Decimal) -> Way:
         return grid_floor(divide(amount * price, price_debt), unit_debt)
 
     def events(amount: Decimal) -> tuple[Event, ...]:
-        return (_lending(case, "repay", debt.asset, repaid(amount)), _lending(case, "withdraw", asset, amount))
+        return (_lending(case, "repay", debt, repaid(amount)), _lending(case, "withdraw", held, amount))
 
     def unchecked(amount: Decimal) -> tuple[Account, Market]:
         account, market = case.rule_set.module.apply(
@@ -245,9 +269,16 @@ def _trade(case: Situation, position: Position, whole: bool) -> Way:
 
 
 def _lending(
-    case: Situation, kind: Literal["supply", "withdraw", "repay"], asset: str, amount: Decimal
+    case: Situation, kind: Literal["supply", "withdraw", "repay"], holding: Collateral | Debt, amount: Decimal
 ) -> LendingAction:
-    return LendingAction(stamp=Stamp(time=case.at), account=case.account.id, kind=kind, asset=asset, amount=amount)
+    return LendingAction(
+        stamp=Stamp(time=case.at),
+        account=case.account.id,
+        kind=kind,
+        asset=holding.asset,
+        amount=amount,
+        pool=holding.pool,
+    )
 
 
 def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Decimal:
@@ -256,12 +287,12 @@ def _amount(case: Situation, holding: Collateral | Debt, index_kind: str) -> Dec
         return holding.amount
     index = holding.index_raw
     if index is None:
-        index = case.market.indices[case.rule_set.venue, holding.asset, index_kind].value_raw
+        keys = [(case.rule_set.venue, name, index_kind) for name in (holding.asset, holding.pool) if name is not None]
+        stored = next((case.market.indices[key] for key in keys if key in case.market.indices), None)
+        if stored is None:
+            raise BadInput("missing_index", f"indices.{'.'.join(keys[0])}", "nothing", f"a {index_kind} index")
+        index = stored.value_raw
     return mul_div_floor(holding.scaled_raw or 0, index, RAY) * case.unit(holding.asset)
-
-
-def _held(case: Situation, asset: str) -> Decimal:
-    return next(_amount(case, c, "supply") for c in case.account.collateral if c.asset == asset)
 
 
 def _stairs(case: Situation, asset: str, held: Decimal, rising: bool) -> Stairs | None:

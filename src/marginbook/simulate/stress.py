@@ -1,7 +1,7 @@
 """What a move of prices does to a book: zones, notional and bad debt before and after, by the exact functions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import Risk
 from marginbook.domain.zones import Zone
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, round_ceil
+from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.zones import Borders, zone_of_pool
 from marginbook.simulate.shocks import Shock, shocked
 from marginbook.units import STABLE_ASSETS
@@ -72,15 +73,17 @@ def stress(
     """
     after_market, moved = shocked(market, shocks, only=only, stable=stable)
     before, after = Totals(), Totals()
-    touched = {m.market for m in moved}
+    touched = {(m.venue, m.market, m.kind) for m in moved}
     changed: list[tuple[Zone, dict[str, Any]]] = []
     problems: list[Problem] = []
     for account in accounts:
         try:
-            then = pool_states(account, market, parameters_of(account), at, borders)
+            parameters = parameters_of(account)
+            then = pool_states(account, market, parameters, at, borders)
             now = then
-            if account.emode or not touched.isdisjoint(_names(account)):
-                now = pool_states(account, after_market, parameters_of(account), at, borders)
+            used = quotes_of_pools(rule_set(account.rules), account, market, parameters).values()
+            if any(not touched.isdisjoint(keys) for keys in used):
+                now = pool_states(account, after_market, parameters, at, borders)
         except BadInput as bad:
             problems.append(bad.problem)
             continue
@@ -158,19 +161,6 @@ def pool_states(
         bad_debt = _bad_debt(risk, rules.risk_scale) if zone is Zone.BANKRUPT else ZERO
         states.append(PoolState(zone, figures.currency, figures.notional or ZERO, bad_debt))
     return states
-
-
-def _names(account: Account) -> Iterator[str]:
-    """Whose prices the account's figures may depend on; an e-mode may add others."""
-    for position in account.positions:
-        yield position.market
-    for order in account.orders:
-        yield order.market
-    for supplied in account.collateral:
-        yield supplied.asset
-    for owed in account.debt:
-        yield owed.asset
-    yield from account.wallet
 
 
 def _bad_debt(risk: Risk[Any], scale: int) -> Decimal:
