@@ -304,6 +304,17 @@ def test_deposits_borrows_and_withdrawals() -> None:
         after(case, replace(out, amount=Decimal(-101)))
 
 
+def test_scaled_balances_are_cut_for_a_deposit_and_rounded_up_for_a_borrow() -> None:
+    index = 10**27 + 10**17
+    held = (Collateral(asset="JUP", scaled_raw=10**9, index_raw=index),)
+    owed = (Debt(asset="SOL", scaled_raw=10**9, index_raw=index),)
+    case = setting(trader(collateral=held, debt=owed))
+    book = book_of(case.account, case.market, case.parameters)
+    assert {spot.asset: spot.amount for spot in book.spots} == {"USDC": 1000 * USD, "JUP": 10**6, "SOL": -(10**9) - 1}
+    more = LendingAction(stamp=STAMP, account="a", kind="supply", asset="JUP", amount=Decimal(1))
+    assert after(case, more).account.collateral == (Collateral(asset="JUP", amount=Decimal("2.000000")),)
+
+
 def test_orders_settings_and_funding() -> None:
     case = setting(trader())
     change = OrderChange(
@@ -348,7 +359,8 @@ def test_parameters() -> None:
     [
         ({"wallet": {"XYZ": Decimal(1)}}, "no_parameters"),
         ({"debt": (Debt(asset="JUP", amount=Decimal(1)),)}, "no_parameters"),
-        ({"collateral": (Collateral(asset="SOL", scaled_raw=5),)}, "bad_amount"),
+        ({"collateral": (Collateral(asset="SOL", scaled_raw=5),)}, "missing_index"),
+        ({"collateral": (Collateral(asset="SOL"),)}, "bad_amount"),
         ({"details": {"margin_mode": "wild"}}, "bad_detail"),
         ({"wallet": {"USDC": Decimal("0.0000001")}}, "too_many_decimals"),
     ],

@@ -35,7 +35,7 @@ OVERLAY: dict[str, dict[str, Any]] = {
         "if_liquidation_fee": "0.0075",
         "order_step_size": "0.0001",
     },
-    "BET-PERP": {"margin_ratio_initial": "1", "margin_ratio_maintenance": "1", "prediction": True},
+    "BET-PERP": {"margin_ratio_initial": "1", "margin_ratio_maintenance": "0.8", "prediction": True},
     "*": {
         "margin_ratio_initial": "0.2",
         "margin_ratio_maintenance": "0.1",
@@ -68,6 +68,8 @@ def world(rules: str, random: Random) -> Setting:
         positions.append(_position(random, name, quotes["drift", name, "oracle"].price))
         if random.random() < 0.3:
             indices["drift", name, "funding"] = Index(random.randint(10**12, 10**18))
+    for name in SPOTS:
+        indices["drift", name, "supply"] = Index(random.randint(10**27, 2 * 10**27))
     if random.random() < 0.3:
         state["drift", "system", "slot"] = 300_000_000
     account = Account(
@@ -127,7 +129,14 @@ def _orders(random: Random, markets: list[str], quotes: dict[QuoteKey, Quote]) -
 
 def _deposits(random: Random) -> tuple[Collateral, ...]:
     names = random.sample(sorted(SPOTS), random.choice((0, 1, 1, 2)))
-    return tuple(Collateral(asset=name, amount=_number(random, 5_000.0 / SPOTS[name], 0.9, 6)) for name in names)
+    return tuple(_deposit(random, name) for name in names)
+
+
+def _deposit(random: Random, name: str) -> Collateral:
+    amount = _number(random, 5_000.0 / SPOTS[name], 0.9, 6)
+    if random.random() < 0.8:
+        return Collateral(asset=name, amount=amount)
+    return Collateral(asset=name, scaled_raw=int(amount * 10**9), index_raw=random.choice((None, 11 * 10**26)))
 
 
 def _details(random: Random) -> dict[str, str]:

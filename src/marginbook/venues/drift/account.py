@@ -1,7 +1,8 @@
 """An account's holdings as the program's integers, checked.
 
-Deposits are the wallet and `collateral`, borrows a negative wallet or `debt`; the quote asset (USDC) counts in full. A
-perp position is cross, or isolated with its own deposit of the quote asset (`isolated_wallet`). Details, all optional:
+Deposits are the wallet and `collateral`, borrows a negative wallet or `debt`, as amounts or as scaled balances; the
+quote asset (USDC) counts in full. A perp position is cross, or isolated with its own deposit of the quote asset
+(`isolated_wallet`). Details, all optional:
 
     account.margin_mode               "high_leverage" | "high_leverage_maintenance"
     account.max_margin_ratio          the user's own least initial ratio
@@ -17,11 +18,12 @@ perp position is cross, or isolated with its own deposit of the quote asset (`is
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
-from marginbook.domain.account import Account, Order, Position
+from marginbook.domain.account import Account, Collateral, Debt, Order, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
-from marginbook.exact import CONTEXT, ZERO, div_trunc, mul_div_floor, mul_div_trunc
+from marginbook.exact import CONTEXT, ZERO, div_trunc, mul_div_ceil, mul_div_floor, mul_div_trunc
 from marginbook.venues.common.fields import detail
 from marginbook.venues.drift.parameters import Parameters, PerpTerms, SpotTerms
 from marginbook.venues.drift.units import (
@@ -38,6 +40,7 @@ CROSS = "cross"
 MODES = ("default", "high_leverage", "high_leverage_maintenance")
 INDEX_TO_FUNDING = 10 ** (18 - FUNDING_DECIMALS)
 FUNDING_BUFFER = 1000
+RAY_TO_INTEREST = 10**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def book_of(account: Account, market: Market, parameters: Parameters) -> Book:
     seen: dict[str, list[Order]] = {}
     for order in account.orders:
         seen.setdefault(order.market, []).append(order)
-    amounts = _amounts(account, parameters)
+    amounts = balances(account, market, parameters)
     spots = tuple(
         _spot(account, name, amounts.get(name, 0), seen.pop(name, []), parameters)
         for name in dict.fromkeys([*amounts, *(name for name in seen if name in parameters.assets)])
@@ -159,24 +162,46 @@ def book_of(account: Account, market: Market, parameters: Parameters) -> Book:
     )
 
 
-def _amounts(account: Account, parameters: Parameters) -> dict[str, int]:
-    """Signed token amounts by asset."""
+def balances(account: Account, market: Market, parameters: Parameters) -> dict[str, int]:
+    """Signed token units by asset: deposits less borrows."""
     place = f"account {account.id}"
     found: dict[str, int] = {}
-
-    def add(asset: str, amount: Decimal | None, sign: int, where: str) -> None:
-        if amount is None or (where != "wallet" and amount < 0):
-            raise BadInput("bad_amount", f"{place}.{where}.{asset}", amount, "an amount of at least 0")
-        units = raw(amount, parameters.asset(asset).decimals, f"{place}.{where}.{asset}")
-        found[asset] = found.get(asset, 0) + sign * units
-
     for asset, amount in account.wallet.items():
-        add(asset, amount, 1, "wallet")
+        found[asset] = raw(amount, parameters.asset(asset).decimals, f"{place}.wallet.{asset}")
     for held in account.collateral:
-        add(held.asset, held.amount, 1, "collateral")
+        units = token_units(held, market, parameters, f"{place}.collateral.{held.asset}")
+        found[held.asset] = found.get(held.asset, 0) + units
     for owed in account.debt:
-        add(owed.asset, owed.amount, -1, "debt")
+        units = token_units(owed, market, parameters, f"{place}.debt.{owed.asset}")
+        found[owed.asset] = found.get(owed.asset, 0) - units
     return found
+
+
+def token_units(holding: Collateral | Debt, market: Market, parameters: Parameters, place: str) -> int:
+    """Token units of a deposit, cut, or of a borrow, rounded up, where only the scaled balance [10^-9] is known.
+
+    units = scaled · interest [10^-10] / 10^(19 − decimals); the cumulative interest is the index [ray], cut.
+    """
+    decimals = parameters.asset(holding.asset).decimals
+    if holding.amount is not None:
+        if holding.amount < 0:
+            raise BadInput("bad_amount", place, holding.amount, "at least 0")
+        return raw(holding.amount, decimals, place)
+    if holding.scaled_raw is None or holding.scaled_raw < 0:
+        raise BadInput("bad_amount", place, holding.scaled_raw, "an amount, or scaled_raw of at least 0")
+    index = holding.index_raw
+    if index is None:
+        stored = market.indices.get((VENUE, holding.asset, index_kind(holding)))
+        if stored is None:
+            raise BadInput("missing_index", f"indices.{VENUE}.{holding.asset}", "nothing", f"{index_kind(holding)}_raw")
+        index = stored.value_raw
+    divide = mul_div_floor if isinstance(holding, Collateral) else mul_div_ceil
+    return divide(holding.scaled_raw, div_trunc(index, RAY_TO_INTEREST), 10 ** (19 - decimals))
+
+
+def index_kind(holding: Collateral | Debt) -> Literal["supply", "borrow"]:
+    """Which growth index a holding follows."""
+    return "supply" if isinstance(holding, Collateral) else "borrow"
 
 
 def _open(orders: list[Order], decimals: int, place: str) -> tuple[int, int]:

@@ -34,7 +34,7 @@ from marginbook.exact import (
     to_raw_floor,
 )
 from marginbook.venues.common.fields import detail
-from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, MODES, book_of, funding_index, pool_of
+from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, MODES, balances, book_of, funding_index, pool_of
 from marginbook.venues.drift.margin import Context, calculate
 from marginbook.venues.drift.parameters import Parameters
 from marginbook.venues.drift.units import (
@@ -62,8 +62,8 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
         case Transfer():
             return _transfer(account, market, event, parameters), market
         case LendingAction() if event.kind in KINDS:
-            amount = _asked(account, event, parameters)
-            return _spot_change(account, event.asset, amount, parameters), market
+            amount = _asked(account, event, market, parameters)
+            return _spot_change(account, event.asset, amount, market, parameters), market
         case Setting():
             return _setting(account, event), market
         case AccountSnapshot():
@@ -105,7 +105,7 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters)
             raw(old.isolated_wallet or ZERO, QUOTE_DECIMALS, place) if old and pool_of(account, old) != CROSS else 0
         )
         settled = from_raw(quote + deposit, QUOTE_DECIMALS)
-        return _spot_change(account, parameters.system.quote_asset, settled, parameters)
+        return _spot_change(account, parameters.system.quote_asset, settled, market, parameters)
     details = {} if old is None else dict(old.details)
     details["quote_asset_amount"] = format_decimal(from_raw(quote, QUOTE_DECIMALS))
     details["quote_entry_amount"] = format_decimal(from_raw(opened, QUOTE_DECIMALS))
@@ -170,16 +170,15 @@ def _order(account: Account, event: OrderChange) -> Account:
     return replace(account, orders=(*others, order))
 
 
-def _signed(account: Account, asset: str) -> Decimal:
-    total = account.wallet.get(asset, ZERO)
-    total += sum((held.amount or ZERO for held in account.collateral if held.asset == asset), ZERO)
-    return total - sum((owed.amount or ZERO for owed in account.debt if owed.asset == asset), ZERO)
+def _signed(account: Account, asset: str, market: Market, parameters: Parameters) -> Decimal:
+    units = balances(account, market, parameters).get(asset, 0)
+    return from_raw(units, parameters.asset(asset).decimals)
 
 
-def _spot_change(account: Account, asset: str, amount: Decimal, parameters: Parameters) -> Account:
+def _spot_change(account: Account, asset: str, amount: Decimal, market: Market, parameters: Parameters) -> Account:
     """The account with `amount` more of an asset; what is below 0 is owed."""
     raw(amount, parameters.asset(asset).decimals, f"account {account.id}.{asset}")
-    left = _signed(account, asset) + amount
+    left = _signed(account, asset, market, parameters) + amount
     wallet = {name: held for name, held in account.wallet.items() if name != asset}
     collateral = tuple(held for held in account.collateral if held.asset != asset)
     debt = tuple(owed for owed in account.debt if owed.asset != asset)
@@ -192,8 +191,9 @@ def _spot_change(account: Account, asset: str, amount: Decimal, parameters: Para
     return replace(account, wallet=wallet, collateral=collateral, debt=debt)
 
 
-def _asked(account: Account, event: LendingAction, parameters: Parameters) -> Decimal:
-    place, held = f"account {account.id}.{event.kind} {event.asset}", _signed(account, event.asset)
+def _asked(account: Account, event: LendingAction, market: Market, parameters: Parameters) -> Decimal:
+    place = f"account {account.id}.{event.kind} {event.asset}"
+    held = _signed(account, event.asset, market, parameters)
     amount = event.amount
     if amount == Decimal("Infinity"):
         amount = abs(held)
@@ -230,7 +230,7 @@ def _moved(
     if checked and amount < 0:
         _check_withdrawal(account, market, pool or CROSS, asset, -amount, parameters)
     if pool is None or pool == CROSS:
-        return _spot_change(account, asset, amount, parameters)
+        return _spot_change(account, asset, amount, market, parameters)
     if asset != parameters.system.quote_asset:
         raise BadInput("unknown_asset", place, asset, parameters.system.quote_asset)
     raw(amount, QUOTE_DECIMALS, place)
@@ -252,8 +252,9 @@ def _check_withdrawal(
 ) -> None:
     """A withdrawal must leave the initial margin in place."""
     place = f"account {account.id}.withdrawal {asset}"
-    if pool == CROSS and amount > _signed(account, asset):
-        raise BadInput("insufficient_balance", place, amount, f"at most {format_decimal(_signed(account, asset))}")
+    held = _signed(account, asset, market, parameters)
+    if pool == CROSS and amount > held:
+        raise BadInput("insufficient_balance", place, amount, f"at most {format_decimal(held)}")
     book = book_of(account, market, parameters)
     if not book.perps and not any(spot.amount < 0 for spot in book.spots) and not account.orders:
         return

@@ -10,14 +10,17 @@ price, funding one of index · quote price. A deposit or a borrow is a leg of it
 3. (n + 8) · 4u of the gross times the greatest ratio, and of the constants (u = 2^-53).
 
 Opaque, i.e. always evaluated exactly: pools being liquidated (the buffer counts losses), with open spot orders (the
-worse side depends on prices), with prediction markets, with a weight on maintenance profit, or with funding by side.
+worse side depends on prices), with scaled balances, prediction markets, a weight on maintenance profit, or funding by
+side.
 """
 
-from marginbook.domain.account import Account
+from dataclasses import replace
+
+from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import div_trunc
-from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, Book, Perp, Spot, book_of, funding_due
+from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, Book, Perp, Spot, book_of, funding_due, index_kind
 from marginbook.venues.drift.margin import OPEN_ORDER, is_high_leverage, worst_base
 from marginbook.venues.drift.parameters import Parameters
 from marginbook.venues.drift.risk import being_liquidated
@@ -34,7 +37,19 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     book = book_of(account, market, parameters)
     settled = {p.market: div_trunc(p.funding_index_raw or 0, INDEX_TO_FUNDING) for p in account.positions}
     names = dict.fromkeys([*_lower_names(book), *(perp.pool for perp in book.perps)])
-    return Legs(tuple(_lower_pool(name, book, settled, market, parameters) for name in names))
+    pools = (_lower_pool(name, book, settled, market, parameters) for name in names)
+    return Legs(tuple(_lower_scaled(account, pool, market) if pool.pool == CROSS else pool for pool in pools))
+
+
+def _lower_scaled(account: Account, pool: PoolLegs, market: Market) -> PoolLegs:
+    """The cross pool, opaque where balances grow with an index."""
+    holdings: list[Collateral | Debt] = [*account.collateral, *account.debt]
+    scaled = [held for held in holdings if held.amount is None and held.index_raw is None]
+    if not scaled:
+        return pool
+    grown: list[Factor] = [((index_kind(held), VENUE, held.asset, ""),) for held in scaled]
+    inputs = dict.fromkeys([*(leg.factor for leg in pool.legs), *grown, *pool.inputs])
+    return replace(pool, opaque=True, inputs=tuple(inputs))
 
 
 def _lower_names(book: Book) -> list[str]:
