@@ -165,6 +165,12 @@ def test_a_whole_comet_stores_indices_rates_and_totals() -> None:
     assert after.state["compound", "cUSDCv3", "cash_raw"] == 10**12 - 100 * 10**6
     assert one.debt[0].scaled_raw == after.state["compound", "cUSDCv3", "borrow_principal_raw"] - 10**12
     assert borrow.rate_raw > 0
+    capped = replace(prices, state={**prices.state, ("compound", "cUSDCv3:WETH", "total_raw"): 5 * 10**18})
+    _, fuller = MODULE.apply(account(owed="0"), capped, action("supply", "WETH", "2"), PARAMETERS, AT)
+    assert fuller.state["compound", "cUSDCv3:WETH", "total_raw"] == 7 * 10**18
+    tight = MODULE.parameters("3", AT, {"cUSDCv3:WETH": {"supply_cap": "6"}})
+    with pytest.raises(BadInput, match="SupplyCapExceeded"):
+        MODULE.apply(account(owed="0"), capped, action("supply", "WETH", "2"), tight, AT)
     with pytest.raises(BadInput, match="InsufficientLiquidity"):
         MODULE.apply(account(held="1000", owed="0"), prices, action("borrow", "USDC", "1000001"), PARAMETERS, AT)
 

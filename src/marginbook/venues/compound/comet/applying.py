@@ -160,5 +160,7 @@ def _market(market: Market, group: Group, after: Pool) -> Market:
     totals = (after.cash or 0, after.supply_total, after.borrow_total)
     state |= {(VENUE, name, total): value for total, value in zip(TOTALS, totals, strict=True)}
     for asset, total in after.collateral_totals.items():
-        state[VENUE, f"{name}:{asset}", "total_raw"] = total
+        key = (VENUE, f"{name}:{asset}", "total_raw")
+        if key in state:
+            state[key] = total
     return replace(market, indices=indices, state=state)
