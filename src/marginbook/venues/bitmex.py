@@ -15,8 +15,10 @@ Source: position fields of a live account (ETHUSDT, isolated, long), which match
 The funding rate is that of the next interval: state `[state.bitmex.ETHUSDT] funding_rate`, else the parameter.
 Cross positions share the wallet of their currency by the same formulas. Liquidation at support ≤ demand.
 
+With a funding index the profit includes what is not yet settled.
+
 Lowering: linear (or inverse) legs and constant demand; allowance: one unit per position for the rounding of values, and
-(n + 8)·2u of gross and constants.
+(n + 8)·2u of gross and constants. With a funding index a pool is opaque.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,10 +49,10 @@ from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
 from marginbook.venues.common.fields import decimal, fraction, positive, read_row
 from marginbook.venues.contracts.events import apply
-from marginbook.venues.contracts.model import Holding, Terms, is_isolated, isolated_pool
+from marginbook.venues.contracts.model import Holding, Terms, funding_due, is_isolated, isolated_pool
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
-from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of, prices_of
+from marginbook.venues.statements.functions import UNIT_ROUNDOFF, lower_opaque, module_of, prices_of
 from marginbook.venues.statements.model import Line, Maker, Mover, Statement, quoted
 from marginbook.venues.statements.positions import cross_holdings, position_movers
 
@@ -231,7 +233,7 @@ def statement(account: Account, pool: str, market: Market, parameters: Bitmex) -
         position = holding.position
         mark = quoted(market, "bitmex", position.market, "mark")
         found = margins(holding, account, market, parameters)
-        gained = from_raw(profit_raw(holding, mark, parameters), places)
+        gained = from_raw(profit_raw(holding, mark, parameters), places) + funding_due(holding, market, "bitmex")
         profit += gained
         notional += from_raw(value_raw(position.quantity, mark, parameters), places)
         initial += from_raw(found.init + found.comm, places)
@@ -338,6 +340,13 @@ def lower(account: Account, market: Market, parameters: Bitmex) -> Legs:
 
 
 def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex) -> PoolLegs:
+    held = [
+        holding
+        for holding in cross_holdings(account, parameters, isolated_too=True)
+        if pool_of(account, holding, parameters) == pool
+    ]
+    if any(("bitmex", holding.position.market, "funding") in market.indices for holding in held):
+        return lower_opaque(INVERSE if parameters.inverse else LINEAR, account, pool, market, parameters)
     isolated = not pool.startswith("cross:")
     places = parameters.decimals
     known, demand, initial, legs = ZERO, ZERO, ZERO, []
@@ -346,9 +355,7 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         if account.fixed is not None:
             known, demand = known + account.fixed.support, demand + account.fixed.demand
     gross = abs(known)
-    for holding in cross_holdings(account, parameters, isolated_too=True):
-        if pool_of(account, holding, parameters) != pool:
-            continue
+    for holding in held:
         found = margins(holding, account, market, parameters)
         at_entry = from_raw(found.cost, places) * (holding.position.sign * (-1 if parameters.inverse else 1))
         own = from_raw(found.margin, places) if isolated else ZERO

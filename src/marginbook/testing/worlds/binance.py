@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 
 from marginbook.domain.account import Account, Order, Position
-from marginbook.domain.market import Market, Quote
+from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import CONTEXT, ZERO
 from marginbook.testing.contract_worlds import UNIT, contract_world
 from marginbook.testing.contract_worlds import step as step_of_terms
@@ -86,8 +86,13 @@ def _unified(rules: str, random: Random) -> Setting:
     )
     quotes = {("binance", name, "mark"): Quote(price) for name, price in prices.items()}
     quotes |= {("binance", asset, "index"): Quote(price) for asset, price in INDEX.items()}
+    indices = {("binance", names[0], "funding"): Index(random.randint(-(10**16), 10**16))}
+    if settlement_coin(names[0]) or random.random() < 0.6:
+        indices = {}
     overlay = {**RATES, "ETHUSD_PERP": ETHER} if whole else None
-    setting = Setting(account, Market(quotes=quotes), found.module.parameters(found.version, AT, overlay), AT)
+    setting = Setting(
+        account, Market(quotes=quotes, indices=indices), found.module.parameters(found.version, AT, overlay), AT
+    )
     return _near_border(setting, random)
 
 

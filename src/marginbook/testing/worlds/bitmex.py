@@ -4,7 +4,7 @@ from decimal import Decimal
 from random import Random
 
 from marginbook.domain.account import Account, Position
-from marginbook.domain.market import Market, Quote
+from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import ZERO
 from marginbook.testing.contract_worlds import near_the_border
 from marginbook.testing.vectors import Setting
@@ -32,8 +32,13 @@ def world(rules: str, random: Random) -> Setting:
     )
     quotes = {("bitmex", name, "mark"): Quote(Decimal(repr(price))) for name, price in prices.items()}
     state = {("bitmex", names[0], "funding_rate"): Decimal("0.0002")} if random.random() < 0.3 else {}
+    indices = {}
+    if random.random() < 0.3:
+        indices["bitmex", names[0], "funding"] = Index(random.randint(-(10**10), 10**10))
     parameters = found.module.parameters(found.version, AT, {"*": ROW})
-    return near_the_border(Setting(account, Market(quotes=quotes, state=state), parameters, AT), random)
+    return near_the_border(
+        Setting(account, Market(quotes=quotes, state=state, indices=indices), parameters, AT), random
+    )
 
 
 def _position(random: Random, name: str, price: float, inverse: bool) -> Position:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from random import Random
 
 from marginbook.domain.account import Account, Order, Position
-from marginbook.domain.market import Market, Quote
+from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import ZERO
 from marginbook.testing.contract_worlds import near_the_border
 from marginbook.testing.vectors import Setting
@@ -47,8 +47,11 @@ def world(rules: str, random: Random) -> Setting:
     )
     quotes = {("deribit", name, "mark"): Quote(Decimal(repr(price))) for name, price in prices.items()}
     quotes |= {("deribit", name, "index"): Quote(Decimal(repr(price))) for name, price in INDEX.items()}
+    indices = {}
+    if names[0] in FUTURES and random.random() < 0.4:
+        indices["deribit", names[0], "funding"] = Index(random.randint(-(10**10), 10**10))
     parameters = found.module.parameters(found.version, AT, OVERLAY)
-    return near_the_border(Setting(account, Market(quotes=quotes), parameters, AT), random)
+    return near_the_border(Setting(account, Market(quotes=quotes, indices=indices), parameters, AT), random)
 
 
 def _size(random: Random, name: str, price: float) -> Decimal:

@@ -30,7 +30,7 @@ def world(rules: str, random: Random) -> Setting:
         leverage = random.choice((2, 3, 5, 10, 20, 50))
         drift = Decimal(repr(round(1 + random.uniform(-0.6, 0.6) / leverage, 6)))
         if random.random() < 0.2:
-            indices["htx", name, "funding"] = Index(0)
+            indices["htx", name, "funding"] = Index(random.randint(-(10**9), 10**9))
         positions.append(
             Position(
                 market=name,

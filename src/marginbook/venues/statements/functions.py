@@ -260,12 +260,19 @@ def _node(line: Line, unit: str, source: str) -> Node:
 
 
 def lower_opaque(maker: Maker, account: Account, pool: str, market: Market, parameters: Any) -> PoolLegs:
-    """A pool that is evaluated exactly whenever one of its prices moves, with tangents for display.
+    """A pool that is evaluated exactly whenever a price or funding index of it moves, with tangents for display.
 
     The tangents are those at the prices of now; without a price there are none.
     """
-    keys = tuple(dict.fromkeys(key for mover in maker.movers(account, pool, parameters) for key in mover.keys))
+    movers = maker.movers(account, pool, parameters)
+    keys = tuple(dict.fromkeys(key for mover in movers for key in mover.keys))
     inputs: tuple[Factor, ...] = tuple((("quote", *key),) for key in keys)
+    funded: list[Factor] = [
+        (("funding", key[0], mover.name, ""),)
+        for mover in movers
+        for key in mover.keys[:1]
+        if (key[0], mover.name, "funding") in market.indices
+    ]
     legs: list[Leg] = []
     constants: tuple[float, ...] = (0.0,) * 7
     try:
@@ -290,5 +297,5 @@ def lower_opaque(maker: Maker, account: Account, pool: str, market: Market, para
         liquidatable_at_equality=maker.at_equality,
         family="derivatives",
         opaque=True,
-        inputs=inputs,
+        inputs=(*inputs, *funded),
     )
