@@ -113,6 +113,8 @@ def test_several_currencies_are_one_pool_at_the_books_own_ratios() -> None:
         module.risk(held, replace(prices, quotes=quotes), uta(), 0)
     alone = account(position("BTCUSDT", "long", "1", "50000"), USDT="5000")
     assert set(module.risk(alone, prices, uta(), 0)) == {"cross:USDT"}
+    dust = replace(alone, wallet={**alone.wallet, "BTC": D(0)})
+    assert "cross" not in module.risk(dust, prices, uta(), 0)
 
 
 def test_cross_inverse_is_printed_on_the_tick_toward_the_mark() -> None:

@@ -33,7 +33,7 @@ def spot_task(case: Mapping[str, Any]) -> Task:
     whole = {str(key).lower(): value for key, value in case.items()}
     short = str(case.get("side")).lower() == "short"
     held, debt = (quote, base) if short else (base, quote)
-    both = {("base", base), ("quote", quote)}
+    both = (("base", base), ("quote", quote))
     assets = {coin: found for side, coin in both if (found := _of_side(values, side, ASSETS))}
     owes = {coin: found for side, coin in both if (found := _of_side(values, side, OWED))}
     if not assets:

@@ -110,13 +110,18 @@ def is_joined(account: Account, parameters: MultiCurrency) -> bool:
     """Whether the account's cross money is one pool in USD."""
     if parameters.joined == "always":
         return True
-    names = set(account.wallet) | {c.asset for c in account.collateral} | {d.asset for d in account.debt}
-    names |= {
-        currency_of(account, position.market, parameters.contracts)
-        for position in account.positions
-        if not is_isolated(account, position)
-    }
-    return len(names) > 1
+    return len(currencies_of(account, parameters)) > 1
+
+
+def currencies_of(account: Account, parameters: MultiCurrency) -> list[str]:
+    """Currencies of the cross money by name: those held or owed, and those in which a position or an order settles."""
+    names = {name for name, amount in account.wallet.items() if amount}
+    names |= {held.asset for held in account.collateral if held.amount != 0}
+    names |= {owed.asset for owed in account.debt if owed.amount != 0}
+    markets = [position.market for position in account.positions if not is_isolated(account, position)]
+    markets += [order.market for order in account.orders]
+    names |= {currency_of(account, market, parameters.contracts) for market in markets}
+    return sorted(names or account.wallet)
 
 
 def isolated_part(account: Account) -> Account:
@@ -149,8 +154,8 @@ def cross_figures(account: Account, market: Market, parameters: MultiCurrency) -
     for owed in account.debt:
         balances[owed.asset] = balances.get(owed.asset, ZERO) - _amount(account, owed.asset, owed.amount)
     return [
-        _currency(name, balances[name], held.get(name), name not in disabled, market, parameters)
-        for name in sorted(balances)
+        _currency(name, balances.get(name, ZERO), held.get(name), name not in disabled, market, parameters)
+        for name in currencies_of(account, parameters)
     ]
 
 

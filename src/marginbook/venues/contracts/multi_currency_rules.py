@@ -30,6 +30,7 @@ from marginbook.venues.contracts.multi_currency import (
     cross_figures,
     cross_part,
     cross_risk,
+    currencies_of,
     holdings,
     is_joined,
     is_liquidatable,
@@ -190,9 +191,8 @@ def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
         return lowering.lower(account, market, parameters.contracts)
     venue = parameters.contracts.venue
     apart = lowering.lower(isolated_part(account), market, parameters.contracts)
-    names = {currency for currency, _ in holdings(account, parameters)}
-    names |= set(account.wallet) | {c.asset for c in account.collateral} | {d.asset for d in account.debt}
-    inputs: list[Factor] = [(("quote", venue, name, "index"),) for name in sorted(names) if name != CURRENCY]
+    names = currencies_of(account, parameters)
+    inputs: list[Factor] = [(("quote", venue, name, "index"),) for name in names if name != CURRENCY]
     for _, holding in holdings(account, parameters):
         name = holding.position.market
         inputs.append((("quote", venue, name, "mark"),))
