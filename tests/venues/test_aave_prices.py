@@ -19,6 +19,8 @@ from marginbook.venues.aave_v3.math import percent_mul_half_up
 from marginbook.venues.aave_v3.versions import VERSIONS, Version
 from marginbook.venues.registry import rule_set
 
+KINDS = pytest.mark.parametrize("version", ["3.0", "3.4", "3.6"])
+"""With an average threshold that is cut, and without; `test_laws` tries every version."""
 AT = parse_time("2026-10-01T12:00:00Z")
 ASSETS = {"A": (18, 8300), "B": (8, 7800), "C": (6, 7777), "E": (18, 6511), "U": (6, 8000), "V": (18, 0)}
 PRICES = {"A": "2513.12345678", "B": "61234.5", "C": "0.99987654", "E": "17.3", "U": "1.00012345", "V": "0.05"}
@@ -82,7 +84,7 @@ def priced(market: Market, name: str, price: D) -> Market:
     return market.with_prices({("aave", name, "oracle"): price})
 
 
-@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
+@KINDS
 def test_a_liquidation_price_is_the_last_liquidatable_tick(version: str) -> None:
     module, parameters = setting(version)
     random, seen = Random(11), 0
@@ -105,7 +107,7 @@ def test_a_liquidation_price_is_the_last_liquidatable_tick(version: str) -> None
     assert seen > 200
 
 
-@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
+@KINDS
 def test_brute_force_over_every_tick_of_a_coarse_market(version: str) -> None:
     """Prices of a few hundred ticks, so that every price can be tried."""
     module, parameters = setting(version)
@@ -169,7 +171,7 @@ def near_the_border(random: Random, version: str, market: Market, account: Accou
                     yield account, priced(market, found.market, found.price + TICK * ticks)
 
 
-@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
+@KINDS
 def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> None:
     module, parameters = setting(version)
     random, checked, decided, opaque = Random(3), 0, 0, 0
@@ -197,7 +199,7 @@ def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> Non
     assert opaque < checked / 10
 
 
-@pytest.mark.parametrize("version", [name for name in VERSIONS if name != "2"])
+@KINDS
 def test_the_envelope_is_tight_on_ordinary_accounts(version: str) -> None:
     module, parameters = setting(version)
     held = (Collateral(asset="A", amount=D(100)), Collateral(asset="B", amount=D(2)))
