@@ -65,7 +65,7 @@ RULE_SETS = (
         "initial and maintenance margins that live accounts printed, 2022-12 to 2025-12, to the last digit",
         "the day on which margins went from entry to mark value: between 2025-01-19 and 2025-11-08",
         "accounts of several currencies: collateral value ratios and borrow rates are the book's own",
-        "liquidation prices (no printed one comes with its wallet)",
+        "liquidation prices (no printed one comes with its wallet); the fee of an isolated linear position by analogy",
     ),
     _rule_set(
         "inverse",
