@@ -1,5 +1,6 @@
 """BitMEX: every field of a live position, its integers, and the inverse formulas."""
 
+from dataclasses import replace
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
+from marginbook.domain.events import Fill, Stamp
 from marginbook.domain.market import Market, Quote
 from marginbook.testing.conformance import conform
 from marginbook.units import parse_time
@@ -83,6 +85,27 @@ def test_cross_shares_the_wallet_and_inverse_is_in_satoshi() -> None:
     (sums,) = INVERSE.risk(held, prices, INVERSE.parameters("inverse", AT, row), AT).values()
     assert sums.support == 1 + D("0.50942435") - D("0.5")
     assert sums.demand == D("0.00254713") + D("0.00050943")  # ⌈0.005 · cost⌉ + ⌈0.00075 · 4/3 · cost⌉
+
+
+def test_an_isolated_fill_sets_the_venues_own_margin_aside() -> None:
+    parameters = LINEAR.parameters("linear", AT)
+    held = Account(id="a", rules="bitmex/linear", wallet={"USDT": D(100)})
+    fill = Fill(
+        stamp=Stamp(),
+        account="a",
+        market="ETHUSDT",
+        side="buy",
+        quantity=D("0.02"),
+        price=D(1963),
+        leverage=D(3),
+        mode="isolated",
+    )
+    held, _ = LINEAR.apply(held, AT_MARK, fill, parameters, AT)
+    assert (held.positions[0].isolated_wallet, held.wallet["USDT"]) == (D("13.125928"), D("86.874072"))
+    held, _ = LINEAR.apply(held, AT_MARK, fill, parameters, AT)
+    assert held.positions[0].isolated_wallet == D("26.251855")  # of 0.04 ETH, rounded once
+    held, _ = LINEAR.apply(held, AT_MARK, replace(fill, side="sell", quantity=D("0.04")), parameters, AT)
+    assert (held.positions, held.wallet["USDT"]) == ((), D(100))
 
 
 def test_markets_without_a_row_and_of_the_other_kind() -> None:

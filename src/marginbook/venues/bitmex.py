@@ -22,12 +22,13 @@ Lowering: linear (or inverse) legs and constant demand; allowance: one unit per 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.domain.account import Account
+from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
+from marginbook.domain.events import Event, Fill
 from marginbook.domain.legs import Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice
@@ -48,7 +49,7 @@ from marginbook.exact import (
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
 from marginbook.venues.common.fields import decimal, fraction, positive, read_row
-from marginbook.venues.contracts.events import apply
+from marginbook.venues.contracts.events import apply as apply_to_contracts
 from marginbook.venues.contracts.model import Holding, Terms, funding_due, is_isolated, isolated_pool
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
@@ -380,6 +381,33 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
     )
 
 
+@in_exact_context
+def apply(account: Account, market: Market, event: Event, parameters: Any, at: int) -> tuple[Account, Market]:
+    """As for all contracts, but an isolated position that opens or grows sets posInit + posComm aside."""
+    after, moved = apply_to_contracts(account, market, event, parameters, at)
+    if not isinstance(event, Fill):
+        return after, moved
+    new = next((p for p in after.positions if p.market == event.market), None)
+    old = next((p for p in account.positions if p.market == event.market), None)
+    if new is None or new.isolated_wallet is None or not is_isolated(after, new):
+        return after, moved
+    owned = _posted(after, new, market, parameters)
+    if old is not None and old.side == new.side:
+        if old.quantity >= new.quantity:
+            return after, moved
+        owned += (old.isolated_wallet or ZERO) - _posted(account, old, market, parameters)
+    currency = parameters.currency_of(event.market)
+    wallet = {**after.wallet, currency: after.wallet.get(currency, ZERO) + new.isolated_wallet - owned}
+    positions = tuple(replace(p, isolated_wallet=owned) if p is new else p for p in after.positions)
+    return replace(after, wallet=wallet, positions=positions), moved
+
+
+def _posted(account: Account, position: Position, market: Market, parameters: Bitmex) -> Decimal:
+    """posInit + posComm of a position."""
+    found = margins(Holding(position, parameters.terms_of(position.market)), account, market, parameters)
+    return from_raw(found.init + found.comm, parameters.decimals)
+
+
 def overlay_from_instruments(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """An overlay from the venue's `GET /api/v1/instrument` answer: rates of the first risk step.
 
@@ -403,7 +431,6 @@ UNVERIFIED = (
     "cross positions: the same formulas on one wallet",
     "the funding term: inferred from one position; asked of both sides while the rate is positive",
     "liquidation at exactly the requirement; short positions",
-    "what a fill sets aside: cost / leverage, without the fee",
     "values to the nearest unit; order margin; what a liquidation closes first",
 )
 
