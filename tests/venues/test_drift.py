@@ -188,11 +188,120 @@ def test_a_plan_covers_the_shortage() -> None:
     assert flows["account", "SOL-PERP"] == -plan.close_most
     assert flows["account", "USDC"] == plan.close_most * 150 - plan.fee
     ramp = {**OVERLAY, "system": {"initial_pct_to_liquidate": "0.1", "liquidation_duration": "150"}}
-    slow = setting(trader("440", details={"last_active_slot": "100"}), overlay=ramp)
+    entered = {"last_active_slot": "100", "being_liquidated": "true"}
+    slow = setting(trader("440", details=entered), overlay=ramp)
     state = {("drift", "system", "slot"): 115}
     slow = replace(slow, market=replace(slow.market, state=state))
     assert slow.call("plan_liquidation", "cross").close_most == Decimal("5.07")  # 20 % of it, rounded up to the step
     assert setting(trader()).call("plan_liquidation", "cross").reason is not None
+
+
+PERP = {
+    "margin_ratio_initial": "0.1",
+    "margin_ratio_maintenance": "0.05",
+    "liquidator_fee": "0.01",
+    "if_liquidation_fee": "0.01",
+    "order_step_size": "0.01",
+}
+BORROWED = {
+    "decimals": "6",
+    "initial_asset_weight": "0.8",
+    "maintenance_asset_weight": "0.9",
+    "initial_liability_weight": "1.2",
+    "maintenance_liability_weight": "1.1",
+    "imf_factor": "0",
+    "liquidator_fee": "0.001",
+    "if_liquidation_fee": "0.001",
+}
+
+
+@pytest.mark.parametrize(
+    ("usdc", "price", "side", "quantity", "quote", "buffer", "bid", "closed", "insured"),
+    [
+        ("5", "100", "long", "2", "-200", "0.02", "1", "1.8", "1.8"),
+        ("1.5", "100", "short", "1", "100", "0.001", None, None, "0.475"),
+        ("113.838792", "23.244136", "short", "299.4", "6959.294318", "0.02", None, None, "41.787043"),
+    ],
+)
+def test_liquidations_of_the_programs_tests(
+    usdc: str,
+    price: str,
+    side: str,
+    quantity: str,
+    quote: str,
+    buffer: str,
+    bid: str | None,
+    closed: str | None,
+    insured: str,
+) -> None:
+    position = Position(
+        market="SOL-PERP",
+        side=side,  # type: ignore[arg-type]
+        quantity=Decimal(quantity),
+        entry=Decimal(price),
+        details={"quote_asset_amount": quote},
+    )
+    order = Order(id="1", market="SOL-PERP", side="buy", quantity=Decimal(bid or 1), price=Decimal(price))
+    account = Account(
+        id="a",
+        rules="drift/2",
+        wallet={"USDC": Decimal(usdc)},
+        positions=(position,),
+        orders=(order,) if bid else (),
+    )
+    overlay = {"SOL-PERP": PERP, "system": {"liquidation_margin_buffer_ratio": buffer, "initial_pct_to_liquidate": "1"}}
+    plan = setting(account, prices(**{"SOL-PERP": price}), overlay).call("plan_liquidation", "cross")
+    assert plan.protocol_fee == Decimal(insured)
+    if closed is not None:
+        assert plan.close_most == Decimal(closed)
+        assert plan.flows[2].amount == Decimal("-23.6") - Decimal(quote)
+
+
+def test_a_liquidation_over_many_slots_of_the_programs_tests() -> None:
+    system = {"initial_pct_to_liquidate": "0.1", "liquidation_duration": "150"}
+    overlay = {"SOL-PERP": PERP, "system": system}
+    order = Order(id="1", market="SOL-PERP", side="buy", quantity=Decimal(10), price=Decimal(100))
+    position = Position(
+        market="SOL-PERP",
+        side="long",
+        quantity=Decimal(20),
+        entry=Decimal(100),
+        details={"quote_asset_amount": "-2000"},
+    )
+    account = Account(id="a", rules="drift/2", wallet={"USDC": Decimal(50)}, positions=(position,), orders=(order,))
+    market = prices(**{"SOL-PERP": "100"})
+    plan = setting(account, market, overlay).call("plan_liquidation", "cross")
+    assert plan.close_most == 0
+    assert plan.reason == "nothing more may be liquidated in this slot"
+    quote, left = Decimal(-2000), Decimal(20)
+    for slot, freed, remaining in (
+        (76, "70.01", "14.8"),
+        (76, "95.802", "14.76"),
+        (101, "96.0004", "9.42"),
+        (136, "122.4868", "1.91"),
+    ):
+        details = {"being_liquidated": "true", "last_active_slot": "1", "liquidation_margin_freed": freed}
+        position = replace(position, quantity=left, details={"quote_asset_amount": str(quote)})
+        account = replace(account, positions=(position,), orders=(), details=details)
+        now = replace(market, state={("drift", "system", "slot"): slot})
+        plan = setting(account, now, overlay).call("plan_liquidation", "cross")
+        left, quote = left - plan.close_most, quote + plan.flows[2].amount
+        assert left == Decimal(remaining)
+
+
+def test_a_borrow_of_the_programs_tests() -> None:
+    account = Account(
+        id="a",
+        rules="drift/2",
+        wallet={"USDC": Decimal(105)},
+        debt=(Debt(asset="SOL", amount=Decimal(1)),),
+    )
+    overlay = {"SOL": BORROWED, "system": {"initial_pct_to_liquidate": "1", "liquidation_duration": "150"}}
+    plan = setting(account, prices(SOL="100"), overlay).call("plan_liquidation", "cross")
+    assert plan.close_most == Decimal("0.593824")
+    assert plan.seized == 105 - Decimal("45.558159")
+    assert plan.protocol_fee == Decimal("0.000593")
+    assert plan.flows[0].amount == 1 - Decimal("0.406769")
 
 
 def test_orders_are_cancelled_first() -> None:

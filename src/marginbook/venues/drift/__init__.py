@@ -39,10 +39,10 @@ RULE_SETS = (
         ),
         price_decimals=PRICE_DECIMALS,
         verified=(
-            "the program's own tests: weights, whole accounts, open orders, shortage cover, fees (tests/vectors/drift)",
+            "the program's own tests: weights, whole accounts, open orders, liquidations, fees (tests/vectors/drift)",
         ),
         unverified=(
-            "high-leverage mode, funding and the sequence of a liquidation by a number of the venue",
+            "high-leverage mode and funding by a number of the venue",
             "shipped weights by the chain; perp ratios are not shipped",
             "settlement of expired markets, oracle validity, pools other than the main one",
         ),

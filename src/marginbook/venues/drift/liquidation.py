@@ -7,7 +7,8 @@ largest borrow is taken over against the largest deposit. A loss of perps alone 
 instruction, which is not planned here. A bankrupt account, with losses and nothing else, is resolved by the insurance
 fund and then by all: see `shortage`.
 
-State of `system`: `slot`, beside the account's `last_active_slot`; without both, none have passed. Source:
+The call that enters a liquidation sets the user's last slot to its own, so that fee and share ramp from there. State of
+`system`: `slot`, beside the account's `last_active_slot`; without both, none have passed. Source:
 `controller/liquidation.rs` (liquidate_perp, liquidate_spot), `math/bankruptcy.rs` at 0ae3e3b1 (2026-04-01). Bands of
 the price against its average and the liquidator's own margin are not checked.
 """
@@ -63,11 +64,14 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     found = calculate(bare, market, parameters, context)[pool]
     if found.buffered_collateral >= found.buffered_requirement:
         return Plan(pool=pool, market="", reason="cancelling its open orders ends the liquidation")
-    share = _share(account, found.shortage, pool, market, parameters)
+    entered = being_liquidated(book, pool)
+    slots = slots_passed(account, market) if entered else 0
+    cancelled = max(0, before[pool].shortage - found.shortage)
+    share = _share(account, found.shortage, cancelled, slots, pool, entered, parameters)
     perps = [perp for perp in bare.perps if perp.pool == pool and perp.base]
     if perps:
         largest = max(perps, key=lambda perp: found.parts[perp.market][1])
-        return _close(account, bare, largest, found, share, market, parameters)
+        return _close(bare, largest, found, share, slots, market, parameters)
     owed = [spot for spot in bare.spots if spot.amount < 0] if pool == CROSS else []
     held = [spot for spot in bare.spots if spot.amount > 0] if pool == CROSS else []
     if owed and held:
@@ -100,26 +104,30 @@ def slots_passed(account: Account, market: Market) -> int:
     return max(0, int(slot) - detail_raw(account.details, "last_active_slot", f"account {account.id}"))
 
 
-def _share(account: Account, lacking: int, pool: str, market: Market, parameters: Parameters) -> int:
-    """Share [10^-4] that may be taken now; an isolated position may be taken whole."""
+def _share(
+    account: Account, lacking: int, cancelled: int, slots: int, pool: str, entered: bool, parameters: Parameters
+) -> int:
+    """Share [10^-4] that may be taken now; an isolated position may be taken whole.
+
+    What cancelled orders freed counts, and what this liquidation has freed before.
+    """
     if pool != CROSS:
         return rules.SHARE
     system, place = parameters.system, f"account {account.id}"
-    freed = raw(detail(account.details, "liquidation_margin_freed", place, ZERO), QUOTE_DECIMALS, place)
-    slots = slots_passed(account, market)
+    freed = cancelled
+    if entered:
+        freed += raw(detail(account.details, "liquidation_margin_freed", place, ZERO), QUOTE_DECIMALS, place)
     return rules.share_allowed(lacking, freed, slots, system.initial_pct_to_liquidate, system.liquidation_duration)
 
 
 def _close(
-    account: Account, book: Book, perp: Perp, found: Calculation, share: int, market: Market, parameters: Parameters
+    book: Book, perp: Perp, found: Calculation, share: int, slots: int, market: Market, parameters: Parameters
 ) -> Plan:
     terms, size = perp.terms, abs(perp.base)
     price, quote_price = price_of(market, perp.market), price_of(market, parameters.system.quote_asset)
     high = is_high_leverage(book.mode, "maintenance")
     ratio = margin_ratio(terms, size, "maintenance", high) + parameters.system.liquidation_margin_buffer_ratio
-    fee = rules.liquidator_fee(
-        rules.base_liquidator_fee(terms, high), rules.liquidator_fee_most(terms), slots_passed(account, market)
-    )
+    fee = rules.liquidator_fee(rules.base_liquidator_fee(terms, high), rules.liquidator_fee_most(terms), slots)
     own = mul_div_floor(found.shortage, found.parts[perp.market][1], found.requirement) if found.requirement else 0
     insurance = rules.insurance_fee(own, size, ratio, fee, price, quote_price, terms.if_liquidation_fee)
     cover = rules.base_to_cover(found.shortage, ratio, fee, insurance, price, quote_price)
