@@ -58,7 +58,9 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
 
     def compute(name: str) -> Any:
         ours = NAMES.get(name, name)
-        at_mark = ours in ("unrealized_pnl", "notional") or (unified and ours == "maintenance_margin")
+        at_mark = ours in ("unrealized_pnl", "notional", "margin_ratio")
+        if ours in ("maintenance_margin", "initial_margin"):
+            at_mark = found.parameters.terms_of(read.market).basis == "mark"
         of_money = ours in ("liquidation_price", "bankruptcy_price", "margin_balance")
         read.needs(
             mark_price=read.number("mark") if at_mark else ZERO,
