@@ -46,6 +46,8 @@ def _standard(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     rules = "deribit/standard"
     what = _instrument(case, rules)
     size, mark = _number(case, "qty"), _number(case, "mark")
+    if mark is None and set(asked) <= {"rate", "coin"}:
+        mark = ONE  # a margin in coins of a size in coins does not depend on it
     if what.is_option:
         raise Unsupported("an option's case without its index price", rules)
     if not size or mark is None:
@@ -151,8 +153,12 @@ def _move(deltas: Mapping[str, Decimal], perpetual: bool, percent: Decimal) -> D
 
 
 def _instrument(case: Mapping[str, Any], rules: str) -> Instrument:
+    product = str(case.get("product", ""))
+    name = product.partition(" ")[0]
+    if name.isalpha() and "perpetual" in product.lower():
+        name = f"{name}-PERPETUAL"
     try:
-        return instrument(str(case.get("product", "")).partition(" ")[0])
+        return instrument(name)
     except BadInput as bad:
         raise Unsupported(f"{bad.problem.value} is no instrument", rules) from None
 
