@@ -13,13 +13,18 @@ from marginbook.venues.drift.weights import size_discount_weight, size_premium_w
 
 RULES = "drift/2"
 
+SIZE = ("size_1e9", "size")
+FACTOR = ("imf_factor", "imf")
+BASE_WEIGHT = ("base_weight_1e4", "base_weight", "w0")
+"""Names that stand for one number."""
+
 
 def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
     """What the case asks, or why it cannot be answered."""
     function = str(case.get("function", case.get("id", "")))
     inputs = case.get("inputs", case)
     if function in ("size premium/discount weight", "drift_size_premium"):
-        if "size_1e9" not in inputs:
+        if not any(name in inputs for name in SIZE):
             raise Unsupported("a formula without numbers", RULES, function)
         return Task(RULES, function, _weight(inputs))
     if function == "calculate_base_asset_amount_to_cover_margin_shortage":
@@ -28,8 +33,7 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
 
 
 def _weight(inputs: Mapping[str, Any]) -> Callable[[str], Any]:
-    size, factor = int(inputs["size_1e9"]), int(inputs["imf_factor"])
-    weight = int(inputs.get("base_weight_1e4", inputs.get("base_weight", 0)))
+    size, factor, weight = (_first(inputs, names) for names in (SIZE, FACTOR, BASE_WEIGHT))
     kind = str(inputs.get("kind", "liability"))
     if kind not in ("liability", "asset"):
         raise Unsupported(f"no weight of {kind}", RULES)
@@ -38,6 +42,11 @@ def _weight(inputs: Mapping[str, Any]) -> Callable[[str], Any]:
     else:
         found = size_premium_weight(size, factor, weight, int(inputs.get("precision", WEIGHT)))
     return lambda name: found
+
+
+def _first(inputs: Mapping[str, Any], names: Sequence[str]) -> int:
+    """The first of `names` that is stated; 0 where none is."""
+    return next((int(inputs[name]) for name in names if name in inputs), 0)
 
 
 def _cover(inputs: Mapping[str, Any]) -> Callable[[str], Any]:
