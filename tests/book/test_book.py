@@ -14,7 +14,7 @@ from marginbook.book.bulk import mark_loops
 from marginbook.book.crossings import Crossings
 from marginbook.domain.account import Account, Collateral, Debt, Fixed, Order, Position
 from marginbook.domain.errors import BadInput
-from marginbook.domain.market import Index, Quote
+from marginbook.domain.market import Index, Market, Quote
 from marginbook.domain.zones import Zone
 
 
@@ -250,3 +250,22 @@ def test_crossings_are_never_given_another_accounts_name(worlds: SimpleNamespace
     with pytest.raises(RuntimeError, match="before an account leaves"):
         list(untold[-1])
     assert len(untold[-1]) > 0
+
+
+def test_a_move_that_float64_cannot_show_is_decided(worlds: SimpleNamespace) -> None:
+    from marginbook.venues.registry import rule_set
+
+    overlay = {"*": {"maintenance_rate": "0.5", "currency": "USD", "tick": "0.00000001"}}
+    parameters = rule_set("generic/derivatives").module.parameters("derivatives", worlds.AT, overlay)
+    entry, key = Decimal("350000000"), ("generic", "X", "mark")
+    account = Account(
+        id="a",
+        rules="generic/derivatives",
+        wallet={"USD": Decimal("175000000")},
+        positions=(Position(market="X", side="long", quantity=Decimal(1), entry=entry),),
+    )
+    book = Book.from_accounts([account], Market(quotes={key: Quote(entry)}), lambda _: parameters, worlds.AT, {})
+    assert book.zone("a") < Zone.LIQUIDATION
+    lower = entry - Decimal("0.00000001")
+    assert float(lower) == float(entry)
+    assert [crossing.to_zone for crossing in book.prices({key: lower}, worlds.AT)] == [Zone.LIQUIDATION]

@@ -44,7 +44,7 @@ class Index:
         self.counts: Array = np.zeros(4, np.int64)
         self.candidates: Array = np.zeros(0, np.int32)
         self.found: Array = np.zeros((0, 3), np.int32)
-        self.moved: Array = np.zeros(0, np.int32)
+        self.moved: Array = np.zeros(16, np.int32)
         self.pending: Array = np.zeros(0, np.int32)
         self._move: Any = watch.move
         self._addresses: Array = np.zeros((0, 2), np.int64)
@@ -101,8 +101,8 @@ class Index:
             self.stamps = np.zeros(pools + pools // 4 + 16, np.int32)
             self.candidates = np.zeros(max(256, len(self.stamps) // SWITCH), np.int32)
             self.found = np.zeros((len(self.candidates) + 1, 3), np.int32)
-        if len(self.moved) < 4 * self.factor_count + 16:
-            self.moved = np.zeros(4 * self.factor_count + 64, np.int32)
+        if len(self.moved) < self.factor_count + 16:
+            self.moved = np.zeros(2 * self.factor_count + 16, np.int32)
 
     def _changes(self, pools: Array, before: Array, after: Array) -> Outcome:
         changed = before != after
@@ -191,6 +191,10 @@ class Index:
         """Addresses of everything that a move looks at, taken anew when any of it has been replaced."""
         bundles = (changed, values, self.store.factors.links, self.store.records, self.slots)
         if not self._held or not all(map(is_, self._held, bundles)):
+            # Every changed value appends the factors it feeds, besides those that funding has shifted.
+            most = len(bundles[2].fan_factor) + self.factor_count + 16
+            if len(self.moved) < most:
+                self.moved = np.concatenate([self.moved, np.zeros(most - len(self.moved), np.int32)])
             own = (self.moved, self.counts, self.candidates, self.found, self.stamps)
             addresses = addresses_of((changed, values, *own, *bundles[2], *bundles[3], *bundles[4]))
             object.__setattr__(self, "_addresses", addresses)

@@ -281,7 +281,10 @@ def _collect(factor: int, found: int, stamp: int, r: Any, w: Any, stamps: Any, c
 
 @njit(**INLINE)
 def _apply_values(changed: Any, fresh: Any, count: int, moved: Any, known: int, links: Any, factors: Any) -> int:
-    """Write `fresh` values, recompute the factors they feed and append those to `moved[known:]`; returns the count."""
+    """Write `fresh` values, recompute the factors they feed and append those to `moved[known:]`; returns the count.
+
+    A factor may be the same number for another price: what lies on the border then asks the exact functions again.
+    """
     for n in range(count):
         links.values[changed[n]] = fresh[n]
     found = known
@@ -295,10 +298,9 @@ def _apply_values(changed: Any, fresh: Any, count: int, moved: Any, known: int, 
                     f *= links.values[links.part_value[part]]
                 else:
                     f /= links.values[links.part_value[part]]
-            if f != factors[factor, 0]:
-                factors[factor, 0] = f
-                moved[found] = factor
-                found += 1
+            factors[factor, 0] = f
+            moved[found] = factor
+            found += 1
     return found
 
 
