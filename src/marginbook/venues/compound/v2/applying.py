@@ -108,19 +108,19 @@ def _set(account: Account, market: Market, event: Setting, parameters: Parameter
 
 
 def _account(account: Account, market: Market, before: Pool, after: Pool) -> Account:
-    """The account with the balances and entered markets of the user."""
+    """The account with the user's balances and entered markets: one with nothing in it stays among the supplies."""
     old, user = before.user(USER), after.user(USER)
     supply = {c.asset: c for c in account.collateral}
     debt = {d.asset: d for d in account.debt}
-    for asset, position in user.positions.items():
-        was, decimals = old.position(asset), after.configs[asset].decimals
+    for asset in after.configs:
+        position, was, decimals = user.position(asset), old.position(asset), after.configs[asset].decimals
         entered = asset in user.entered
-        if position.tokens != was.tokens or (asset in supply and entered != (asset in old.entered)):
+        if position.tokens != was.tokens or entered != (asset in old.entered):
             held = supply.pop(asset, None) or _new_supply(asset, market.indices)
             held = replace(held, enabled=entered)
-            if position.tokens and held.amount is not None:
+            if (position.tokens or entered) and held.amount is not None:
                 supply[asset] = replace(held, amount=from_raw(position.tokens, decimals))
-            elif position.tokens:
+            elif position.tokens or entered:
                 supply[asset] = replace(held, scaled_raw=position.tokens)
         if (position.principal, position.index) != (was.principal, was.index):
             owes = debt.pop(asset, None) or _new_debt(asset, market.indices)
