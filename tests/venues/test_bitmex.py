@@ -12,7 +12,7 @@ from marginbook.domain.events import Fill, Stamp
 from marginbook.domain.market import Market, Quote
 from marginbook.testing.conformance import conform
 from marginbook.units import parse_time
-from marginbook.venues.bitmex import displayed_prices, margins, profit_raw
+from marginbook.venues.bitmex.margins import displayed_prices, margins, profit_raw
 from marginbook.venues.contracts.model import Holding
 from marginbook.venues.registry import rule_set
 

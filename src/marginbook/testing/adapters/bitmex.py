@@ -10,7 +10,8 @@ from marginbook.domain.market import Market, Quote
 from marginbook.exact import ZERO, from_raw, to_raw_exact
 from marginbook.testing.vectors import Setting, Task, Unsupported, liquidation_price
 from marginbook.units import parse_time
-from marginbook.venues.bitmex import Bitmex, displayed_prices, margins, profit_raw
+from marginbook.venues.bitmex.margins import displayed_prices, margins, profit_raw
+from marginbook.venues.bitmex.parameters import Bitmex
 from marginbook.venues.contracts.model import Holding
 from marginbook.venues.registry import rule_set
 

@@ -1,0 +1,136 @@
+"""Rates of BitMEX's markets, and the ledger that each kind settles in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from marginbook.domain.errors import BadInput
+from marginbook.exact import (
+    ZERO,
+    in_exact_context,
+)
+from marginbook.params.records import record_at, record_or_error
+from marginbook.venues.brackets import flat_table
+from marginbook.venues.common.fields import decimal, fraction, positive, read_row
+from marginbook.venues.contracts.model import Terms
+from marginbook.venues.contracts.overlay import ALL
+
+RECORD = "bitmex"
+FIELDS = {
+    "maintenance": fraction,
+    "initial": fraction,
+    "taker_fee": fraction,
+    "funding_rate": decimal,
+    "tick": positive,
+    "quantity_step": positive,
+}
+SETTLED_IN = {"USDT": ("USDT", 6), "USD": ("XBT", 8)}
+"""Ending of a market's name -> (settlement currency, decimals of its ledger)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one market is asked for."""
+
+    maintenance: Decimal
+    taker_fee: Decimal = ZERO
+    initial: Decimal | None = None  # without a leverage of the position
+    funding_rate: Decimal = ZERO
+    tick: Decimal | None = None
+    quantity_step: Decimal = Decimal("0.00000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitmex:
+    """Parameters of one kind of perpetuals."""
+
+    inverse: bool
+    rows: Mapping[str, Row]
+    venue: str = "bitmex"
+    price_kind: str = "mark"
+    as_of: int | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def decimals(self) -> int:
+        """Decimals of the ledger."""
+        return 8 if self.inverse else 6
+
+    def row(self, market: str) -> Row:
+        """A market's row; BadInput where it has none or is of the other kind."""
+        self.currency_of(market)
+        found = self.rows.get(market, self.rows.get(ALL))
+        if found is None:
+            rules = "bitmex/inverse" if self.inverse else "bitmex/linear"
+            raise BadInput("no_parameters", f"parameters.{market}", "nothing", f"maintenance of {market} for {rules}")
+        return found
+
+    def currency_of(self, market: str) -> str:
+        """XBT for inverse contracts, USDT for linear ones."""
+        ending = "USD" if self.inverse else "USDT"
+        if not market.endswith(ending):
+            raise BadInput("unknown_market", market, market, f"a market that ends in {ending}")
+        return SETTLED_IN[ending][0]
+
+    def terms_of(self, market: str) -> Terms:
+        """The market as a contract, for fills."""
+        row = self.row(market)
+        return Terms(
+            table=flat_table(row.maintenance),
+            currency=self.currency_of(market),
+            inverse=self.inverse,
+            quantity_step=row.quantity_step,
+            initial_rate=row.initial,
+        )
+
+
+def _parameters(version: str, at: int, overlay: Mapping[str, Any] | None, inverse: bool) -> Bitmex:
+    record = record_at(RECORD, at) if overlay else record_or_error(RECORD, at, f"bitmex/{version}")
+    rows: dict[str, Any] = {
+        name: row for name, row in (record.rows if record else {}).items() if name.endswith("USD") == inverse
+    }
+    for name, row in (overlay or {}).items():
+        rows[name] = {**rows.get(name, {}), **row} if isinstance(row, Mapping) else row
+    found = {}
+    for name, row in rows.items():
+        values = read_row(row, FIELDS, f"parameters.{name}")
+        if "maintenance" not in values:
+            raise BadInput("no_parameters", f"parameters.{name}.maintenance", "nothing", "a fraction of the cost")
+        found[name] = Row(**values)
+    return Bitmex(inverse=inverse, rows=found, as_of=record.as_of if record else None)
+
+
+@in_exact_context
+def linear_parameters(
+    version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
+) -> Bitmex:
+    """Rows of linear perpetuals at `at`, a book's own on them (`"*"`: every other market)."""
+    return _parameters(version, at, overlay, False)
+
+
+@in_exact_context
+def inverse_parameters(
+    version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
+) -> Bitmex:
+    """Rows of inverse perpetuals; none are shipped."""
+    return _parameters(version, at, overlay, True)
+
+
+def overlay_from_instruments(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An overlay from the venue's `GET /api/v1/instrument` answer: rates of the first risk step.
+
+    >>> overlay_from_instruments([{"symbol": "XBTUSD", "initMargin": 0.01, "maintMargin": 0.005, "takerFee": 0.00075,
+    ...     "fundingRate": 0.0001, "tickSize": 0.5}])
+    {'XBTUSD': {'initial': 0.01, 'maintenance': 0.005, 'taker_fee': 0.00075, 'funding_rate': 0.0001, 'tick': 0.5}}
+    """
+    names = (
+        ("initMargin", "initial"),
+        ("maintMargin", "maintenance"),
+        ("takerFee", "taker_fee"),
+        ("fundingRate", "funding_rate"),
+        ("tickSize", "tick"),
+    )
+    return {
+        row["symbol"]: {ours: row[theirs] for theirs, ours in names if row.get(theirs) is not None} for row in answer
+    }
