@@ -17,6 +17,13 @@ from marginbook.domain.events import Setting as SettingEvent
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import from_raw
 from marginbook.testing.vectors import Setting
+from marginbook.venues.compound.comet.applying import apply as apply_3
+from marginbook.venues.compound.comet.collateral import is_liquidatable
+from marginbook.venues.compound.comet.holdings import RATE_TO_RAY
+from marginbook.venues.compound.comet.holdings import TOTALS as COMET_TOTALS
+from marginbook.venues.compound.comet.interest import accrue, utilisation
+from marginbook.venues.compound.comet.parameters import Comet
+from marginbook.venues.compound.comet.parameters import Parameters as CometParameters
 from marginbook.venues.compound.comet.steps import Action as Action3
 from marginbook.venues.compound.comet.steps import step as step_3
 from marginbook.venues.compound.v2.applying import apply as apply_2
@@ -226,4 +233,86 @@ def holdings(account: Account) -> tuple[Any, Any]:
     return (
         {c.asset: (c.scaled_raw, c.enabled) for c in account.collateral},
         {d.asset: (d.scaled_raw, d.details.get("interest_index_raw")) for d in account.debt},
+    )
+
+
+COMET = Comet(name="cUSDv3", config=scene_3.CONFIG)
+COMETS = CometParameters(as_of=None, comets={"cUSDv3": COMET})
+
+
+def comet_setting(pool: Any, user: str) -> Setting:
+    """A user of the Comet's walk as an account of a book that knows the Comet whole."""
+    state, used, config = pool.user(user), utilisation(pool), pool.config
+    indices, values = {}, {}
+    for kind, index, curve in (
+        ("supply", pool.supply_index, config.supply_curve),
+        ("borrow", pool.borrow_index, config.borrow_curve),
+    ):
+        rate = curve.rate(used) * RATE_TO_RAY
+        indices["compound", "cUSDv3", kind] = Index(index * 10**12, rate, pool.updated_at)
+    totals = (pool.cash, pool.supply_total, pool.borrow_total)
+    values = {("compound", "cUSDv3", name): total for name, total in zip(COMET_TOTALS, totals, strict=True)}
+    for asset in config.assets:
+        values["compound", f"cUSDv3:{asset}", "total_raw"] = pool.collateral_totals.get(asset, 0)
+    collateral = [
+        Collateral(asset=asset, amount=from_raw(raw, config.assets[asset].decimals), pool="cUSDv3")
+        for asset, raw in state.collateral.items()
+        if raw
+    ]
+    debt = []
+    if state.principal > 0:
+        collateral.append(Collateral(asset=config.base, scaled_raw=state.principal, pool="cUSDv3"))
+    elif state.principal < 0:
+        debt.append(Debt(asset=config.base, scaled_raw=-state.principal, pool="cUSDv3"))
+    quotes = {("compound", asset, "oracle"): Quote(from_raw(price, 8)) for asset, price in pool.prices.items()}
+    account = Account(id=user, rules="compound/3", collateral=tuple(collateral), debt=tuple(debt))
+    return Setting(account, Market(quotes=quotes, indices=indices, state=values), COMETS, pool.time * 10**6)
+
+
+def test_events_of_a_book_move_a_comet_as_the_contract_was_moved() -> None:
+    """Every action of a user in the walk, and the decision before it, on a book that knows the Comet whole."""
+    pool, done, refused, weak = scene_3.scene(), 0, 0, 0
+    for kind, user, asset, amount, _, _, _ in vectors("3")["steps"]:
+        before = pool
+        pool, _, reason = step_3(pool, Action3(kind=kind, user=user, asset=asset, amount=amount))
+        if kind not in ("supply", "withdraw", "absorb"):
+            continue
+        setting, base = comet_setting(before, user), asset == scene_3.CONFIG.base
+        liquidatable = is_liquidatable(accrue(before), user)
+        if setting.account.collateral or setting.account.debt:
+            assert setting.call("is_liquidatable", "main:cUSDv3") == liquidatable
+        weak += liquidatable
+        asset = asset or scene_3.CONFIG.base
+        places = scene_3.CONFIG.decimals if base or kind == "absorb" else scene_3.CONFIG.assets[asset].decimals
+        names = {"supply": "repay" if amount == ALL else "supply", "absorb": "liquidation"}
+        event = LendingAction(
+            stamp=Stamp(),
+            account=user,
+            kind=names.get(kind, kind),  # type: ignore[arg-type]
+            asset=asset,
+            amount=Decimal("Infinity") if amount == ALL else from_raw(amount, places),
+            pool="cUSDv3",
+        )
+        if reason is not None:
+            with pytest.raises(BadInput, match="refused") as caught:
+                apply_3(setting.account, setting.market, event, COMETS, setting.at)
+            assert caught.value.problem.value == reason
+            refused += 1
+            continue
+        account, market = apply_3(setting.account, setting.market, event, COMETS, setting.at)
+        expected = comet_setting(pool, user)
+        assert comet_holdings(account) == comet_holdings(expected.account)
+        assert market.state == expected.market.state
+        assert market.indices == expected.market.indices
+        done += 1
+    assert done >= 200
+    assert refused >= 50
+    assert weak >= 10
+
+
+def comet_holdings(account: Account) -> tuple[Any, Any]:
+    """Balances by asset."""
+    return (
+        {c.asset: (c.amount, c.scaled_raw) for c in account.collateral},
+        {d.asset: d.scaled_raw for d in account.debt},
     )
