@@ -1,7 +1,7 @@
 """Binance USDⓈ-M futures in multi-assets mode: one cross pool in USD, backed by every asset of the futures wallet.
 
 Source: FAQ "Multi-Assets Mode" (haircuts, auto-exchange) and `GET /fapi/v1/assetIndex` (bid and ask buffers); the two
-rates and the totals were read off a live account of 2024-07-28, see `tests/venues/test_binance_multi_assets.py`.
+rates and the totals were read off a live account of 2024-07-28, see `tests/venues/test_binance_unified.py`.
 
     x_a               = wallet_a + unrealised profit of the contracts settled in a         [asset]
     margin_balance    = Σ min(x_a · bid_a, x_a · ask_a),  bid = index·(1 − bid buffer),  ask = index·(1 + ask buffer)

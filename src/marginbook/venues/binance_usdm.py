@@ -17,7 +17,7 @@ Scope: one-way and hedge mode, cross and isolated; a pool per settlement currenc
 decimals. The displayed liquidation price is rounded toward the mark (long up, short down), as live accounts print it.
 
 Deviations: the venue computes in binary floating point and once printed 7.60299749 for 7.6029975. Not here: COIN-M,
-multi-assets mode, portfolio margin.
+multi-assets mode, portfolio margin, which are rule sets of their own.
 """
 
 from collections.abc import Mapping, Sequence
