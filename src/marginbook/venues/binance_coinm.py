@@ -195,7 +195,9 @@ RULE_SETS = (
             lower,
             warnings=warnings,
         ),
-        verified=("figures of live accounts: profit, notional, an isolated liquidation price (tests/vectors/binance-coin)",),
+        verified=(
+            "figures of live accounts: profit, notional, an isolated liquidation price (tests/vectors/binance-coin)",
+        ),
         unverified=(
             "liquidation at maintenance margin = margin balance, not only above it",
             "10 USD per contract for every coin but BTC",
