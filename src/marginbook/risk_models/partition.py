@@ -1,0 +1,130 @@
+"""The cheapest way to divide units into groups of given kinds, in exact rationals, with a bound that proves it.
+
+    cost = Σ cost_g · n_g,   where Σ n_g · (units of i in group g) = units of i,   n_g ≥ 0 and whole
+
+The simplex method (Dantzig) finds the least cost of fractions of groups, and prices y with Σ y_i · (units of i in g) ≤
+cost_g for every kind g: whatever the groups, Σ y · units is a lower bound. Where the fractions are whole, as they
+mostly are, the bound is the cost. Otherwise what is left over is searched exhaustively, and the answer says how far it
+may be from the best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+SETTLED = 400
+"""Steps after which the entering group is the first that saves (Bland's rule, which cannot go round in circles)."""
+STATES = 20_000
+"""Most remainders that a search looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A kind of group: what one costs, and how many units of what it holds."""
+
+    cost: int
+    members: tuple[tuple[int, int], ...]  # (thing, units), each thing once
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """How often each group is formed; no division costs less than `bound`."""
+
+    groups: tuple[tuple[int, int], ...]  # (number of the group, how often)
+    prices: tuple[Fraction, ...]
+    cost: int
+    bound: Fraction
+
+
+def cheapest_partition(units: Sequence[int], groups: Sequence[Group]) -> Partition:
+    """Divide `units`; every thing must have a group of its own with one unit.
+
+    >>> kinds = [Group(10, ((0, 1),)), Group(0, ((1, 1),)), Group(3, ((0, 2), (1, 1)))]
+    >>> found = cheapest_partition([5, 2], kinds)
+    >>> found.groups, found.cost, found.bound
+    (((0, 1), (2, 2)), 16, Fraction(16, 1))
+    """
+    amounts, prices = _fractions(units, groups)
+    bound = sum((price * held for price, held in zip(prices, units, strict=True)), Fraction(0))
+    whole = {number: int(amount) for number, amount in amounts.items()}
+    left = list(units)
+    for number, count in whole.items():
+        for thing, held in groups[number].members:
+            left[thing] -= held * count
+    for number in _search(tuple(left), groups) if any(left) else ():
+        whole[number] = whole.get(number, 0) + 1
+    chosen = tuple(sorted((number, count) for number, count in whole.items() if count))
+    return Partition(chosen, prices, sum(groups[number].cost * count for number, count in chosen), bound)
+
+
+def is_bound(prices: Sequence[Fraction | int], groups: Sequence[Group]) -> bool:
+    """Whether no group costs less than the prices of its members: then Σ price · units bounds every division.
+
+    >>> is_bound([10, -7], [Group(10, ((0, 1),)), Group(3, ((0, 1), (1, 1)))])
+    True
+    """
+    return all(sum(prices[thing] * held for thing, held in group.members) <= group.cost for group in groups)
+
+
+def _fractions(units: Sequence[int], groups: Sequence[Group]) -> tuple[dict[int, Fraction], tuple[Fraction, ...]]:
+    """How much of each group costs least, if fractions may be formed; and the prices that prove it."""
+    size = range(len(units))
+    basis = [0] * len(units)
+    for number, group in enumerate(groups):
+        if len(group.members) == 1 and group.members[0][1] == 1:
+            basis[group.members[0][0]] = number
+    inverse = [[Fraction(int(row == column)) for column in size] for row in size]
+    amounts = [Fraction(held) for held in units]
+    for step in range(10**6):
+        weights = [(row, groups[basis[row]].cost) for row in size]
+        prices = [sum((cost * inverse[row][i] for row, cost in weights if inverse[row][i]), Fraction(0)) for i in size]
+        entering, saved = -1, Fraction(0)
+        for number, group in enumerate(groups):
+            gain = group.cost - sum(prices[thing] * held for thing, held in group.members)
+            if gain < saved:
+                entering, saved = number, Fraction(gain)
+                if step > SETTLED:
+                    break
+        if entering < 0:
+            break
+        column = [sum((inverse[row][i] * held for i, held in groups[entering].members), Fraction(0)) for row in size]
+        leaving = min(
+            (row for row in size if column[row] > 0), key=lambda row: (amounts[row] / column[row], basis[row])
+        )
+        pivot = column[leaving]
+        inverse[leaving] = [entry / pivot for entry in inverse[leaving]]
+        amounts[leaving] /= pivot
+        for row in size:
+            if row != leaving and column[row]:
+                factor = column[row]
+                inverse[row] = [a - factor * b for a, b in zip(inverse[row], inverse[leaving], strict=True)]
+                amounts[row] -= factor * amounts[leaving]
+        basis[leaving] = entering
+    return {number: amount for number, amount in zip(basis, amounts, strict=True) if amount}, tuple(prices)
+
+
+def _search(units: tuple[int, ...], groups: Sequence[Group]) -> tuple[int, ...]:
+    """The cheapest groups for a few units by trying all, the thing held first in each; single ones beyond `STATES`."""
+    by_thing: list[list[int]] = [[] for _ in units]
+    for number, group in enumerate(groups):
+        for thing, _ in group.members:
+            by_thing[thing].append(number)
+    known: dict[tuple[int, ...], tuple[int, tuple[int, ...]]] = {}
+
+    def best(left: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        first = next((thing for thing, held in enumerate(left) if held), None)
+        if first is None:
+            return 0, ()
+        if left not in known:
+            tried = []
+            for number in by_thing[first]:
+                after = list(left)
+                for thing, held in groups[number].members:
+                    after[thing] -= held
+                if min(after) >= 0 and (len(groups[number].members) == 1 or len(known) < STATES):
+                    cost, used = best(tuple(after))
+                    tried.append((cost + groups[number].cost, (*used, number)))
+            known[left] = min(tried)
+        return known[left]
+
+    return best(units)[1]
