@@ -134,7 +134,7 @@ def wallet_in(account: Account, pool: str) -> float:
     if kind == "isolated":
         market, _, side = rest.partition(":")
         for position in account.positions:
-            if position.market == market and (not side or position.side == side):
+            if position.market == market and (not side or position.side == side.partition("/")[0]):
                 return float(position.isolated_wallet or 0)
         return 0.0
     return float(account.wallet.get(rest, sum(account.wallet.values(), Decimal(0))))

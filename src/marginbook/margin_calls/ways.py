@@ -133,7 +133,8 @@ def _possible(makers: Iterable[Callable[[], Way]]) -> Iterator[Way]:
 def _is_in_pool(account: Account, position: Position, pool: str) -> bool:
     isolated = (position.mode or account.mode) == "isolated"
     if pool.startswith("isolated:"):
-        return isolated and pool == f"isolated:{position.market}:{position.side}"
+        own = f"isolated:{position.market}:{position.side}"
+        return isolated and pool in (own, f"{own}/{position.details.get('collateral', '')}")
     return not isolated
 
 
