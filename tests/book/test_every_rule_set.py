@@ -83,3 +83,19 @@ def test_system_state_reaches_every_holder(rules: str) -> None:
             after = exact_zones(book, setting, zones)
             assert book.pool_zones("one") == after, f"{rules} with {key} doubled"
             zones = after
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_clock_alone_moves_what_depends_on_it(rules: str) -> None:
+    for setting in settings(rules, WORLDS, seed=4):
+        account = replace(setting.account, id="one")
+        setting = replace(setting, account=account)
+        book = Book.from_accounts([account], setting.market, lambda _, s=setting: s.parameters, setting.at)
+        zones = book.pool_zones("one")
+        for days in (1, 30, 400):
+            later = setting.at + days * 86_400_000_000
+            told = {(c.pool, c.to_zone) for c in book.prices({}, later)}
+            after = exact_zones(book, setting, zones)
+            assert book.pool_zones("one") == after, f"{rules} after {days} days"
+            assert told == {(pool, zone) for pool, zone in after.items() if zone != zones[pool]}
+            zones = after

@@ -22,7 +22,7 @@ from marginbook.book.columns import (
 from marginbook.book.crossings import Crossing, Crossings, named
 from marginbook.book.factors import Factors, ValueKey, cut_price, grown, index_float
 from marginbook.book.identities import Identities
-from marginbook.book.index import SLICE, Outcome
+from marginbook.book.index import NO_CROSSINGS, NO_POOLS, SLICE, Outcome
 from marginbook.book.index import Index as BandIndex
 from marginbook.book.layout import Array
 from marginbook.book.store import Store
@@ -77,6 +77,7 @@ class Book:
         self._funding_numbers: dict[int, int] = {}
         self.funding_values: Array = np.zeros(16)
         self.contract_factors: dict[tuple[str, str], int] = {}
+        self._overdue = NO_POOLS  # to be decided because a second has passed
         self._changed: Array = np.empty(1024, np.int32)
         self._values: Array = np.empty(1024, np.float64)
 
@@ -318,6 +319,8 @@ class Book:
         """Append interest indices that moved with the clock, or were stored."""
         later = at != self.at and at // MICROSECONDS != self.at // MICROSECONDS
         self.at = at
+        if later and self.store.timed:
+            self._overdue = np.array(sorted(self.store.timed), np.int32)
         if not later and not stored:
             return n
         for key, number in self.factors.value_ids.items():
@@ -329,14 +332,18 @@ class Book:
 
     def _accrued(self, at: int) -> list[Crossing]:
         n = self._accrue(at, 0)
-        return self._decide(n, 0) if n else []
+        return self._decide(n, 0) if n or len(self._overdue) else []
 
     def _decide(self, changed: int, moved: int) -> list[Crossing]:
         return self._reported(self._moved(changed, moved))
 
     def _moved(self, changed: int, moved: int) -> list[Outcome]:
         self.factors.link()
-        return self.index.move(self._changed, self._values, changed, moved)
+        outcomes = self.index.move(self._changed, self._values, changed, moved)
+        if len(self._overdue):
+            outcomes = [*outcomes, Outcome(NO_CROSSINGS, self._overdue)]
+            self._overdue = NO_POOLS
+        return outcomes
 
     def _reported(self, outcomes: list[Outcome]) -> list[Crossing]:
         if not outcomes:

@@ -15,6 +15,7 @@ SWITCH = 64
 """A sweep is cheaper than looking up one pool in so many."""
 
 NO_POOLS: Array = np.zeros(0, np.int32)
+NO_CROSSINGS: Array = np.zeros((0, 3), np.int32)
 SLICE = 16_384
 """Certificates written after a frame while some are pending."""
 

@@ -107,9 +107,10 @@ continuous; `CLASS_JUMPS`: the table is not."""
 FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
 """Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
 
-FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES, FLAG_PLAIN = 1, 2, 4, 8, 16
+FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES, FLAG_PLAIN, FLAG_TIMED = 1, 2, 4, 8, 16, 32
 """`FLAG_TRUNCATES`: liquidation looks at collateral times the average threshold cut to whole basis points, which
-differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed. `FLAG_PLAIN`: every class of the pool is plain."""
+differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed. `FLAG_PLAIN`: every class of the pool is plain.
+`FLAG_TIMED`: the decision depends on the clock itself."""
 
 BASIS_POINT = 1e-4
 

@@ -91,6 +91,7 @@ def _meta(book: "Book") -> dict[str, Any]:
         "tags": list(s.tags.values()),
         "tables": [[table, n] for table, n in s.table_ids.items()],
         "borders": [[[int(b.zone), *_factors(b)] for b in borders] for borders in s.border_sets],
+        "timed": sorted(book.store.timed),
         "free_pools": s.free_pools,
         "free_legs": [[size, starts] for size, starts in s.free_legs.items()],
         "free_slots": [[factor, slots] for factor, slots in book.index.free.items()],
@@ -178,6 +179,7 @@ def fill(book: "Book", folder: Path, meta: Mapping[str, Any]) -> None:
     for borders in meta["borders"]:
         s.border_set(tuple(Border(Zone(zone), *factors) for zone, *factors in borders))
     s.free_pools = meta["free_pools"]
+    s.timed = set(meta.get("timed", ()))
     s.free_legs = dict(meta["free_legs"])
     x.restore({name: columns[name] for name in ("edges", "owners", "blocks", "supers", "tops", "ranges", "pending")})
     x.free = dict(meta["free_slots"])

@@ -18,6 +18,7 @@ from marginbook.book.layout import (
     FLAG_DEAD,
     FLAG_OPAQUE,
     FLAG_PLAIN,
+    FLAG_TIMED,
     LEG,
     POOL,
     REACH,
@@ -88,6 +89,7 @@ class Store:
         self.pools: Array = np.zeros(16, POOL)
         self.places: Array = np.zeros(16, PLACE)
         self.pool_count = 0
+        self.timed: set[int] = set()  # pools whose decision depends on the clock itself
         self.removals = 0  # pools so far, whose numbers may have been given out again
         self.legs: Array = np.zeros(64, LEG)
         self.exact: Array = np.zeros(64, EXACT)
@@ -243,6 +245,9 @@ class Store:
         row["start"], row["count"], row["capacity"] = start, len(records), capacity
         row["account"], row["borders"] = account, borders
         row["flags"] = FLAG_OPAQUE if lowered.opaque else 0
+        if lowered.timed:
+            row["flags"] |= FLAG_TIMED
+            self.timed.add(number)
         plain = all(self.classes[record[2]]["flags"] & CLASS_PLAIN for record in records)
         if plain and klass == self.class_id(EQUITY):
             row["flags"] |= FLAG_PLAIN
@@ -290,6 +295,7 @@ class Store:
     def remove_pool(self, number: int) -> None:
         """Free a pool whose slots have been released."""
         self.removals += 1
+        self.timed.discard(number)
         row = self.pools[number]
         if row["capacity"]:
             self.free_legs.setdefault(int(row["capacity"]), []).append(int(row["start"]))

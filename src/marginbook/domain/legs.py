@@ -53,7 +53,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class PoolLegs:
-    """One pool, lowered. `opaque` pools are re-evaluated exactly whenever one of `inputs` moves."""
+    """One pool, lowered. `opaque` pools are re-evaluated exactly whenever one of `inputs` moves.
+
+    `timed` pools are, besides, whenever a second has passed: their decision depends on the clock itself.
+    """
 
     pool: str
     constants: Sums
@@ -64,6 +67,7 @@ class PoolLegs:
     family: Literal["derivatives", "lending", "loop"]  # which zone borders apply
     opaque: bool = False
     inputs: tuple[Factor, ...] = ()
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

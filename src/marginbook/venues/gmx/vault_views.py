@@ -71,6 +71,7 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         liquidatable_at_equality=False,
         family="derivatives",
         opaque=early,
+        timed=early,
         inputs=tuple(leg.factor for leg in legs) if early else (),
     )
 

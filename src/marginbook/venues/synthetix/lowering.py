@@ -83,6 +83,7 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
         liquidatable_at_equality=False,
         family="derivatives",
         opaque=clock,
+        timed=clock,
         inputs=tuple(leg.factor for leg in legs) if clock else (),
     )
     return Legs((pool,))

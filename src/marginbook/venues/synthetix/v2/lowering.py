@@ -66,6 +66,7 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
         liquidatable_at_equality=True,
         family="derivatives",
         opaque=clock,
+        timed=clock,
         inputs=tuple(leg.factor for leg in legs) if clock else (),
     )
 
