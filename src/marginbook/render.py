@@ -14,6 +14,7 @@ from marginbook.domain.node import Node
 from marginbook.engine.evaluate import Report
 from marginbook.engine.portfolio import Portfolio
 from marginbook.exact import format_decimal, round_floor, round_half_up
+from marginbook.venues.matrix import FACTS
 
 SIGNS = {"safe": "●", "warning": "▲", "call": "◆", "liquidation": "■", "bankrupt": "✖", "undecided": "?"}
 COLOURS = {
@@ -253,6 +254,8 @@ def venues_table(rows: Sequence[dict[str, Any]]) -> None:
         can = [name.replace("_", " ") for name, value in row.items() if value is True]
         console.print(f"[bold]{row['rules']}[/]  {row['family']}, priced by {row['price_kind']}", highlight=False)
         console.print(f"  {', '.join(can)}", highlight=False)
+        facts = [f"{name} {row[name]}" for name in FACTS if row[name]]
+        console.print(f"  {' · '.join(facts)}", highlight=False)
         for label in ("verified_by", "unverified"):
             if row[label]:
                 console.print(f"  {label.replace('_', ' ')}: {'; '.join(row[label])}", highlight=False)

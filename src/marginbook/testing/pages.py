@@ -1,6 +1,7 @@
-"""The generated parts of the README: the support matrix and the table of measurements.
+"""The generated parts of the pages: the support matrix, its evidence, and the table of measurements.
 
-`python -m marginbook.testing.pages` rewrites them in place; a test fails while they are out of date.
+`python -m marginbook.testing.pages` measures what every rule set can do and rewrites the parts in place; tests fail
+while they are out of date.
 """
 
 import json
@@ -9,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from marginbook.venues.matrix import support_markdown
+from marginbook.testing.support import FILE, as_text, measured
+from marginbook.venues.matrix import evidence_markdown, support_markdown
+
+PAGES = ("README.md", "docs/support.md")
+"""Pages with generated parts."""
 
 
 def bench_markdown(answer: dict[str, Any]) -> str:
@@ -27,7 +32,7 @@ def bench_markdown(answer: dict[str, Any]) -> str:
 
 def with_generated_parts(page: str, root: Path) -> str:
     """`page` with the text between its `<!-- name:start -->` and `<!-- name:end -->` marks made anew."""
-    parts = {"support": support_markdown}
+    parts = {"support": support_markdown, "evidence": evidence_markdown}
     results = root / "docs" / "bench-results.json"
     if results.exists():
         parts["bench"] = lambda: bench_markdown(json.loads(results.read_text()))
@@ -38,5 +43,7 @@ def with_generated_parts(page: str, root: Path) -> str:
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
-    readme.write_text(with_generated_parts(readme.read_text(), readme.parent))
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    FILE.write_text(as_text(measured([root / "tests" / "vectors"])))
+    for name in PAGES:
+        (root / name).write_text(with_generated_parts((root / name).read_text(), root))

@@ -1,41 +1,71 @@
-"""The support matrix: rule sets, their capabilities, and by what each is verified."""
+"""The support matrix: rule sets, what each can do as last measured, and by what it is verified.
 
+The measured half is `support.json`, written by trying every rule set (`testing/support`); a test keeps the two equal.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from marginbook.venues.registry import all_rule_sets
 
-CAPABILITIES = {
-    "margin": "quantities",
-    "liquidation_price": "liquidation_prices",
-    "planner": "plan_liquidation",
-    "events": "apply",
-    "lowering": "lower",
-}
-"""Column of the matrix -> function of the rule module that provides it."""
+CAPABILITIES = ("margin", "liquidation_price", "planner", "events")
+"""Columns that are yes or no."""
+FACTS = ("lowering", "interest", "laws", "vectors", "parameters")
+"""Columns that say how, how many, or from when to when."""
+
+
+@cache
+def _measured() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(files("marginbook.venues").joinpath("support.json").read_text())
+    return found
 
 
 def support_matrix() -> list[dict[str, Any]]:
-    """One row per rule set: a capability is present where the module defines the function."""
+    """One row per rule set."""
     rows = []
     for rules in all_rule_sets():
+        found = _measured().get(rules.name, {})
         row: dict[str, Any] = {"rules": rules.name, "family": rules.family, "price_kind": rules.price_kind}
-        row |= {column: hasattr(rules.module, function) for column, function in CAPABILITIES.items()}
+        row |= {name: bool(found.get(name)) for name in CAPABILITIES}
+        row |= {name: found.get(name, "") for name in FACTS if name != "vectors"}
+        row["vectors"] = _vectors(found)
+        row["deviations"] = found.get("deviations", {})
+        row["evm"] = any("EVM" in text for text in rules.verified)
         row |= {"verified_by": list(rules.verified), "unverified": list(rules.unverified)}
         rows.append(row)
     return rows
 
 
+def _vectors(found: dict[str, Any]) -> str:
+    passed, failed = found.get("vectors_passed", 0), found.get("vectors_failed", 0)
+    return "" if not passed + failed else f"{passed} of {passed + failed}"
+
+
 def support_markdown() -> str:
     """The matrix as a Markdown table, as it stands in the README."""
-    columns = ["rules", *CAPABILITIES, "verified_by", "unverified"]
-    lines = ["| " + " | ".join(name.replace("_", " ") for name in columns) + " |", "|---" * len(columns) + "|"]
+    columns = ("rules", *CAPABILITIES, "lowering", "interest", "evm", "vectors", "parameters")
+    return _table(columns, support_matrix())
+
+
+def evidence_markdown() -> str:
+    """By what each rule set is verified, what is not, and which laws it breaks."""
+    lines = []
     for row in support_matrix():
-        cells = [_cell(row[name]) for name in columns]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(f"- `{row['rules']}` — {'; '.join(row['verified_by']) or 'not verified'}.")
+        if row["unverified"]:
+            lines.append(f"  Unverified: {'; '.join(row['unverified'])}.")
+        lines += [f"  Deviates from *{law.replace('_', ' ')}*: {why}." for law, why in row["deviations"].items()]
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in columns) + " |", "|---" * len(columns) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(_cell(name, row[name]) for name in columns) + " |" for row in rows])
+
+
+def _cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "; ".join(value) if isinstance(value, list) else f"`{value}`"
+    return f"`{value}`" if name == "rules" else str(value)
