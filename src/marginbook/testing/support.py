@@ -81,6 +81,7 @@ def _deposit(setting: Setting) -> list[Any]:
     account, stamp = setting.account, Stamp(time=setting.at)
     assets = [*account.wallet, *(held.asset for held in account.collateral)]
     assets += [p.details["collateral"] for p in account.positions if "collateral" in p.details]
+    assets += [found.currency for found in setting.call("quantities").values()]
     pools = [None, *setting.call("risk")]
     return [
         Transfer(stamp=stamp, account=account.id, kind="deposit", asset=asset, amount=Decimal(1), pool=pool)
