@@ -1,6 +1,5 @@
 """The models against Compound's own contracts: every number of every market and user, at every step."""
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -18,26 +17,19 @@ SEEDS = range(1, 9)
 STEPS = 2_000
 
 
-def checkout(variable: str) -> None:
-    """Skip where no checkout is named: no package carries these contracts, so none can be asked for."""
-    if variable not in os.environ:
-        pytest.skip(f"{variable} names no checkout of the contracts")
-
-
 @pytest.fixture(scope="module")
 def contracts_2(need: Any) -> dict[str, Any]:
     """Name -> artifact of the money market."""
-    checkout("MARGINBOOK_COMPOUND_2")
     return need(compound_2)  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
 def contracts_3(need: Any) -> dict[str, Any]:
     """Name -> artifact of Comet."""
-    checkout("MARGINBOOK_COMPOUND_3")
     return need(compound_3)  # type: ignore[no-any-return]
 
 
+@pytest.mark.checkout("MARGINBOOK_COMPOUND_2")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_2_equals_the_contracts_step_by_step(seed: int, contracts_2: dict[str, Any]) -> None:
     tally = compare(BENCH_2, contracts_2, seed, STEPS)
@@ -46,6 +38,7 @@ def test_2_equals_the_contracts_step_by_step(seed: int, contracts_2: dict[str, A
     assert len(tally.refused) >= 8
 
 
+@pytest.mark.checkout("MARGINBOOK_COMPOUND_3")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_3_equals_the_contract_step_by_step(seed: int, contracts_3: dict[str, Any]) -> None:
     tally = compare(BENCH_3, contracts_3, seed, STEPS)
@@ -98,6 +91,7 @@ def planted(bench: Bench, contracts: dict[str, Any], patch: Any, monkeypatch: py
         compare_all(bench, contracts)
 
 
+@pytest.mark.checkout("MARGINBOOK_COMPOUND_2")
 @pytest.mark.parametrize("name", MISTAKES_2)
 def test_mistakes_planted_in_2_are_found(
     name: str, contracts_2: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -105,6 +99,7 @@ def test_mistakes_planted_in_2_are_found(
     planted(BENCH_2, contracts_2, MISTAKES_2[name], monkeypatch)
 
 
+@pytest.mark.checkout("MARGINBOOK_COMPOUND_3")
 @pytest.mark.parametrize("name", MISTAKES_3)
 def test_mistakes_planted_in_3_are_found(
     name: str, contracts_3: dict[str, Any], monkeypatch: pytest.MonkeyPatch
