@@ -7,12 +7,13 @@ the venue's documentation (developers.binance.com, read 2026-11); files of other
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from marginbook.connectors.accounts import check_account
+from marginbook.connectors.answers import VenueAccount
 from marginbook.connectors.prices import Prices
 from marginbook.connectors.values import join, read_decimal, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Account, Position
@@ -54,17 +55,6 @@ class Answers:
     assets: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # rows of account or balance
     positions: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # rows of account or positionRisk
     multi_assets: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VenueAccount:
-    """An account read from a venue's answers, and the mark prices in them."""
-
-    account: Account
-    quotes: Mapping[QuoteKey, Quote]
-    as_of: int | None
-    warnings: tuple[str, ...]
-    overlay: Mapping[str, Any] = field(default_factory=dict)  # [market -> parameters] of `account.parameters`
 
 
 def add_account_answer(answers: Answers, value: dict[str, Any], place: str) -> None:

@@ -270,11 +270,9 @@ class BookBuilder:
     def _add_answers(self) -> None:
         if self.answers is None:
             return
-        from marginbook.connectors.binance_json import RULES
-
-        for id, place, found in self.answers.accounts():
+        for id, rules, place, found in self.answers.accounts():
             if isinstance(found, Problem):
-                self.rejected.append(RejectedAccount(id, RULES, found))
+                self.rejected.append(RejectedAccount(id, rules, found))
                 continue
             self.add_account(found.account, place)
             self.warnings.extend(found.warnings)
@@ -283,6 +281,8 @@ class BookBuilder:
                 self.overlays.setdefault(found.account.parameters, {**found.overlay})
             for key, quote in found.quotes.items():
                 self.prices.attempt(self.prices.set_quote, key, quote, place)
+            for index_key, index in found.indices.items():
+                self.prices.attempt(self.prices.set_index, index_key, index, place)
 
     def _problem_of_overlay(self, account: Account, name: str) -> Problem | None:
         place = join(self.places[account.id], "parameters")

@@ -2,20 +2,28 @@
 
 USDC of the indexer has the funding of now in it, so positions carry none. A child subaccount (number other than the
 parent's) holds an isolated position: it becomes one with `isolated_wallet`. Source: dYdX indexer API, endpoints
-`/v4/addresses/{address}/subaccountNumber/{n}` and `/parentSubaccountNumber/{n}`. Prices are not part of the answer.
+`/v4/addresses/{address}/subaccountNumber/{n}` and `/parentSubaccountNumber/{n}`. Prices are not part of the answer, but
+the unrealised profit of a position gives its oracle price, entry + profit / size, which has few decimals; where it has
+not, the price comes from elsewhere.
 """
 
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.connectors.binance_json import VenueAccount
+from marginbook.connectors.answers import VenueAccount
 from marginbook.connectors.values import join, read_decimal, read_not_negative, read_positive, read_text, shown
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
-from marginbook.exact import ZERO
+from marginbook.domain.market import Quote, QuoteKey
+from marginbook.exact import ZERO, divide, format_decimal, in_exact_context, round_half_up
 
 RULES = "dydx/4"
+VENUE = "dydx"
+PRICE_PLACES = 12
+"""Most decimals of an oracle price."""
+PRICE_ERROR = Decimal("1e-15")
+"""What the printed digits of entry and profit leave open of a price."""
 USDC = "USDC"
 _SIDES = {"LONG": 1, "SHORT": -1}
 
@@ -45,7 +53,7 @@ def account_from_subaccount(document: Any, id: str, source: str = "subaccount") 
             for theirs, ours in (("equity", "margin_balance"), ("freeCollateral", "free_margin"))
             if row.get(theirs) is not None
         }
-        return _answer(id, usdc, positions, reported)
+        return _answer(id, usdc, positions, reported, source)
     if not isinstance(children, list):
         raise BadInput("wrong_type", join(here, "childSubaccounts"), shown(children), "a list of subaccounts")
     parent, usdc, found = row.get("parentSubaccountNumber", 0), ZERO, list[Position]()
@@ -61,12 +69,39 @@ def account_from_subaccount(document: Any, id: str, source: str = "subaccount") 
             found.append(_isolated(positions[0], own))
         elif positions or own:
             raise BadInput("unsupported", inside, f"{len(positions)} positions", "one isolated position per child")
-    return _answer(id, usdc, found, {})
+    return _answer(id, usdc, found, {}, source)
 
 
-def _answer(id: str, usdc: Decimal, positions: list[Position], reported: dict[str, Decimal]) -> VenueAccount:
+def _answer(
+    id: str, usdc: Decimal, positions: list[Position], reported: dict[str, Decimal], source: str
+) -> VenueAccount:
     account = Account(id=id, rules=RULES, wallet={USDC: usdc}, positions=tuple(positions), reported=reported)
-    return VenueAccount(account, {}, None, ())
+    quotes: dict[QuoteKey, Quote] = {}
+    warnings: list[str] = []
+    for position in positions:
+        if (price := oracle_price(position)) is None:
+            warnings.append(f"{source}: no oracle price of {position.market}: its profit does not tell it")
+        else:
+            quotes[VENUE, position.market, "oracle"] = Quote(price, None, None, source, substituted=True)
+            warnings.append(f"{source}: oracle price of {position.market} {price}, from its unrealised profit")
+    return VenueAccount(account, quotes, None, tuple(warnings))
+
+
+@in_exact_context
+def oracle_price(position: Position) -> Decimal | None:
+    """The price at which a position has its printed profit; None where none of few decimals gives it.
+
+    >>> oracle_price(Position(market="ETH-USD", side="long", quantity=Decimal("0.001"), entry=Decimal("3894.7"),
+    ...     reported={"unrealized_pnl": Decimal("-0.044675155")}))
+    Decimal('3850.024845')
+    """
+    profit = position.reported.get("unrealized_pnl")
+    if profit is None:
+        return None
+    size = position.sign * position.quantity
+    price = round_half_up(position.entry + divide(profit, size), PRICE_PLACES)
+    error = abs((price - position.entry) * size - profit)
+    return Decimal(format_decimal(price)) if price > 0 and error <= position.quantity * PRICE_ERROR else None
 
 
 def _isolated(position: Position, usdc: Decimal) -> Position:

@@ -9,7 +9,7 @@ some of them, are read as well.
 from decimal import Decimal
 from typing import Any
 
-from marginbook.connectors.binance_json import VenueAccount
+from marginbook.connectors.answers import VenueAccount
 from marginbook.connectors.values import join, read_decimal, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
@@ -67,7 +67,7 @@ def account_from_clearinghouse_state(document: Any, id: str, source: str = "clea
         rules=RULES,
         wallet={"USDC": _cross_balance(document, positions, place)},
         positions=tuple(positions),
-        reported=_reported(document, place),
+        reported=_reported(document, any(position.mode == "isolated" for position in positions), place),
     )
     return VenueAccount(account, quotes, as_of, ())
 
@@ -114,8 +114,10 @@ def _cross_balance(document: dict[str, Any], positions: list[Position], place: s
     return _needed(summary, "totalRawUsd", join(place, name)) + at_entry
 
 
-def _reported(document: dict[str, Any], place: str) -> dict[str, Decimal]:
-    summary = document.get("crossMarginSummary", document.get("marginSummary", {}))
+def _reported(document: dict[str, Any], with_isolated: bool, place: str) -> dict[str, Decimal]:
+    """Figures of the whole account. Those of the cross account are it, unless there are isolated positions."""
+    name = "marginSummary" if with_isolated and "marginSummary" in document else "crossMarginSummary"
+    summary = document.get(name, document.get("marginSummary", {}))
     found = {
         ours: read_decimal(summary[theirs], join(place, theirs))
         for theirs, ours in _ACCOUNT_FIGURES.items()
@@ -124,4 +126,6 @@ def _reported(document: dict[str, Any], place: str) -> dict[str, Decimal]:
     for theirs, ours in (("crossMaintenanceMarginUsed", "maintenance_margin"), ("withdrawable", "withdrawable")):
         if document.get(theirs) is not None:
             found[ours] = read_decimal(document[theirs], join(place, theirs))
+    for name in ("initial_margin", "maintenance_margin") if with_isolated else ():
+        found.pop(name, None)  # of isolated positions the one is their equity, the other not printed
     return found

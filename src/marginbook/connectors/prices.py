@@ -83,6 +83,10 @@ class Prices:
             expected = f"one price of {':'.join(key)}, and {known.price} is already given by {known.source}"
             raise BadInput("duplicate_price", place, quote.price, expected)
 
+    def set_index(self, key: IndexKey, index: Index, place: str) -> None:
+        """Add a growth index; another one for the same key is a contradiction, the first one stays."""
+        _set_once(self.indices, key, index, place)
+
     def read_prices(self, value: Any, place: str, source: str) -> None:
         """A `[prices]` table."""
         table = _table(value, place, "prices by venue")
