@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from marginbook.margin_calls.zones import zone_of_pool
 from marginbook.venues.registry import all_rule_sets, rule_set
 
 RULES = [rules.name for rules in all_rule_sets()]
+NAMES = [rules.replace("/", "-") for rules in RULES]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = rules.replace("/", "-")
         text = starter(rules)
         assert text is not None
-        text = re.sub(r'^id = ".*"', f'id = "{rules}"\nowner = "fund"', text, flags=re.MULTILINE)
+        text = re.sub(r'^id = ".*"', f'id = "{name}"\nowner = "fund"', text, flags=re.MULTILINE)
         text = text.replace('parameters = "mine"', f'parameters = "{name}"')
         text = re.sub(r"^\[parameters\.mine\.", f'[parameters."{name}".', text, flags=re.MULTILINE)
         (found / f"{name}.toml").write_text(text)
@@ -62,8 +64,8 @@ def test_it_is_checked(folder: Path) -> None:
 
 
 def test_every_account_is_explained(folder: Path) -> None:
-    for rules in RULES:
-        assert json.loads(run("explain", folder, rules, "--json"))["inputs"], rules
+    for name in NAMES:
+        assert json.loads(run("explain", folder, name, "--json"))["inputs"], name
 
 
 def test_a_fall_of_ether_moves_it_on_every_venue(folder: Path, loaded: BookFile) -> None:
@@ -87,3 +89,28 @@ def test_the_fast_book_agrees_with_the_exact_functions(loaded: BookFile) -> None
                 previous = before[account.id].get(pool, Zone.SAFE)
                 zone = zone_of_pool(rules, account, pool, book.market, parameters, at, risk=risk, previous=previous)
                 assert book.pool_zones(account.id)[pool] == zone, f"{account.rules} {pool} at {factor}"
+
+
+def test_it_is_served(folder: Path) -> None:
+    from starlette.testclient import TestClient
+
+    from marginbook.service.app import create_app
+    from marginbook.service.live_provider import LiveProvider
+    from marginbook.service.run import files_setup
+
+    provider = LiveProvider(files_setup([folder], []))
+    with TestClient(create_app(provider), base_url="http://127.0.0.1") as client:
+        deadline = time.monotonic() + 40
+        while provider.runner.view is None and provider.runner.failure is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert provider.runner.failure is None, provider.runner.failure
+        summary = client.get("/api/v1/summary").json()
+        assert set(summary["rules"]) == set(RULES)
+        rows = client.get("/api/v1/accounts", params={"limit": 100}).json()
+        assert {row["account"] for row in rows["rows"]} == set(NAMES)
+        for name in NAMES:
+            account = client.get(f"/api/v1/accounts/{name}")
+            assert account.status_code == 200, f"{name}: {account.text[:300]}"
+            assert account.json()["account"]["error"] is None, name
+        shocked = client.get("/api/v1/shock", params={"asset": "ETH", "move": "-0.2"})
+        assert shocked.status_code == 200, shocked.text
