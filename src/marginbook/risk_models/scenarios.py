@@ -1,0 +1,223 @@
+"""The scenario engine: P&L[account, scenario] = Σ position · risk array, reduced to requirements.
+
+A risk array is the profit of one long contract in every scenario [currency], computed once per contract; accounts
+gather the arrays of what they hold. Nothing of the size accounts × scenarios is ever stored: a thread works through its
+accounts one by one in buffers of 28 bytes per scenario. Memory, in bytes:
+
+    12·positions + 8·accounts + 8·contracts·scenarios + 8·accounts·reducers + 112·threads·scenarios
+
+so 1,000,000 accounts of 10 positions in 1,000 contracts under 10,000 scenarios take 0.22 GB with two reducers (all
+profits would be 80 GB).
+
+float64 throughout: float32 would be a fifth faster and wrong in the seventh digit, 0.50 on a requirement of ten
+million. Rounding of a profit: at most n·2^-53·Σ|q·r| for n positions, one rounding each (fused multiply-add).
+
+The result of an account has the same bits for any number of threads and any order of accounts or positions: positions
+of an account are merged and added up in the order of their contract numbers (equal ones by quantity). Renumbering the
+contracts may change the last bits, within that bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from marginbook.domain.errors import BadInput
+from marginbook.risk_models.reducers import OrderWeights, Probabilities, Reducer, ScenarioWeights
+
+Floats = NDArray[np.float64]
+SLICES = 4
+"""Parts of the accounts per thread, each with its own buffers."""
+ROOM = 1.5
+"""Candidates that are sorted per order statistic that is needed, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Holdings of all accounts: account a holds `quantity[i]` of `contract[i]` for starts[a] ≤ i < starts[a + 1].
+
+    Quantities are signed, in contracts (or units of a factor). `Positions.of` makes the canonical order.
+    """
+
+    starts: NDArray[np.int64]
+    contract: NDArray[np.int32]
+    quantity: Floats
+
+    @classmethod
+    def of(cls, accounts: int, account: ArrayLike, contract: ArrayLike, quantity: ArrayLike) -> "Positions":
+        """From unordered rows; rows of one account and contract are added up.
+
+        >>> held = Positions.of(2, [1, 0, 1, 1], [5, 2, 3, 5], [1.0, 2.0, -1.0, 3.0])
+        >>> held.starts.tolist(), held.contract.tolist(), held.quantity.tolist()
+        ([0, 1, 3], [2, 3, 5], [2.0, -1.0, 4.0])
+        """
+        holder, held = np.asarray(account, np.int64), np.asarray(contract, np.int64)
+        size = np.asarray(quantity, np.float64)
+        if not holder.shape == held.shape == size.shape or holder.ndim != 1:
+            raise BadInput(
+                "bad_value", "positions", f"{holder.shape}, {held.shape}, {size.shape}", "three equal columns"
+            )
+        if holder.size and not (holder.min() >= 0 and holder.max() < accounts and held.min() >= 0):
+            raise BadInput(
+                "bad_value", "positions.account", f"{holder.min()} to {holder.max()}", f"0 to {accounts - 1}"
+            )
+        if not np.isfinite(size).all():
+            raise BadInput("bad_value", "positions.quantity", "not finite", "finite numbers")
+        order = np.lexsort((size, held, holder))
+        holder, held, size = holder[order], held[order], size[order]
+        first = np.ones(holder.size, bool)
+        first[1:] = (holder[1:] != holder[:-1]) | (held[1:] != held[:-1])
+        if not first.all():
+            size = np.add.reduceat(size, np.flatnonzero(first))
+            holder, held = holder[first], held[first]
+        starts = np.searchsorted(holder, np.arange(accounts + 1)).astype(np.int64)
+        return cls(starts, held.astype(np.int32), np.ascontiguousarray(size))
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts."""
+        return self.starts.size - 1
+
+    def only(self, account: int) -> "Positions":
+        """The holdings of one account."""
+        first, last = int(self.starts[account]), int(self.starts[account + 1])
+        return Positions(np.array([0, last - first]), self.contract[first:last], self.quantity[first:last])
+
+    def plus(self, account: int, contract: Sequence[int], quantity: Sequence[float]) -> "Positions":
+        """The holdings of one account after trades: the book of a what-if."""
+        held = self.only(account)
+        contracts = np.concatenate([held.contract, np.asarray(contract, np.int32)])
+        quantities = np.concatenate([held.quantity, np.asarray(quantity, np.float64)])
+        return Positions.of(1, np.zeros(contracts.size, np.int64), contracts, quantities)
+
+
+def checked(arrays: ArrayLike) -> Floats:
+    """Risk arrays [contract, scenario] as the kernel wants them; BadInput where one is not finite."""
+    found = np.ascontiguousarray(arrays, np.float64)
+    if found.ndim != 2 or not found.shape[1]:
+        raise BadInput("bad_value", "risk arrays", found.shape, "contracts × scenarios")
+    if not np.isfinite(found).all():
+        raise BadInput("bad_value", "risk arrays", "not finite", "finite numbers")
+    return found
+
+
+def requirements(
+    positions: Positions, arrays: ArrayLike, reducers: Sequence[Reducer], threads: int | None = None
+) -> Floats:
+    """One number per account and reducer [account, reducer], positive for a loss; `threads` None: all cores.
+
+    >>> from marginbook.risk_models.reducers import kth_loss, worst
+    >>> held = Positions.of(1, [0, 0], [0, 1], [2.0, -1.0])
+    >>> arrays = [[-3.0, 0.0, 4.0], [-1.0, 1.0, 2.0]]
+    >>> requirements(held, arrays, [worst(), kth_loss(2), kth_loss(3)], threads=1).tolist()
+    [[5.0, 1.0, -6.0]]
+    """
+    table = checked(arrays)
+    out = np.empty((positions.accounts, len(reducers)))
+    ordered = [n for n, reducer in enumerate(reducers) if isinstance(reducer, OrderWeights)]
+    if ordered:
+        out[:, ordered] = _ordered(positions, table, [reducers[n] for n in ordered], threads)
+    for n, reducer in enumerate(reducers):
+        if isinstance(reducer, ScenarioWeights):
+            weights = _per_scenario(reducer.weights, table)
+            out[:, n] = worst_losses(positions, table * weights, threads)[0]
+        elif isinstance(reducer, Probabilities):
+            out[:, n] = _probable(positions, table, reducer, threads)
+    return out
+
+
+def worst_losses(
+    positions: Positions, arrays: ArrayLike, threads: int | None = None
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Largest loss of each account (negative where it gains everywhere) and the first scenario that has it, from 0."""
+    from marginbook.risk_models import scenario_kernel as kernel
+
+    book = _book(positions, arrays)
+    out, active = np.empty(positions.accounts), np.empty(positions.accounts, np.int32)
+    with _Threads(threads) as count:
+        run = kernel.worst_serial if count == 1 else kernel.worst_parallel
+        run(book, np.empty((SLICES * count, 1, book[3].shape[1])), out, active)
+    return out, active
+
+
+def profits(positions: Positions, arrays: ArrayLike, account: int) -> Floats:
+    """Profit of one account in every scenario, with the bits that the reducers see."""
+    from marginbook.risk_models import scenario_kernel as kernel
+
+    book = _book(positions, arrays)
+    out = np.empty(book[3].shape[1])
+    kernel.profits_of(book, account, out)
+    return out
+
+
+def _ordered(positions: Positions, table: Floats, reducers: Sequence[Any], threads: int | None) -> Floats:
+    from marginbook.risk_models import scenario_kernel as kernel
+
+    scenarios = table.shape[1]
+    need = max(len(reducer.weights) for reducer in reducers)
+    if need > scenarios:
+        raise BadInput("bad_value", "reducer", f"needs {need} losses", f"at most {scenarios}, one per scenario")
+    if need == 1:
+        losses = worst_losses(positions, table, threads)[0]
+        return np.stack([losses * reducer.weights[0] for reducer in reducers], axis=1)
+    weights = np.zeros((len(reducers), need))
+    for n, reducer in enumerate(reducers):
+        weights[n, : len(reducer.weights)] = reducer.weights
+    out = np.empty((positions.accounts, len(reducers)))
+    with _Threads(threads) as count:
+        run = kernel.ordered_serial if count == 1 else kernel.ordered_parallel
+        most = min(scenarios, int(need * ROOM) + kernel.SAMPLE)
+        room = max(scenarios, kernel.SAMPLE)
+        buffers = np.empty((SLICES * count, 3, room)), np.empty((SLICES * count, room), np.int32)
+        run(_book(positions, table), weights, most, *buffers, out)
+    return out
+
+
+def _probable(positions: Positions, table: Floats, reducer: Probabilities, threads: int | None) -> Floats:
+    from marginbook.risk_models import scenario_kernel as kernel
+
+    given = _per_scenario(reducer.probability, table), reducer.tail
+    out = np.empty((positions.accounts, 2))
+    with _Threads(threads) as count:
+        run = kernel.probable_serial if count == 1 else kernel.probable_parallel
+        shape = SLICES * count, table.shape[1]
+        run(_book(positions, table), given, np.empty((shape[0], 1, shape[1])), np.empty(shape, np.int32), out)
+    found: Floats = out[:, int(reducer.mean)]
+    return found
+
+
+def _per_scenario(values: Sequence[float], table: Floats) -> Floats:
+    found = np.asarray(values, np.float64)
+    if found.shape != (table.shape[1],):
+        raise BadInput("bad_value", "reducer", f"{found.size} weights", f"{table.shape[1]}, one per scenario")
+    return found
+
+
+def _book(positions: Positions, arrays: ArrayLike) -> tuple[Any, ...]:
+    table = checked(arrays)
+    if positions.contract.size and positions.contract.max() >= len(table):
+        raise BadInput("bad_value", "positions.contract", positions.contract.max(), f"at most {len(table) - 1}")
+    return positions.starts, positions.contract, positions.quantity, table
+
+
+class _Threads:
+    """The asked number of threads (all where None) while the block runs."""
+
+    def __init__(self, asked: int | None) -> None:
+        import numba
+
+        self.before = numba.get_num_threads()
+        self.count = self.before if asked is None else max(1, min(asked, numba.config.NUMBA_NUM_THREADS))
+
+    def __enter__(self) -> int:
+        import numba
+
+        numba.set_num_threads(self.count)
+        return self.count
+
+    def __exit__(self, *_: object) -> None:
+        import numba
+
+        numba.set_num_threads(self.before)
