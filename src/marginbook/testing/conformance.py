@@ -16,11 +16,14 @@ name of one quantity, or `check`, whose answer is that of `marginbook check`. Ke
 answer, joined by dots: `cross:USDT.margin_balance`, or `margin_balance` alone for an account of one pool; a market, or
 `liquidation_price`. A single number needs no key.
 
+A tolerance is a number, or a text with `abs 0.005`, `rel 1e-8` or `abs 1e-8 below 1e-10` (of the printed number).
+
 Files of other shapes (`examples`, `cases`, `groups`) are read by `testing/adapters`; an adapter is handed the inputs
 and the names of the printed quantities, never their values.
 """
 
 import json
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,8 +137,13 @@ def _cases(file: Path) -> Iterator[Case]:
     key = next((key for key in ("vectors", *ADAPTERS) if key in content), None)
     if key is None:
         raise NoCases("none of the keys vectors, " + ", ".join(ADAPTERS))
-    task_of = task_of_vector if key == "vectors" else import_module(f"marginbook.testing.adapters.{ADAPTERS[key]}").task
-    for number, raw in enumerate(content[key]):
+    task_of, raws = task_of_vector, content[key]
+    if key != "vectors":
+        adapter = import_module(f"marginbook.testing.adapters.{ADAPTERS[key]}")
+        task_of = adapter.task
+        if split := getattr(adapter, "cases_of", None):
+            raws = [case for raw in raws for case in (split(raw) if isinstance(raw, Mapping) else (raw,))]
+    for number, raw in enumerate(raws):
         if not isinstance(raw, Mapping):
             raise ValueError(f"{key}[{number}] is not a table")
         expected = raw.get("expected", raw.get("reported"))
@@ -220,12 +228,31 @@ def agrees(got: Any, printed: Any, tolerance: Any = None) -> bool:
     if not ours.is_finite() or not theirs.is_finite():
         return ours == theirs
     difference = abs(CONTEXT.subtract(ours, theirs))
-    allowed = None if tolerance is None else _number(tolerance)
+    allowed = _allowed(tolerance, theirs)
     if allowed is not None and difference <= allowed:
         return True
     exponent = theirs.as_tuple().exponent
     assert isinstance(exponent, int)
     return difference < Decimal((0, (1,), min(exponent, 0)))
+
+
+def _allowed(tolerance: Any, printed: Decimal) -> Decimal | None:
+    """The largest difference: a number, or a text with `abs 0.5`, `rel 1e-8` and `abs 1e-8 below 1e-10`.
+
+    >>> _allowed("rel 1e-8", Decimal("-200")), _allowed("abs 0.5 (rounded)", Decimal(7)), _allowed("exact", Decimal(7))
+    (Decimal('0.00000200'), Decimal('0.5'), None)
+    >>> _allowed("rel 1e-8, abs 1e-8 below 1e-10", Decimal("1e-12"))
+    Decimal('1E-8')
+    """
+    if tolerance is None or (plain := _number(tolerance)) is not None:
+        return None if tolerance is None else plain
+    found = re.findall(r"\b(abs|rel) ([\d.]+(?:e[+-]?\d+)?)(?: below ([\d.]+(?:e[+-]?\d+)?))?", str(tolerance))
+    applies = [
+        Decimal(size) * (abs(printed) if kind == "rel" else 1)
+        for kind, size, below in found
+        if not below or abs(printed) < Decimal(below)
+    ]
+    return max(applies, default=None)
 
 
 def _number(value: Any) -> Decimal | None:
