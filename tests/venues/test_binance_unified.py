@@ -141,13 +141,17 @@ def test_loans_orders_and_margin_actions_of_a_portfolio() -> None:
 
 
 def test_tiers_of_collateral_are_dated() -> None:
-    """VET from 2026-01-12: 100 % to 50,000, 80 % to 100,000, 50 % to 200,000."""
-    prices = market({"VET": "0.02"})
-    (found,) = WHOLE.module.risk(
-        account("x", VET="7500000"), prices, WHOLE.module.parameters("portfolio", AT), AT
-    ).values()
-    assert found.support == 50_000 + 40_000 + 25_000
-    early = WHOLE.module.parameters("portfolio", parse_time("2025-12-31"))
+    """VET at 20 % from 2026-01-16 06:00 UTC, at 40 % before; and as a book's own tiers."""
+    prices, many = market({"VET": "0.02"}), account("x", VET="7500000")
+    tiers = {"VET": {"collateral_tiers": [["0", "50000", "1"], ["50000", "100000", "0.8"], ["100000", "", "0.5"]]}}
+    for time, overlay, support in (
+        ("2026-01-16T06:00:00Z", None, 30_000),
+        ("2026-01-16T05:59:59Z", None, 60_000),
+        ("2026-01-16T06:00:00Z", tiers, 50_000 + 40_000 + 25_000),
+    ):
+        parameters = WHOLE.module.parameters("portfolio", parse_time(time), overlay)
+        assert [found.support for found in WHOLE.module.risk(many, prices, parameters, AT).values()] == [support]
+    early = WHOLE.module.parameters("portfolio", parse_time("2025-08-01"))
     with pytest.raises(BadInput, match="no_parameters"):
         WHOLE.module.risk(account("x", VET="1"), prices, early, AT)
     with pytest.raises(BadInput, match="bad_tiers"):
