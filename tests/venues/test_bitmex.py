@@ -110,7 +110,7 @@ def test_an_isolated_fill_sets_the_venues_own_margin_aside() -> None:
 
 def test_markets_without_a_row_and_of_the_other_kind() -> None:
     with pytest.raises(BadInput, match="no_parameters"):
-        INVERSE.parameters("inverse", AT).terms_of("XBTUSD")
+        INVERSE.parameters("inverse", AT).terms_of("ETHUSD")
     with pytest.raises(BadInput, match="unknown_market"):
         LINEAR.parameters("linear", AT).terms_of("XBTUSD")
     with pytest.raises(BadInput, match="no_parameters"):

@@ -113,7 +113,7 @@ def linear_parameters(
 def inverse_parameters(
     version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
 ) -> Bitmex:
-    """Rows of inverse perpetuals; none are shipped."""
+    """Rows of inverse perpetuals at `at`, a book's own on them (`"*"`: every other market)."""
     return _parameters(version, at, overlay, True)
 
 
