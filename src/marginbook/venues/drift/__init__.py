@@ -43,7 +43,7 @@ RULE_SETS = (
         ),
         unverified=(
             "high-leverage mode and funding by a number of the venue",
-            "shipped weights by the chain; perp ratios are not shipped",
+            "shipped weights and perp ratios by the chain; the day from which the perp ratios hold",
             "settlement of expired markets, oracle validity, pools other than the main one",
         ),
     ),

@@ -1,7 +1,7 @@
 """Parameters of Drift by perp market, by spot asset and for the system, with a book's overlay on the dated table.
 
 A row with `decimals` is a spot asset, `system` the exchange, any other a perp market (`"*"` for those without a row).
-Perp ratios lie on chain and are not shipped: a book brings them. Source of the rest:
+Perp ratios lie on chain; shipped are those of the file that the repository starts markets with. Sources:
 `params/data/drift.json`.
 """
 
