@@ -209,8 +209,15 @@ def test_events() -> None:
     assert refused(lambda: after(account, transfer("1", "deposit", to_pool="x"), market)) == "unknown_pool"
 
 
-def test_risk_factors_are_the_books() -> None:
-    assert refused(lambda: MODULE.parameters("3", AT).terms_of("BTC-USD")) == "no_parameters"
+def test_risk_factors_of_a_book_replace_the_shipped_ones() -> None:
+    shipped = MODULE.parameters("3", parse_time("2023-02-01"))
+    assert [shipped.terms_of(f"{coin}-USD").segments for coin in ("BTC", "AVAX")] == [
+        ((2**128, 128849019),),
+        ((2**128, 214748365),),
+    ]
+    assert shipped.terms_of("BTC-USD").initial_fraction == Decimal("0.05")
+    assert refused(lambda: shipped.terms_of("DOGE-USD")) == "no_parameters"
+    assert refused(lambda: MODULE.parameters("3", parse_time("2021-11-15")).terms_of("BTC-USD")) == "no_parameters"
     assert refused(lambda: MODULE.parameters("3", parse_time("2020-12-31"), HALF)) == "no_parameters"
     every = MODULE.parameters("3", AT, {"*": {"risk_factor": "0.1"}, "BTC-USD": {"risk_factor_raw": "1"}})
     assert (every.terms_of("ETH-USD").resolution, every.terms_of("BTC-USD").segments[0][1]) == (9, 1)

@@ -45,7 +45,7 @@ RULE_SETS = (
         verified=(),
         unverified=(
             "every number: the circuit's source publishes no margin figures; the rule is read from it",
-            "risk factors per market: not shipped",
+            "that the chain's risk factors are the published maintenance fractions, which are shipped for five markets",
             "initial margin and its growth with size, which the exchange enforced off chain",
             "what the operator liquidated first, how much and at what price",
         ),

@@ -1,7 +1,8 @@
-"""Markets of dYdX v3: the decimals of each asset are shipped, risk factors come from the book.
+"""Markets of dYdX v3: decimals of each asset, risk factors of a few markets, and what a book says instead.
 
 The chain's configuration had one risk factor per asset, a step function of the balance or of the value; no source of
-its values has been read, so a book states them in `[parameters.<name>.<market>]`:
+its values has been read. Shipped is the maintenance margin fraction that the exchange published, for the markets of
+which a dated answer has been read; a book states others in `[parameters.<name>.<market>]`:
 
     risk_factor = "0.03"            one factor; to 0.32 fixed point, up
     risk_factor_raw = "128849019"   the same as the system's integer
@@ -134,7 +135,7 @@ class Parameters:
 def parameters(
     version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
 ) -> Parameters:
-    """The shipped decimals with a book's overlay of risk factors on them.
+    """The shipped table with a book's overlay on it: a risk factor of the book or of its `"*"` replaces a shipped one.
 
     >>> from marginbook.units import parse_time
     >>> found = parameters("3", parse_time("2022-01-01"), {"BTC-USD": {"risk_factor": "0.03"}})
@@ -142,19 +143,31 @@ def parameters(
     128849019
     """
     record = record_or_error(RECORD, at, RULES)
-    rows: dict[str, Mapping[str, Any]] = dict(record.rows)
     base = (overlay or {}).get(ALL, {})
+    rows: dict[str, Mapping[str, Any]] = {
+        name: _without_risk(row) if _states_risk(base) else row for name, row in record.rows.items()
+    }
     for name, entry in (overlay or {}).items():
         if not isinstance(entry, Mapping):
             raise BadInput("bad_parameters", f"parameters.{name}", entry, "a table of parameters")
-        rows[name] = {**rows.get(name, {}), **entry}
+        known = rows.get(name, {})
+        rows[name] = {**(_without_risk(known) if _states_risk(entry) else known), **entry}
     markets: dict[str, Terms | None] = {}
     for name, row in rows.items():
-        own = name == ALL or any(key in row for key in WAYS)
+        own = name == ALL or _states_risk(row)
         markets[name] = _terms(read_row(row if own else {**base, **row}, FIELDS, f"parameters.{name}"), name)
     default = markets.pop(ALL, None)
     source = f"the book's own parameters on: {record.source}" if overlay else record.source
     return Parameters(markets=markets, source=source, default=default, as_of=record.as_of)
+
+
+def _states_risk(row: Any) -> bool:
+    return isinstance(row, Mapping) and any(key in row for key in WAYS)
+
+
+def _without_risk(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A shipped row's scale alone: what the exchange asked belongs to its own risk factor."""
+    return {key: value for key, value in row.items() if key not in (*WAYS, "risk_by", "initial_fraction")}
 
 
 def _terms(read: Mapping[str, Any], name: str) -> Terms | None:
