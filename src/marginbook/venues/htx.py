@@ -7,8 +7,9 @@ Source: API documentation of coin-margined swaps; position margin and profit mat
     margin ratio     = equity / position margin − adjustment factor; liquidation at 0 or below
     so demand        = Σ position margin · adjustment factor,  initial = Σ position margin
 
-The adjustment factor depends on leverage and contracts; none are shipped: `adjustment_factor = "0.05"` for all, or
-`adjustment_factors = [[leverage, contracts from, factor], …]`. Without one, what depends on it is an error.
+The adjustment factor depends on leverage and contracts. Shipped is what one answer of 2020 showed (BTC-USD at 125x); a
+book brings others: `adjustment_factor = "0.05"` for all, or `adjustment_factors = [[leverage, contracts from, factor],
+…]`. Without one, what depends on it is an error.
 
 Lowering: legs of 1 / price with a flat table of rate factor / leverage; allowance (n + 8)·2u of gross and constants.
 """
@@ -24,6 +25,7 @@ from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.exact import ONE, ZERO, divide, in_exact_context
+from marginbook.params.records import record_at
 from marginbook.venues.brackets import flat_table, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row
 from marginbook.venues.contracts.model import Holding, Terms, funding_due
@@ -34,6 +36,7 @@ from marginbook.venues.statements.model import Line, Maker, Mover, Statement
 from marginbook.venues.statements.positions import apply, cross_holdings, factor_of, initial_by_market, position_movers
 
 RULES = "htx/coin-swap"
+RECORD = "htx"
 
 
 def _ladders(value: Any, place: str) -> tuple[tuple[Decimal, Decimal, Decimal], ...]:
@@ -67,7 +70,7 @@ class CoinSwap:
     warnings: tuple[str, ...] = ()
 
     def row(self, market: str) -> Mapping[str, Any]:
-        """What the book says of a market."""
+        """What is known of a market."""
         return self.rows.get(market, self.rows.get(ALL, {}))
 
     def currency_of(self, market: str) -> str:
@@ -107,11 +110,14 @@ class CoinSwap:
 
 @in_exact_context
 def parameters(version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None) -> CoinSwap:
-    """Contract sizes, and the book's adjustment factors by market (`"*"`: every other market)."""
+    """Contract sizes and adjustment factors by market, a book's own on them (`"*"`: every other market)."""
+    record = record_at(RECORD, at)
     rows = {}
+    if record is not None and ALL not in (overlay or {}):
+        rows = {name: read_row(row, FIELDS, name) for name, row in record.rows.items()}
     for name, entry in (overlay or {}).items():
-        rows[name] = read_row(entry, FIELDS, f"parameters.{name}")
-    return CoinSwap(rows=rows)
+        rows[name] = {**rows.get(name, {}), **read_row(entry, FIELDS, f"parameters.{name}")}
+    return CoinSwap(rows=rows, as_of=record.as_of if record is not None else None)
 
 
 def pools(account: Account, parameters: CoinSwap) -> tuple[str, ...]:
@@ -258,7 +264,7 @@ RULE_SETS = (
         verified=("position margin and profit of a live account, to the last digit",),
         unverified=(
             "liquidation at margin ratio 0: equity = position margin · adjustment factor",
-            "adjustment factors: the book's own",
+            "adjustment factors: one answer of 2020 for BTC-USD at 125x, else the book's own",
             "whether the venue values at the last or the mark price",
             "order margin and what a liquidation closes first",
         ),
