@@ -11,7 +11,9 @@ them as `reserves` or `reservesData`. `userEmodeCategoryId` (or `user.eModeCateg
 read from `priceInMarketReferenceCurrency` (or `price.priceInEth`), units of `marketReferenceCurrencyUnit` of
 `baseCurrencyInfo` (or `price.oracle.baseCurrencyUnit`), which must be 10^8: USD. Optional: `rules`, `network`, `id`,
 `address`, and `userAccountData`, what the pool's getUserAccountData printed, to reconcile with. Stable debt is refused:
-no rule set has it. Without `rules` it is `aave/3.6`.
+no rule set has it. Without `rules` it is `aave/3.6`. Where reserves print `baseLTVasCollateral`,
+`reserveLiquidationThreshold` and `reserveLiquidationBonus` [basis points], these are the account's parameters; those of
+e-mode categories remain the shipped table's.
 """
 
 from collections.abc import Iterator
@@ -24,12 +26,15 @@ from marginbook.connectors.values import join, read_flag, read_integer, read_rul
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, IndexKey, Quote, QuoteKey
-from marginbook.exact import from_raw
+from marginbook.exact import format_decimal, from_raw
 from marginbook.units import MICROSECONDS
 
 RULES = "aave/3.6"
 VENUE = "aave"
 PRICE_DECIMALS = 8
+PERCENT = 10_000
+"""100 % in basis points."""
+_RISK = {"baseLTVasCollateral": "ltv", "reserveLiquidationThreshold": "liquidation_threshold"}
 _STABLE = ("principalStableDebt", "currentStableDebt")
 _KNOWN = (
     *("userReserves", "reserves", "reservesData", "baseCurrencyInfo", "userEmodeCategoryId", "user"),
@@ -63,6 +68,7 @@ def account_from_user_reserves(document: Any, id: str, place: str = "userReserve
     collateral, debt = list[Collateral](), list[Debt]()
     indices: dict[IndexKey, Index] = {}
     quotes: dict[QuoteKey, Quote] = {}
+    overlay: dict[str, dict[str, Any]] = {}
     moments = set()
     for row, here in tables(document["userReserves"], join(place, "userReserves")):
         supplied = read_integer(row.get("scaledATokenBalance"), join(here, "scaledATokenBalance"))
@@ -88,11 +94,13 @@ def account_from_user_reserves(document: Any, id: str, place: str = "userReserve
             value = read_integer(reserve.get(index), join(inside, index))
             per_year = read_integer(reserve.get(rate), join(inside, rate))
             indices[VENUE, asset, kind] = Index(value, per_year, at)
+        if terms := _terms(reserve, inside):
+            overlay[asset] = terms
         if (price := _price(reserve, unit, inside)) is not None:
             quotes[VENUE, asset, "oracle"] = Quote(price, None, None, place.removesuffix(":"))
     rules = read_rules(document["rules"], join(place, "rules")) if "rules" in document else RULES
-    if not rules.startswith("aave/"):
-        raise BadInput("unknown_choice", join(place, "rules"), rules, "a rule set of Aave, such as aave/3.6")
+    if not rules.startswith("aave/3"):
+        raise BadInput("unknown_choice", join(place, "rules"), rules, "a rule set of Aave v3, such as aave/3.6")
     warnings = [] if "rules" in document else [f"{join(place, 'rules')}: not stated, taken as {RULES}"]
     account = Account(
         id=read_text(document["id"], join(place, "id")) if "id" in document else id,
@@ -100,13 +108,14 @@ def account_from_user_reserves(document: Any, id: str, place: str = "userReserve
         collateral=tuple(collateral),
         debt=tuple(debt),
         emode=_emode(document, place),
+        parameters=f"{id}: reserves" if overlay else None,
         network=read_text(document["network"], join(place, "network")) if "network" in document else None,
         address=read_text(document["address"], join(place, "address")) if "address" in document else None,
         reported=_reported(document.get("userAccountData", {}), join(place, "userAccountData")),
     )
     check_account(account, place)
     as_of = max(moments) * MICROSECONDS if moments else None
-    return VenueAccount(account, quotes, as_of, tuple(warnings), indices=indices)
+    return VenueAccount(account, quotes, as_of, tuple(warnings), overlay, indices)
 
 
 def _reported(value: Any, place: str) -> dict[str, Decimal]:
@@ -165,6 +174,20 @@ def _price(reserve: dict[str, Any], unit: int | None, place: str) -> Decimal | N
     if not value:
         raise BadInput("not_positive", here, shown(raw), "a price above 0")
     return from_raw(value, PRICE_DECIMALS)
+
+
+def _terms(reserve: dict[str, Any], place: str) -> dict[str, Any]:
+    """Risk parameters of a reserve, where it prints them all; a bonus of 0 stands beside a threshold of 0."""
+    if any(reserve.get(name) is None for name in (*_RISK, "reserveLiquidationBonus")):
+        return {}
+    found: dict[str, Any] = {"decimals": read_integer(reserve.get("decimals"), join(place, "decimals"), 36)}
+    for theirs, ours in _RISK.items():
+        found[ours] = format_decimal(from_raw(read_integer(reserve[theirs], join(place, theirs), PERCENT), 4))
+    here = join(place, "reserveLiquidationBonus")
+    factor = read_integer(reserve["reserveLiquidationBonus"], here, 2 * PERCENT)
+    if factor and factor < PERCENT:
+        raise BadInput("out_of_range", here, factor, f"0, or at least {PERCENT}: 10500 for a bonus of 5 %")
+    return {**found, "liquidation_bonus": format_decimal(from_raw(max(factor - PERCENT, 0), 4))}
 
 
 def _emode(document: dict[str, Any], place: str) -> int:

@@ -106,9 +106,11 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     reported: dict[str, Decimal] = {}
     as_of = None
     for row, here in rows:
-        if row.get("currency") not in CURRENCIES or CURRENCIES[row["currency"]][0] not in settled:
+        if read_text(row.get("currency"), join(here, "currency")) not in CURRENCIES:
             continue
         currency, decimals, _ = _ledger(row, here)
+        if currency not in settled:
+            continue
         figures = _amounts(row, _ACCOUNT_FIGURES, decimals, here)
         if "wallet_balance" not in figures:
             raise BadInput("missing_key", join(here, "walletBalance"), "nothing", "the wallet balance")

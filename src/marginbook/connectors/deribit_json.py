@@ -17,7 +17,7 @@ from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
 from marginbook.exact import CONTEXT, ZERO
-from marginbook.venues.deribit.instruments import instrument
+from marginbook.venues.deribit.instruments import Instrument, instrument
 
 RULES = ("deribit/standard", "deribit/portfolio")
 VENUE = "deribit"
@@ -44,7 +44,7 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
         return None
     if direction == "zero" or (direction == "buy" and size < 0):
         raise BadInput("inconsistent", join(place, "size"), size, f"a size that agrees with direction {direction}")
-    what = instrument(market)
+    what = _instrument(market, join(place, "instrument_name"))
     reported = printed_figures(row, _FIGURES, place)
     if what.is_option:
         reported.pop("unrealized_pnl", None)
@@ -63,6 +63,13 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
         reported=reported,
     )
     return Held(position=position, rules=RULES[0], currency=what.currency, quotes=quotes)
+
+
+def _instrument(name: str, place: str) -> Instrument:
+    try:
+        return instrument(name)
+    except BadInput as error:
+        raise BadInput(error.problem.code, place, shown(name), error.problem.expected) from None
 
 
 def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from marginbook.connectors.answers import VenueAccount
+from marginbook.connectors.answers import VenueAccount, needed_table, one_of
 from marginbook.connectors.values import join, read_decimal, read_not_negative, read_positive, read_text, shown
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
@@ -116,6 +116,7 @@ def _subaccount(row: dict[str, Any], place: str) -> tuple[Decimal, list[Position
     usdc = ZERO
     for name, asset in assets.items():
         here = join(join(place, "assetPositions"), name)
+        needed_table(asset, here)
         if name != USDC:
             raise BadInput("unsupported_collateral", here, name, USDC)
         usdc = read_not_negative(asset.get("size"), join(here, "size")) * _sign(asset, here)
@@ -125,12 +126,11 @@ def _subaccount(row: dict[str, Any], place: str) -> tuple[Decimal, list[Position
 
 
 def _sign(row: dict[str, Any], place: str) -> int:
-    if row.get("side") not in _SIDES:
-        raise BadInput("unknown_choice", join(place, "side"), shown(row.get("side")), "LONG or SHORT")
-    return _SIDES[row["side"]]
+    return _SIDES[one_of(row.get("side"), _SIDES, join(place, "side"))]
 
 
 def _position(name: str, row: dict[str, Any], place: str) -> Position:
+    needed_table(row, place)
     reported = {}
     if row.get("unrealizedPnl") is not None:
         reported["unrealized_pnl"] = read_decimal(row["unrealizedPnl"], join(place, "unrealizedPnl"))

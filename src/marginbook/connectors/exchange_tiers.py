@@ -23,14 +23,18 @@ def overlay_of(exchange: str, shape: str, document: Any, place: str, rows: Rows)
     """Parameters by market; BadInput where the exchange's tiers are of no use to its rules, or malformed."""
     try:
         overlay = _tiers(exchange, document, place, rows) if shape == "ccxt_tiers" else _brackets(exchange, document)
+    except BadInput as error:
+        found = error.problem
+        inside = found.place.startswith(place.partition(":")[0])
+        raise BadInput(found.code, found.place if inside else place, found.value, found.expected) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         expected = "brackets with floor, cap, rate and greatest leverage"
         raise BadInput("unknown_format", place, f"{type(error).__name__} {shown(str(error))}", expected) from None
-    found: dict[str, Any] = {}
+    read: dict[str, Any] = {}
     for market, table in overlay.items():
         brackets = [["" if cell is None else cell for cell in row] for row in table["brackets"]]
-        found[read_text(market, place)] = read_plain({"brackets": brackets}, join(place, market))
-    return found
+        read[read_text(market, place)] = read_plain({"brackets": brackets}, join(place, market))
+    return read
 
 
 def _brackets(exchange: str, document: Any) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ some of them, are read as well.
 from decimal import Decimal
 from typing import Any
 
-from marginbook.connectors.answers import VenueAccount
+from marginbook.connectors.answers import VenueAccount, needed_table
 from marginbook.connectors.values import join, read_decimal, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
@@ -117,7 +117,7 @@ def _cross_balance(document: dict[str, Any], positions: list[Position], place: s
 def _reported(document: dict[str, Any], with_isolated: bool, place: str) -> dict[str, Decimal]:
     """Figures of the whole account. Those of the cross account are it, unless there are isolated positions."""
     name = "marginSummary" if with_isolated and "marginSummary" in document else "crossMarginSummary"
-    summary = document.get(name, document.get("marginSummary", {}))
+    summary = needed_table(document.get(name, document.get("marginSummary", {})), join(place, name))
     found = {
         ours: read_decimal(summary[theirs], join(place, theirs))
         for theirs, ours in _ACCOUNT_FIGURES.items()
