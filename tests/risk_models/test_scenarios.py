@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marginbook.domain.errors import BadInput
 from marginbook.risk_models import historical
 from marginbook.risk_models.reducers import (
     Probabilities,
     kth_loss,
     quantile,
+    requirement,
     tail_mean,
     weighted_worst,
     worst,
@@ -134,3 +136,28 @@ def test_what_if_is_the_book_with_the_trade() -> None:
     before = rows(held)
     held[1, 7] += 2.5
     found = requirements(before.plus(1, [7], [2.5]), arrays, [worst()])
+    assert found[0] == pytest.approx(requirements(rows(held), arrays, [worst()])[1], rel=1e-13)
+    assert found[0, 0] <= requirements(before, arrays, [worst()])[1, 0] + 2.5 * abs(arrays[7]).max()
+
+
+def test_money_is_never_negative_and_rounded_up() -> None:
+    assert [requirement(x, Decimal("0.01")) for x in (0.001, -3.0, 2.0)] == [Decimal("0.01"), 0, 2]
+
+
+def test_bad_input_is_named() -> None:
+    one = Positions.of(1, [0], [3], [1.0])
+    for action in (
+        lambda: requirements(one, np.zeros((3, 4)), [worst()]),
+        lambda: requirements(one, np.full((4, 4), np.nan), [worst()]),
+        lambda: requirements(one, np.zeros((4, 4)), [kth_loss(5)]),
+        lambda: requirements(one, np.zeros((4, 4)), [weighted_worst((1.0,))]),
+        lambda: Positions.of(1, [1], [0], [1.0]),
+        lambda: Positions.of(1, [0], [0], [np.inf]),
+        lambda: kth_loss(0),
+        lambda: weighted_worst((-1.0,)),
+        lambda: quantile(100, Decimal(1), "floor"),
+        lambda: tail_mean(0, MEAN, "inclusive"),
+        lambda: requirement(float("nan"), Decimal(1)),
+    ):
+        with pytest.raises(BadInput):
+            action()

@@ -18,6 +18,8 @@ BENCHES: dict[str, str] = {
     "exact-screen": "screen",
     "borders": "borders",
     "mixed-book": "mixed",
+    "scenario-var": "scenario_var",
+    "span-arrays": "span_arrays",
     "recovery": "recovery",
     "start-up": "start_up",
     "page-under-load": "page",

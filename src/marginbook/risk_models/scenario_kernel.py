@@ -201,16 +201,33 @@ def profits_of(book: Any, account: int, out: Any) -> None:
 
 
 @njit(**INLINE)
+def _add_up_few(starts: Any, contract: Any, quantity: Any, arrays: Any, account: int, out: Any) -> None:
+    """The same sums as `add_up`, without its preparations, for a few scenarios."""
+    scenarios = out.size
+    for s in range(scenarios):
+        out[s] = 0.0
+    for i in range(starts[account], starts[account + 1]):
+        held = quantity[i]
+        row = arrays[contract[i]]
+        for s in range(scenarios):
+            out[s] = fused(held, row[s], out[s])
+
+
+@njit(**INLINE)
 def _worst_slice(w: int, of: int, book: Any, profit: Any, out: Any, active: Any) -> None:
     starts, contract, quantity, arrays = book
     accounts = starts.size - 1
     for account in range(accounts * w // of, accounts * (w + 1) // of):
-        add_up(starts, contract, quantity, arrays, account, profit)
+        if profit.size <= SAMPLE:
+            _add_up_few(starts, contract, quantity, arrays, account, profit)
+        else:
+            add_up(starts, contract, quantity, arrays, account, profit)
         at = 0
+        least = profit[0]
         for s in range(1, profit.size):
-            if profit[s] < profit[at]:
-                at = s
-        out[account] = -profit[at]
+            if profit[s] < least:
+                at, least = s, profit[s]
+        out[account] = -least
         active[account] = at
 
 
