@@ -96,8 +96,7 @@ def account_from_tokens(document: Any, id: str, place: str = "account:") -> Venu
             quotes[VENUE, asset, "oracle"] = Quote(price, None, None, place.removesuffix(":"))
         factor = needed_number(market, "collateralFactor", inside, "the collateral factor")
         overlay[asset] = {"decimals": decimals, "collateral_factor": format_decimal(factor)}
-    comptroller, warnings = _comptroller(document, place)
-    overlay["comptroller"] = comptroller
+    overlay["comptroller"] = _comptroller(document, place)
     account = Account(
         id=id,
         rules="compound/2",
@@ -108,7 +107,7 @@ def account_from_tokens(document: Any, id: str, place: str = "account:") -> Venu
         reported=_liquidity(document, place),
     )
     check_account(account, place)
-    return VenueAccount(account, quotes, None, warnings, overlay, indices)
+    return VenueAccount(account, quotes, None, (), overlay, indices)
 
 
 def _raw(row: dict[str, Any], name: str, decimals: int, place: str) -> int:
@@ -141,20 +140,20 @@ def _exchange_rate(market: dict[str, Any], decimals: int, place: str) -> int:
     return rate
 
 
-def _comptroller(document: dict[str, Any], place: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Close factor and incentive, in human units; what a liquidation does is not known without them."""
+def _comptroller(document: dict[str, Any], place: str) -> dict[str, str]:
+    """Close factor and incentive, in human units."""
     here = join(place, "comptroller")
     found = document.get("comptroller")
     if found is None and isinstance(document.get("comptrollers"), list) and len(document["comptrollers"]) == 1:
         found, here = document["comptrollers"][0], join(place, "comptrollers[0]")
     if found is None:
-        return {}, (f"{here}: not there: close factor and liquidation incentive are not known",)
+        raise BadInput("missing_key", here, "nothing", "the comptroller's closeFactor and liquidationIncentive")
     row = needed_table(found, here)
     names = (("closeFactor", "close_factor"), ("liquidationIncentive", "liquidation_incentive"))
     return {
         ours: format_decimal(from_raw(read_integer(row.get(theirs), join(here, theirs)), INDEX_DECIMALS))
         for theirs, ours in names
-    }, ()
+    }
 
 
 def _liquidity(document: dict[str, Any], place: str) -> dict[str, Decimal]:
