@@ -12,13 +12,13 @@
 
 M_e is the value of an expiry's options by Black-76 on the forward; x_s multiplies its part that is not settled yet.
 p is the short power up to 30 days, else the long one. Only risk-cancelling collateral moves with spot; collateral is
-worth amount · price / stable price. Contingencies: on spot for perpetuals and naked short options (calls and puts net at
-one strike, strikes never); haircuts of collateral; and (1 − confidence) · factor · notional where an oracle's confidence
-is below the threshold (initial only). Amounts in USDC; a negative margin is a shortfall.
+worth amount · price / stable price. Contingencies: on spot for perpetuals and naked short options (calls and puts net
+at one strike, strikes never); haircuts of collateral; and (1 − confidence) · factor · notional where an oracle's
+confidence is below the threshold (initial only). Amounts in USDC; a negative margin is a shortfall.
 
 Source: derivexyz/v2-core at 7736900 (2026-01-21), PMRM_2 and PMRMLib_2. The contracts compute in 18-digit fixed point
-with approximated e^x, ln and √; this is float64, which agrees with the 138 valid cases of the venue's tests within the
-tolerance of those tests, 10^-8 of the number.
+with approximated e^x, ln and √; this is float64, which agrees with the 138 cases that the venue runs within the
+tolerance of its tests, 10^-8 of the number.
 """
 
 from collections.abc import Mapping, Sequence

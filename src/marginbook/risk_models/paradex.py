@@ -5,12 +5,13 @@
     min delta  = (2 % · |net delta| + 1 % · hedged delta) · spot
     IMR        = max(SCAN, min delta) + provisions,      MMR = 50 % · max(SCAN, min delta) + provisions
 
-Hedged delta is the part of long and short delta that cancels, min(Σ long, Σ |short|). Source: docs.paradex.trade,
-risk/portfolio-margin, as stored in 2025: the table is as published, no worked portfolio was found, so that the result
-is unverified; that hedged delta is counted once, and how options on several expiries are marked, are our reading.
+Hedged delta is what cancels, (gross − |net|) / 2 of the deltas. Provisions are of fees and of 8 hours of funding; the
+caller states them. Source: docs.paradex.trade/risk/portfolio-margin (2025 and 2026): equations, table, and the example
+of one perpetual against five calls. No worked margin of a whole portfolio was found, so the total is unverified.
 Computed in float64; amounts in the quote currency.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,13 +58,18 @@ def shocked_volatility(volatility: float, shock: float, days: float) -> float:
     >>> shocked_volatility(0.5, 0.4, 30), round(shocked_volatility(0.5, 0.4, 0.2), 6), shocked_volatility(0.5, 0, 7)
     (0.7, 1.054838, 0.5)
     """
-    return volatility * (1 + shock * (30 / max(1.0, days)) ** (0.30 if days < 30 else 0.13))
+    return volatility * (1 + shock * math.pow(30 / max(1.0, days), 0.30 if days < 30 else 0.13))
 
 
 def margin(
     profit: Profit, scenarios: Sequence[Scenario], deltas: Mapping[str, float], spot: float, provisions: float = 0.0
 ) -> Margin:
     """Requirements of a portfolio with `deltas` by instrument, in units of the underlying.
+
+    The venue's example: one perpetual against five short calls of delta 0.3 is half a coin short and one coin hedged.
+
+    >>> margin(lambda move, shock: 0.0, (), {"BTC-USD-PERP": 1.0, "70k call": -1.5}, 70_000).least
+    1400.0
 
     One long perpetual at 100 000 loses 16 % of that in the worst scenario; hedged by a short one, 1 % remains.
 
@@ -73,7 +79,7 @@ def margin(
     >>> margin(lambda move, shock: 0.0, table, {"BTC-USD-PERP": 1.0, "BTC-CALL": -1.0}, 100_000)
     Margin(scan=0.0, least=1000.0, initial=1000.0, maintenance=500.0)
     """
-    scan = max(0.0, *(-scenario.weight * profit(scenario.spot, scenario.volatility) for scenario in scenarios))
+    scan = max([0.0, *(-scenario.weight * profit(scenario.spot, scenario.volatility) for scenario in scenarios)])
     long = sum(delta for delta in deltas.values() if delta > 0)
     short = -sum(delta for delta in deltas.values() if delta < 0)
     least = (0.02 * abs(long - short) + 0.01 * min(long, short)) * spot

@@ -168,17 +168,17 @@ def _portfolio(case: Mapping[str, Any]) -> derive.Portfolio:
         trust = min(float(feed[name]) for name in ("fwd_conf", "rate_conf", "vol_conf"))
         if held:
             expiries.append(derive.Expiry(seconds, moving, settled, float(feed["rate"]), trust, held))
-    number = {
-        name: float(case.get(name, default))
-        for name, default in (
-            ("spot", 0),
-            ("spot_conf", 1),
-            ("stable", 1),
-            ("cash", 0),
-            ("perps", 0),
-            ("perp_price", 0),
-            ("perp_conf", 1),
-            ("perp_pnl", 0),
-        )
-    }
-    return derive.Portfolio(*number.values(), collateral=collateral, expiries=expiries)
+    number = {name: float(case.get(name, 0)) for name in ("spot", "cash", "perps", "perp_price", "perp_pnl")}
+    one = {name: float(case.get(name, 1)) for name in ("spot_conf", "stable", "perp_conf")}
+    return derive.Portfolio(
+        spot=number["spot"],
+        spot_confidence=one["spot_conf"],
+        stable_price=one["stable"],
+        cash=number["cash"],
+        perps=number["perps"],
+        perp_price=number["perp_price"],
+        perp_confidence=one["perp_conf"],
+        perp_profit=number["perp_pnl"],
+        collateral=collateral,
+        expiries=expiries,
+    )

@@ -23,6 +23,8 @@ CLASSES = {
     "CreditNonQ": "Credit",
 }
 """Other names of product classes."""
+TRANSITIONS = ("n00", "n01", "n10", "n11")
+"""Days of each kind after days of each kind."""
 OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -127,7 +129,7 @@ def _tails(inputs: Mapping[str, Any]) -> tuple[list[Decimal], list[Decimal], int
     if whole is not None:
         profits = [Decimal(str(value)) for value in whole]
         return profits, [], len(profits)
-    lists = {
+    lists: dict[str, Any] = {
         side: next((value for name, value in inputs.items() if re.match(rf"{side}(_\d+)?$", name)), [])
         for side in ("worst", "best")
     }
@@ -196,6 +198,11 @@ def _coverage(case: Mapping[str, Any]) -> Task:
         "binom_cdf": lambda: coverage.binomial_at_most(exceeded, days, float(expected)),
         "zone": lambda: coverage.basel_zone(exceeded, days, float(expected)),
     }
+
+    if all(name in inputs for name in TRANSITIONS):
+        clustered = coverage.independence(*(int(inputs[name]) for name in TRANSITIONS))
+        answers["LR_ind"] = lambda: clustered.statistic
+        answers["LR_cc"] = lambda: test.statistic + clustered.statistic
 
     def compute(name: str) -> Any:
         if name not in answers:

@@ -1,0 +1,77 @@
+"""Black-76: parity, finite differences, the spot formula, and implied volatilities there and back."""
+
+from math import exp, log
+from random import Random
+
+import pytest
+
+from marginbook.domain.errors import BadInput
+from marginbook.risk_models import black_76, black_scholes
+
+
+def drawn(random: Random) -> tuple[float, float, float, float, float]:
+    forward = random.uniform(50, 150)
+    return (
+        forward,
+        forward * exp(random.uniform(-0.6, 0.6)),
+        random.uniform(0.01, 2),
+        random.uniform(0.1, 1.2),
+        random.uniform(0.8, 1),
+    )
+
+
+def test_parity_and_the_spot_formula() -> None:
+    random = Random(1)
+    for _ in range(200):
+        forward, strike, years, volatility, discount = drawn(random)
+        call, put = (black_76.value(side, forward, strike, years, volatility, discount) for side in (True, False))
+        assert call - put == pytest.approx(discount * (forward - strike), abs=1e-10)
+        rate = -log(discount) / years
+        spot = black_scholes.value(True, forward * discount, strike, years, volatility, rate)
+        assert call == pytest.approx(spot, abs=1e-11)
+
+
+def test_sensitivities_are_the_slopes() -> None:
+    random = Random(2)
+    for _ in range(100):
+        forward, strike, years, volatility, discount = drawn(random)
+        years += 0.05
+        for side in (True, False):
+            found = black_76.sensitivities(side, forward, strike, years, volatility, discount)
+
+            def worth(f: float = forward, v: float = volatility, t: float = years) -> float:
+                held = exp(log(discount) / years * t)  # noqa: B023 a fixed rate
+                return black_76.value(side, f, strike, t, v, held)  # noqa: B023
+
+            step = 1e-3
+            assert found.delta == pytest.approx((worth(forward + step) - worth(forward - step)) / (2 * step), abs=1e-6)
+            second = (worth(forward + 0.05) - 2 * worth() + worth(forward - 0.05)) / 0.05**2
+            assert found.gamma == pytest.approx(second, abs=1e-4)
+            slope = (worth(v=volatility + 1e-5) - worth(v=volatility - 1e-5)) / 2e-5
+            assert found.vega == pytest.approx(slope, abs=1e-5)
+            decay = -(worth(t=years + 1e-5) - worth(t=years - 1e-5)) / 2e-5
+            assert found.theta == pytest.approx(decay, abs=1e-4)
+
+
+def test_volatilities_come_back() -> None:
+    random = Random(3)
+    for _ in range(300):
+        forward, strike, years, volatility, discount = drawn(random)
+        side = strike >= forward  # out of the money, where the value is all time value
+        price = black_76.value(side, forward, strike, years, volatility, discount)
+        if price > 1e-6:
+            found = black_76.implied_volatility(side, price, forward, strike, years, discount)
+            assert found == pytest.approx(volatility, rel=1e-8)
+
+
+def test_prices_without_a_volatility_are_refused() -> None:
+    for price, years in ((10.0, 1.0), (9.0, 1.0), (110.0, 1.0), (20.0, 0.0)):
+        with pytest.raises(BadInput, match="price"):
+            black_76.implied_volatility(True, price, 110.0, 100.0, years)
+
+
+def test_at_expiry() -> None:
+    assert black_76.value(True, 110, 100, 0, 0.5, 0.9) == 9
+    assert black_76.sensitivities(True, 110, 100, 0, 0.5, 0.9).delta == 0.9
+    assert black_76.sensitivities(False, 110, 100, 0, 0.5).delta == 0
+    assert black_76.sensitivities(False, 90, 100, 0, 0.5).delta == -1
