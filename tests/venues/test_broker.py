@@ -299,3 +299,21 @@ def test_portfolio_margin_by_black_and_scholes_is_against_the_holder() -> None:
 def test_accounts_that_no_broker_has(bad: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         sums(replace(account("1", held("X", "1")), **bad), market(X="10"))
+
+
+@pytest.mark.parametrize("rules", ["broker/reg-t", "broker/finra-4210", "broker/portfolio"])
+def test_a_debit_that_nothing_backs_is_asked_for(rules: str) -> None:
+    found = rule_set(rules)
+    parameters = found.module.parameters(found.version, AT)
+    for cash, called in (("-0.01", True), ("0", False), ("5", False)):
+        bare = account(cash, rules=rules)
+        assert found.module.is_liquidatable(bare, POOL, Market(), parameters, AT) is called
+        shown = found.module.quantities(bare, Market(), parameters, AT)[POOL]
+        assert (shown.margin_balance, shown.headroom, shown.free_margin) == (D(cash), D(cash), D(cash))
+        (pool,) = found.module.lower(bare, Market(), parameters).pools
+        assert (pool.constants.support < pool.constants.demand) is called
+    call = option("C", 105)
+    if rules != "broker/portfolio":
+        long = account("-1", held(call, "1"), rules=rules)
+        assert found.module.is_liquidatable(long, POOL, market(**{"X": "100", call: "3"}), parameters, AT)
+        assert numbers(long, market(**{"X": "100", call: "3"})).maintenance_margin == 0

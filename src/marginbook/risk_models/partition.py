@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+Rational = int | Fraction
 SETTLED = 400
 """Steps after which the entering group is the first that saves (Bland's rule, which cannot go round in circles)."""
 STATES = 20_000
@@ -66,41 +67,58 @@ def is_bound(prices: Sequence[Fraction | int], groups: Sequence[Group]) -> bool:
     return all(sum(prices[thing] * held for thing, held in group.members) <= group.cost for group in groups)
 
 
-def _fractions(units: Sequence[int], groups: Sequence[Group]) -> tuple[dict[int, Fraction], tuple[Fraction, ...]]:
+def _fractions(units: Sequence[int], groups: Sequence[Group]) -> tuple[dict[int, Rational], tuple[Fraction, ...]]:
     """How much of each group costs least, if fractions may be formed; and the prices that prove it."""
     size = range(len(units))
     basis = [0] * len(units)
     for number, group in enumerate(groups):
         if len(group.members) == 1 and group.members[0][1] == 1:
             basis[group.members[0][0]] = number
-    inverse = [[Fraction(int(row == column)) for column in size] for row in size]
-    amounts = [Fraction(held) for held in units]
+    inverse: list[list[Rational]] = [[int(row == column) for column in size] for row in size]
+    amounts: list[Rational] = list(units)
     for step in range(10**6):
-        weights = [(row, groups[basis[row]].cost) for row in size]
-        prices = [sum((cost * inverse[row][i] for row, cost in weights if inverse[row][i]), Fraction(0)) for i in size]
-        entering, saved = -1, Fraction(0)
+        prices: list[Rational] = [0] * len(units)
+        for row, number in enumerate(basis):
+            if cost := groups[number].cost:
+                prices = [price + cost * entry for price, entry in zip(prices, inverse[row], strict=True)]
+        entering = -1
+        saved: Rational = 0
         for number, group in enumerate(groups):
-            gain = group.cost - sum(prices[thing] * held for thing, held in group.members)
+            gain: Rational = group.cost
+            for thing, held in group.members:
+                gain -= prices[thing] * held
             if gain < saved:
-                entering, saved = number, Fraction(gain)
+                entering, saved = number, gain
                 if step > SETTLED:
                     break
         if entering < 0:
             break
-        column = [sum((inverse[row][i] * held for i, held in groups[entering].members), Fraction(0)) for row in size]
+        column = [sum(inverse[row][i] * held for i, held in groups[entering].members) for row in size]
         leaving = min(
-            (row for row in size if column[row] > 0), key=lambda row: (amounts[row] / column[row], basis[row])
+            (row for row in size if column[row] > 0), key=lambda row: (_over(amounts[row], column[row]), basis[row])
         )
         pivot = column[leaving]
-        inverse[leaving] = [entry / pivot for entry in inverse[leaving]]
-        amounts[leaving] /= pivot
+        if pivot != 1:
+            inverse[leaving] = [_over(entry, pivot) for entry in inverse[leaving]]
+            amounts[leaving] = _over(amounts[leaving], pivot)
         for row in size:
             if row != leaving and column[row]:
                 factor = column[row]
-                inverse[row] = [a - factor * b for a, b in zip(inverse[row], inverse[leaving], strict=True)]
-                amounts[row] -= factor * amounts[leaving]
+                inverse[row] = [_plain(a - factor * b) for a, b in zip(inverse[row], inverse[leaving], strict=True)]
+                amounts[row] = _plain(amounts[row] - factor * amounts[leaving])
         basis[leaving] = entering
-    return {number: amount for number, amount in zip(basis, amounts, strict=True) if amount}, tuple(prices)
+    return {number: amount for number, amount in zip(basis, amounts, strict=True) if amount}, tuple(
+        map(Fraction, prices)
+    )
+
+
+def _plain(value: Rational) -> Rational:
+    """An integer where it is one: nearly all are, and integers are far faster."""
+    return value if isinstance(value, int) or value.denominator != 1 else value.numerator
+
+
+def _over(a: Rational, b: Rational) -> Rational:
+    return a if b == 1 else _plain(Fraction(a) / b)
 
 
 def _search(units: tuple[int, ...], groups: Sequence[Group]) -> tuple[int, ...]:

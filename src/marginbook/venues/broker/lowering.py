@@ -4,8 +4,8 @@
     short      support −= n · U,   demand += table(n · U): 2.50 n up to a price of 2.50, n · U up to 5, 5 n, then 30 %
 
 The least requirement of options is a minimum over pairings, which no sum of legs is: such pools are opaque, their
-inputs all prices that they look at, and their legs tangents; the clock moves some, which are timed. Shorts whose rates
-would make the table jump are opaque, too.
+inputs all prices that they look at, and their legs tangents; the clock moves some, which are timed. Shares whose rates
+would make the table jump, or ask for nothing, are opaque, too.
 
 Allowance (n + 8) · 4u of gross and constants, u = 2^-53: each leg rounds its slope, its product and its sum once, and
 the table its bracket, a constant and a product. The initial side of legs is approximate for shorts below 10 USD.
@@ -46,7 +46,7 @@ def lower_margin(held: Held, rates: Underlying) -> BracketTable | None:
     )
 
 
-def lower_portfolio(held: Held, rates: Underlying) -> BracketTable | None:
+def lower_portfolio(held: Held, rates: Underlying) -> BracketTable:
     """Greatest loss of shares alone: the whole range against them."""
     return ((0.0, float(rates.range_down if held.position.side == "long" else rates.range_up), 0.0),)
 
@@ -67,7 +67,9 @@ def lower_by(maker: Maker, table_of: Table) -> Any:
         """One pool in USD."""
         held = holdings(account)
         tables = [table_of(one, parameters.of(one.instrument.underlying)) for one in held]
-        if any(one.instrument.is_option or table is None for one, table in zip(held, tables, strict=True)):
+        if any(
+            one.instrument.is_option or not table or not table[-1][1] for one, table in zip(held, tables, strict=True)
+        ):
             opaque = lower_opaque(maker, account, POOL, market, parameters)
             return Legs((replace(opaque, timed=_lower_timed(held, parameters)),))
         cash, asked, legs = cash_of(account), ZERO, []
@@ -84,6 +86,7 @@ def lower_by(maker: Maker, table_of: Table) -> Any:
             slopes = Sums(size if long else 0.0, 0.0 if long else size, slope, slope, first * size, slope, 0.0)
             factor: Factor = (("quote", parameters.venue, name, parameters.price_kind),)
             legs.append(Leg(name, factor, slopes, size=size, table=table))
+        owed = ZERO if held or asked else max(ZERO, -known)
         relative = (len(legs) + 8) * 4 * UNIT_ROUNDOFF
         constants = Sums(
             float(max(ZERO, cash)),
@@ -91,8 +94,8 @@ def lower_by(maker: Maker, table_of: Table) -> Any:
             float(known),
             float(known),
             float(asked + resting(account, parameters)),
-            float(known),
-            float(asked),
+            float(known + owed),
+            float(asked + owed),
         )
         shares = sum(abs(cum) for leg in legs for _, _, cum in leg.table or ())
         pool = PoolLegs(

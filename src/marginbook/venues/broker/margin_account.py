@@ -80,6 +80,18 @@ def demand_lines(account: Account, found: Sequence[Requirement]) -> list[Line]:
     return lines
 
 
+def with_unbacked_debit(support: list[Line], demand: list[Line]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """The lines, where nothing is asked for but equity is negative: that debit is then what is asked for.
+
+    A debit beside nothing, or beside options that are to be paid in full, is a call like any other.
+    """
+    owed = -sum((line.value for line in support), ZERO)
+    if owed > 0 and not sum((line.value for line in demand), ZERO):
+        support = [*support, Line("debit asked for", owed, "− equity")]
+        demand = [*demand, Line("debit that nothing backs", owed, "− equity")]
+    return tuple(support), tuple(demand)
+
+
 def resting(account: Account, rates: Rates) -> Decimal:
     """What orders to buy would ask for [USD]: shares at the initial rate, options in full."""
     asked = ZERO
@@ -110,10 +122,17 @@ def statement(account: Account, pool: str, market: Market, parameters: Rates) ->
     found = priced(account, market, parameters)
     started = requirements(found, market, parameters, initial=True)
     fixed = account.fixed.demand if account.fixed is not None else ZERO
+    backing = support_lines(account, found, parameters)
+    support, demand = with_unbacked_debit(
+        backing, demand_lines(account, requirements(found, market, parameters, initial=False))
+    )
+    equity = sum((line.value for line in backing), ZERO)
     return Statement(
         currency="USD",
-        support=tuple(support_lines(account, found, parameters)),
-        demand=tuple(demand_lines(account, requirements(found, market, parameters, initial=False))),
+        support=support,
+        demand=demand,
+        balance=equity,
+        support_initial=equity,
         initial=sum((one.amount for one in started), ZERO) + resting(account, parameters) + fixed,
         **totals(account, found),
     )
@@ -122,7 +141,12 @@ def statement(account: Account, pool: str, market: Market, parameters: Rates) ->
 def statement_at_maintenance(account: Account, pool: str, market: Market, parameters: Rates) -> Statement:
     """FINRA 4210 for both, as a broker's system looks at an account during the day."""
     found = statement(account, pool, market, parameters)
-    return replace(found, initial=found.demanded + resting(account, parameters))
+    return replace(found, initial=found.demanded - owed_of(found) + resting(account, parameters))
+
+
+def owed_of(found: Statement) -> Decimal:
+    """Debit that nothing backs, which is no margin [USD]."""
+    return found.supported - (found.supported if found.balance is None else found.balance)
 
 
 def movers(account: Account, pool: str, parameters: Rates) -> tuple[Mover, ...]:
@@ -193,7 +217,8 @@ def quantities_by(maker: Maker) -> Any:
         """Every number of the account, with SMA and buying power among the venue's own."""
         found = maker.statement(account, POOL, market, parameters)
         base = quantities_of(found)
-        equity, kept = found.supported, found.demanded
+        owed = owed_of(found)
+        equity, kept = found.supported - owed, found.demanded - owed
         asked = statement(account, POOL, market, parameters).initial
         special = equity - asked
         if "sma" in account.details:

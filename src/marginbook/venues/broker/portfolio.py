@@ -26,7 +26,7 @@ from marginbook.exact import ONE, ZERO, div_floor, round_ceil, round_floor
 from marginbook.risk_models.black_scholes import option_value
 from marginbook.units import MICROSECONDS
 from marginbook.venues.brackets import number_from
-from marginbook.venues.broker.margin_account import cash_of, movers, pools, resting, totals
+from marginbook.venues.broker.margin_account import cash_of, movers, pools, resting, totals, with_unbacked_debit
 from marginbook.venues.broker.parameters import Rates, Underlying
 from marginbook.venues.broker.positions import Priced, by_underlying, priced
 from marginbook.venues.common.fields import detail
@@ -102,8 +102,8 @@ def requirement(underlying: str, group: Sequence[Priced], market: Market, rates:
 def statement(account: Account, pool: str, market: Market, parameters: Rates) -> Statement:
     """Net liquidating equity against the sum of class groups."""
     found = priced(account, market, parameters)
-    support = [Line("cash", cash_of(account), f"account {account.id}")]
-    support += [
+    backing = [Line("cash", cash_of(account), f"account {account.id}")]
+    backing += [
         Line(
             f"value of {one.position.market}",
             one.value,
@@ -114,13 +114,17 @@ def statement(account: Account, pool: str, market: Market, parameters: Rates) ->
     ]
     demand = [requirement(name, group, market, parameters) for name, group in by_underlying(found).items()]
     if account.fixed is not None:
-        support.append(Line("fixed_support", account.fixed.support, "stated by the book"))
+        backing.append(Line("fixed_support", account.fixed.support, "stated by the book"))
         demand.append(Line("fixed_demand", account.fixed.demand, "stated by the book"))
     asked = sum((line.value for line in demand), ZERO)
+    equity = sum((line.value for line in backing), ZERO)
+    support, asking = with_unbacked_debit(backing, demand)
     return Statement(
         currency="USD",
-        support=tuple(support),
-        demand=tuple(demand),
+        support=support,
+        demand=asking,
+        balance=equity,
+        support_initial=equity,
         initial=asked + resting(account, parameters),
         **totals(account, found),
     )

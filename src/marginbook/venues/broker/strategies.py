@@ -23,7 +23,7 @@ is a matching of two sides.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from marginbook.exact import ZERO
@@ -31,7 +31,10 @@ from marginbook.venues.broker.parameters import Underlying
 
 SPREADS = 40
 """Most two-leg spreads of one underlying that are tried two by two."""
+Members = tuple[tuple[int, int], ...]
 Kind = Literal["long stock", "short stock", "long call", "short call", "long put", "short put"]
+Shape = tuple[Kind, Decimal, int, int]
+"""Of an option: kind, exercise price, expiry, and its units as far as they matter."""
 FALL: tuple[Kind, ...] = ("short stock", "short call", "long put")
 """What gains from a fall."""
 
@@ -54,7 +57,7 @@ class Strategy:
     """One unit of a strategy: its legs by number, with the units of each, and what it asks for."""
 
     name: str
-    members: tuple[tuple[int, int], ...]
+    members: Members
     cost: Decimal  # [USD per share]
 
 
@@ -199,18 +202,37 @@ def of_two_spreads(legs: Sequence[Leg], spreads: Sequence[Strategy]) -> Iterator
 
     Every short one expires no later than every long one.
     """
-    for number, one in enumerate(spreads):
-        for other in spreads[number + 1 :]:
-            counts: dict[int, int] = {}
-            for leg, count in (*one.members, *other.members):
+    shape = tuple((leg.kind, leg.strike, leg.expiry, min(leg.units, 2)) for leg in legs)
+    for one, other, members, loss in _unions(shape, tuple(spread.members for spread in spreads)):
+        cost = loss + sum((legs[leg].loan * count for leg, count in members), ZERO)
+        if cost < spreads[one].cost + spreads[other].cost:
+            yield Strategy("spread of four", members, cost)
+
+
+@lru_cache(maxsize=512)
+def _unions(shape: tuple[Shape, ...], spreads: tuple[Members, ...]) -> tuple[tuple[int, int, Members, Decimal], ...]:
+    """Two spreads by number, their legs together, and the greatest loss, where it is less than that of both apart.
+
+    Prices play no part in it: it is found once for a book.
+    """
+    apart = [greatest_loss(_options(shape, members)) for members in spreads]
+    found = []
+    for one, members in enumerate(spreads):
+        for other in range(one + 1, len(spreads)):
+            counts = dict(members)
+            for leg, count in spreads[other]:
                 counts[leg] = counts.get(leg, 0) + count
-            if any(legs[leg].units < count for leg, count in counts.items()):
+            if any(shape[leg][3] < count for leg, count in counts.items()):
                 continue
-            options = [legs[leg] for leg, count in counts.items() for _ in range(count)]
-            last = max(leg.expiry for leg in options if leg.kind.startswith("short"))
-            if last > min(leg.expiry for leg in options if leg.kind.startswith("long")):
+            both = tuple(sorted(counts.items()))
+            last = max(shape[leg][2] for leg, _ in both if shape[leg][0].startswith("short"))
+            if last > min(shape[leg][2] for leg, _ in both if shape[leg][0].startswith("long")):
                 continue
-            loss = greatest_loss(tuple((leg.kind, leg.strike) for leg in options))
-            cost = loss + sum((leg.loan for leg in options), ZERO)
-            if cost < one.cost + other.cost:
-                yield Strategy("spread of four", tuple(sorted(counts.items())), cost)
+            loss = greatest_loss(_options(shape, both))
+            if loss < apart[one] + apart[other]:
+                found.append((one, other, both, loss))
+    return tuple(found)
+
+
+def _options(shape: Sequence[Shape], members: Members) -> tuple[tuple[Kind, Decimal], ...]:
+    return tuple(shape[leg][:2] for leg, count in members for _ in range(count))
