@@ -102,3 +102,37 @@ def test_a_large_table_is_read_whole() -> None:
     content = buffer.getvalue().encode()
     book = load_book_bytes([("b.csv", content)])
     assert len(book.accounts) == rows // 5
+
+
+PARTICULARS = """account,rules,owner,account_details,leg,market,side,quantity,entry,pool,details
+v,maker/dss,ann,,collateral,ETH,,10,,ETH-A:31039,
+v,,,,debt,DAI,,10000,,ETH-A:31039,
+c,compound/3,ann,"{""comet"": ""cUSDCv3""}",debt,USDC,,5,,,"{""note"": 7}"
+p,dydx/4,,,position,BTC-USD,long,1,50000,,"{""custom_imf_ppm"": ""100000""}"
+"""
+
+
+def test_pools_owners_and_details_are_columns() -> None:
+    book = load_book_bytes([("b.csv", PARTICULARS.encode())])
+    assert book.problems == book.rejected == ()
+    vault, comet, position = book.accounts
+    assert [account.owner for account in book.accounts] == ["ann", "ann", None]
+    assert (vault.collateral[0].pool, vault.debt[0].pool) == ("ETH-A:31039", "ETH-A:31039")
+    assert (comet.details, comet.debt[0].details) == ({"comet": "cUSDCv3"}, {"note": "7"})
+    assert position.positions[0].details == {"custom_imf_ppm": "100000"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "place"),
+    [
+        ('"{""note"": 7}"', "{note", "malformed_json", "b.csv: line 4.details: line 1, column 2"),
+        ('"{""note"": 7}"', "[]", "wrong_type", "b.csv: line 4.details"),
+        ('"{""comet"": ""cUSDCv3""}"', "7", "wrong_type", "b.csv: line 4.account_details"),
+        ("long,1,50000,,", "long,1,50000,P,", "unknown_key", "b.csv: line 5.pool"),
+    ],
+)
+def test_bad_particulars_reject_their_account(old: str, new: str, code: str, place: str) -> None:
+    book = load_book_bytes([("b.csv", PARTICULARS.replace(old, new).encode())])
+    assert len(book.accounts) == 2
+    (rejected,) = book.rejected
+    assert (rejected.problem.code, rejected.problem.place) == (code, place)

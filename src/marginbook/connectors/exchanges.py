@@ -80,7 +80,7 @@ def exchange_of_balance(document: Any) -> str | None:
             return "dydx"
         if "summaries" in document or {"currency", "equity", "margin_balance"} <= document.keys():
             return "deribit"
-    first = _first(_listed(document))
+    first = _first(_listed(document)[0])
     for name, fields in (
         ("bybit", ("accountType", "coin")),
         ("okx", ("details", "adjEq")),
@@ -93,12 +93,12 @@ def exchange_of_balance(document: Any) -> str | None:
     return None
 
 
-def _listed(document: Any) -> Any:
-    """The list in a venue's envelope (`result.list`, `result`, `data`), or the list itself."""
+def _listed(document: Any, place: str = "") -> tuple[Any, str]:
+    """The list in a venue's envelope (`result.list`, `result`, `data`) or the list itself, and its place."""
     for key in ("result", "data", "list"):
         if isinstance(document, dict) and key in document:
-            document = document[key]
-    return document
+            document, place = document[key], join(place, key)
+    return document, place
 
 
 def _first(rows: Any) -> Mapping[str, Any]:
@@ -107,12 +107,12 @@ def _first(rows: Any) -> Mapping[str, Any]:
 
 def exchange_of_rows(document: Any) -> str | None:
     """The reader of a list of positions of a venue, alone or in its envelope."""
-    return exchange_of_position(_first(_listed(document)))
+    return exchange_of_position(_first(_listed(document)[0]))
 
 
 def rows_of(document: Any, place: str) -> Iterator[tuple[dict[str, Any], Unified, str]]:
     """(the venue's row, ccxt's fields, place) of positions, as ccxt has them or as the venue does."""
-    for row, here in tables(_listed(document), place):
+    for row, here in tables(*_listed(document, place)):
         info = row.get("info")
         if isinstance(info, dict) and info:
             yield info, row, join(here, "info")

@@ -1,18 +1,22 @@
 """Books as tables of legs: CSV or Parquet, one row per wallet entry, position, collateral, debt or order.
 
 Columns: `account, rules, mode, parameters, leg, market, side, quantity, entry, leverage, position_margin,
-isolated_wallet, enabled`, and optionally `position_mode, network, emode, address`. `market` is the currency of a
-wallet and the asset of a collateral or debt; `entry` is the price of an order. The rows of an account need not be
+isolated_wallet, enabled`, and optionally `position_mode, network, emode, address, owner, account_details, pool,
+details`. `market` is the currency of a wallet and the asset of a collateral or debt; `entry` is the price of an order;
+`details` and `account_details` are JSON tables of what only one venue knows. The rows of an account need not be
 adjacent; its `rules`, `mode` and so on may be left empty after its first row.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
-from marginbook.connectors.accounts import ACCOUNT, BUY_OR_SELL, MODE, SIDE, check_account
+from marginbook.connectors.accounts import ACCOUNT, BUY_OR_SELL, DETAILS, MODE, SIDE, check_account
 from marginbook.connectors.rows import Rows
+from marginbook.connectors.sources import parse_json
 from marginbook.connectors.values import (
+    join,
     read_decimal,
     read_not_negative,
     read_positive,
@@ -23,18 +27,29 @@ from marginbook.connectors.values import (
 from marginbook.domain.account import Account, Collateral, Debt, Order, Position
 from marginbook.domain.errors import BadInput, Problem
 
+ACCOUNT_DETAILS = "account_details"
 REQUIRED = ("account", "rules", "leg", "market", "quantity")
-ACCOUNT_COLUMNS = ("rules", "mode", "parameters", "position_mode", "network", "emode", "address")
-LEG_COLUMNS = ("side", "entry", "leverage", "position_margin", "isolated_wallet", "enabled")
+ACCOUNT_COLUMNS = (
+    "rules",
+    "mode",
+    "parameters",
+    "position_mode",
+    "network",
+    "emode",
+    "address",
+    "owner",
+    ACCOUNT_DETAILS,
+)
+LEG_COLUMNS = ("side", "entry", "leverage", "position_margin", "isolated_wallet", "enabled", "pool", "details")
 COLUMNS = (*REQUIRED, *ACCOUNT_COLUMNS[1:], *LEG_COLUMNS)
 LEGS = ("wallet", "position", "collateral", "debt", "order")
 _ALIASES = {"id": "account", "asset": "market", "symbol": "market", "amount": "quantity", "price": "entry"}
 _FLAGS = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
 _USED: dict[str, frozenset[str]] = {
     "wallet": frozenset(),
-    "position": frozenset({"side", "entry", "leverage", "position_margin", "isolated_wallet"}),
-    "collateral": frozenset({"enabled"}),
-    "debt": frozenset(),
+    "position": frozenset({"side", "entry", "leverage", "position_margin", "isolated_wallet", "details"}),
+    "collateral": frozenset({"enabled", "pool", "details"}),
+    "debt": frozenset({"pool", "details"}),
     "order": frozenset({"side", "entry", "leverage"}),
 }
 
@@ -147,9 +162,12 @@ def _read_row(draft: _Draft, rows: Rows, number: int, cells: list[str], columns:
             draft.wallet[market] = read_decimal(quantity, place + "quantity")
         case "collateral":
             amount = read_not_negative(quantity, place + "quantity")
-            draft.collateral.append(Collateral(asset=market, amount=amount, enabled=_flag(given, place)))
+            draft.collateral.append(
+                Collateral(asset=market, amount=amount, enabled=_flag(given, place), **_particulars(given, place))
+            )
         case "debt":
-            draft.debt.append(Debt(asset=market, amount=read_not_negative(quantity, place + "quantity")))
+            amount = read_not_negative(quantity, place + "quantity")
+            draft.debt.append(Debt(asset=market, amount=amount, **_particulars(given, place)))
         case _:
             draft.orders.append(
                 Order(
@@ -173,7 +191,23 @@ def _position(market: str, quantity: str, given: dict[str, str], place: str) -> 
         leverage=_optional(given, "leverage", place),
         mode=None if mode is None else MODE.read(mode, place + "position_margin"),
         isolated_wallet=None if wallet is None else read_decimal(wallet, place + "isolated_wallet"),
+        **_particulars(given, place),
     )
+
+
+def _particulars(given: dict[str, str], place: str) -> dict[str, Any]:
+    """`pool` and `details` of a leg, as far as they are given."""
+    found: dict[str, Any] = {}
+    if "pool" in given:
+        found["pool"] = read_text(given["pool"], place + "pool")
+    if "details" in given:
+        found["details"] = _table_in(given["details"], place + "details")
+    return found
+
+
+def _table_in(cell: str, place: str) -> dict[str, Any]:
+    """The table that a cell holds as JSON, its values as text."""
+    return dict(DETAILS.shape.read(parse_json(cell, place), place))
 
 
 def _needed(given: dict[str, str], name: str, place: str) -> str:
@@ -199,8 +233,11 @@ def _finish(id: str, draft: _Draft, place: str) -> Account | Problem:
     if draft.problem is not None:
         return draft.problem
     try:
+        head: dict[str, Any] = {"id": id, **draft.head}
+        if ACCOUNT_DETAILS in head:
+            head["details"] = _table_in(head.pop(ACCOUNT_DETAILS), join(place, ACCOUNT_DETAILS))
         account = Account(
-            **ACCOUNT.read({"id": id, **draft.head}, place),
+            **ACCOUNT.read(head, place),
             wallet=draft.wallet,
             positions=tuple(draft.positions),
             orders=tuple(draft.orders),
