@@ -4,7 +4,8 @@
      "changes": [{"date": "2023-10-31", "source": …, "rows": {"WETH": {"ltv": "0.8"}, "*": {…}}}, …]}
 
 Changes are in order of date; each names only what it changed, and a row that is null takes the entry away. The table at
-a time is everything up to it. Numbers are text, so that they are exact.
+a time is everything up to it. Numbers are text, so that they are exact. A change may say `complete_until`, from when on
+others may have been missed until the next one.
 """
 
 import json
@@ -30,18 +31,26 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    until: int  # [µs UTC]
-    changes: tuple[tuple[int, str, Mapping[str, Any]], ...]
+    changes: tuple[tuple[int, str, Mapping[str, Any], int], ...]  # (time, source, rows, complete until [µs UTC])
 
 
 @cache
 def _read(name: str) -> _File:
     path = files("marginbook.params").joinpath("data", f"{name}.json")
     if not name.replace("_", "").isalnum() or not path.is_file():
-        return _File(0, ())
+        return _File(())
     raw = json.loads(path.read_text())
-    changes = tuple((parse_time(change["date"]), change["source"], change["rows"]) for change in raw["changes"])
-    return _File(parse_time(raw["recorded_until"]), changes)
+    until = parse_time(raw["recorded_until"])
+    changes = tuple(
+        (
+            parse_time(change["date"]),
+            change["source"],
+            change["rows"],
+            parse_time(change["complete_until"]) if "complete_until" in change else until,
+        )
+        for change in raw["changes"]
+    )
+    return _File(changes)
 
 
 def first_time(name: str) -> int | None:
@@ -57,10 +66,11 @@ def record_at(name: str, at: int) -> Record | None:
     '0.78'
     """
     file = _read(name)
-    count = sum(time <= at for time, _, _ in file.changes)
+    count = sum(change[0] <= at for change in file.changes)
     if not count:
         return None
-    return Record(min(at, file.until), file.changes[count - 1][1], _fold(name, count))
+    _, source, _, until = file.changes[count - 1]
+    return Record(min(at, until), source, _fold(name, count))
 
 
 def record_or_error(name: str, at: int, rules: str) -> Record:
@@ -76,7 +86,7 @@ def record_or_error(name: str, at: int, rules: str) -> Record:
 @cache
 def _fold(name: str, count: int) -> Mapping[str, Mapping[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
-    for _, _, changed in _read(name).changes[:count]:
+    for _, _, changed, _ in _read(name).changes[:count]:
         for entry, values in changed.items():
             if values is None:
                 rows.pop(entry, None)
