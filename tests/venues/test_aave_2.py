@@ -156,6 +156,11 @@ def test_parameters_of_the_launch_and_what_version_2_does_not_know() -> None:
     weth = LAUNCH.assets["WETH"]
     assert (weth.ltv, weth.liquidation_threshold, weth.liquidation_bonus) == (8000, 8250, 10500)
     assert LAUNCH.assets["USDT"].liquidation_threshold == 0
+    for time, as_of, crv in (("2023-02-10", "2023-02-01", 5800), ("2023-09-01", "2023-07-05", 5500)):
+        later = MODULE.parameters("2", parse_time(time))
+        assert (later.as_of, later.assets["CRV"].liquidation_threshold) == (parse_time(as_of), crv)
+        assert (later.assets["WETH"].liquidation_threshold, later.assets["KNC"].frozen) == (8600, True)
+    assert MODULE.parameters("2", parse_time("2022-06-01")).as_of == parse_time("2020-12-03")
     with pytest.raises(BadInput, match="no_parameters"):
         MODULE.parameters("2", parse_time("2020-12-02"))
     for overlay in ({"WETH": {"protocol_fee": "0.1"}}, {"emode:1": {"ltv": "0.9", "liquidation_threshold": "0.93"}}):

@@ -47,6 +47,8 @@ ON_NPM = ("2", "3.0", "3.6")
 def _rule_set(version: Version) -> RuleSet:
     by = "tests/evm" if version.name in ON_NPM else "numbers of the run in tests/vectors/aave"
     unverified = "shipped parameters: changes by the risk steward, and any after their date"
+    if version.name == "2":
+        unverified = "shipped parameters: changes between the launch and February 2023, and after July 2023"
     return RuleSet(
         name=f"aave/{version.name}",
         version=version.name,
@@ -58,7 +60,7 @@ def _rule_set(version: Version) -> RuleSet:
         module=MODULE,
         price_decimals=version.base_decimals,
         verified=(f"the contracts of {version.name} in an EVM, step by step ({by})",),
-        unverified=("parameters after the launch",) if version.name == "2" else (unverified,),
+        unverified=(unverified,),
     )
 
 
