@@ -4,19 +4,25 @@
 
 The simplex method (Dantzig) finds the least cost of fractions of groups, and prices y with Σ y_i · (units of i in g) ≤
 cost_g for every kind g: whatever the groups, Σ y · units is a lower bound. Where the fractions are whole, as they
-mostly are, the bound is the cost. Otherwise what is left over is searched exhaustively, and the answer says how far it
-may be from the best.
+mostly are, the bound is the cost. Otherwise a small book is searched exhaustively; of a larger one only what the whole
+parts leave over, and the answer says how far it may be from the best.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 Rational = int | Fraction
 SETTLED = 400
 """Steps after which the entering group is the first that saves (Bland's rule, which cannot go round in circles)."""
 STATES = 20_000
 """Most remainders that a search looks at."""
+
+
+DEPTH = 200
+"""Most units of a book that is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Partition:
     prices: tuple[Fraction, ...]
     cost: int
     bound: Fraction
+    tried_all: bool = False  # every division was looked at: none costs less than `cost`, whatever the bound
 
 
 def cheapest_partition(units: Sequence[int], groups: Sequence[Group]) -> Partition:
@@ -54,8 +61,13 @@ def cheapest_partition(units: Sequence[int], groups: Sequence[Group]) -> Partiti
             left[thing] -= held * count
     for number in _search(tuple(left), groups) if any(left) else ():
         whole[number] = whole.get(number, 0) + 1
+    cost = sum(groups[number].cost * count for number, count in whole.items())
+    tried_all = cost > bound and prod(held + 1 for held in units) <= STATES and sum(units) <= DEPTH
+    if tried_all:
+        whole = dict(Counter(_search(tuple(units), groups)))
+        cost = sum(groups[number].cost * count for number, count in whole.items())
     chosen = tuple(sorted((number, count) for number, count in whole.items() if count))
-    return Partition(chosen, prices, sum(groups[number].cost * count for number, count in chosen), bound)
+    return Partition(chosen, prices, cost, bound, tried_all)
 
 
 def is_bound(prices: Sequence[Fraction | int], groups: Sequence[Group]) -> bool:

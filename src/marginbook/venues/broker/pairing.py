@@ -33,6 +33,7 @@ class Pairing:
     prices: tuple[Fraction, ...]  # [USD per share] per unit of each leg
     cost: Decimal  # [USD per share]
     all_tried: bool  # spreads of four legs are among the kinds, or there are none
+    searched: bool = False  # every division was looked at, as prices left a gap
 
     @property
     def bound(self) -> Fraction:
@@ -41,11 +42,11 @@ class Pairing:
 
     @property
     def is_least(self) -> bool:
-        """Whether prices prove that no division costs less; checked anew, whatever found the pairing."""
+        """Whether prices prove that no division costs less, checked anew, or every division was looked at."""
         within = all(
             sum(self.prices[leg] * count for leg, count in kind.members) <= Fraction(kind.cost) for kind in self.kinds
         )
-        return within and self.bound == Fraction(self.cost)
+        return within and (self.searched or self.bound == Fraction(self.cost))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -62,9 +63,10 @@ def cheapest_pairing(legs: tuple[Leg, ...], costs: Costs, spread_legs: int) -> P
     places = max(_decimals(kind.cost) for kind in kinds)
     groups = [Group(to_raw_exact(kind.cost, places), kind.members) for kind in kinds]
     used, prices = _matched(legs, groups[: len(alone) + len(two)])
+    searched = False
     if more and not is_bound(prices, groups):
         found = cheapest_partition([leg.units for leg in legs], groups)
-        used, prices = dict(found.groups), found.prices
+        used, prices, searched = dict(found.groups), found.prices, found.tried_all
     cost = sum(groups[number].cost * count for number, count in used.items())
     unit = 10**places
     return Pairing(
@@ -74,6 +76,7 @@ def cheapest_pairing(legs: tuple[Leg, ...], costs: Costs, spread_legs: int) -> P
         prices=tuple(Fraction(price) * Fraction(1, unit) for price in prices),
         cost=from_raw(cost, places),
         all_tried=all_tried,
+        searched=searched,
     )
 
 
