@@ -1,12 +1,29 @@
-"""Black-76: parity, finite differences, the spot formula, and implied volatilities there and back."""
+"""Black-76: numbers of QuantLib, parity, finite differences, the spot formula, implied volatilities there and back."""
 
+import json
 from math import exp, log
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from marginbook.domain.errors import BadInput
 from marginbook.risk_models import black_76, black_scholes
+
+QUANTLIB = Path(__file__).parent.parent / "vectors" / "risk_models" / "quantlib_black.json"
+
+
+def test_numbers_of_quantlib() -> None:
+    for kind, forward, strike, years, volatility, discount, *printed, implied in json.loads(QUANTLIB.read_text())[
+        "rows"
+    ]:
+        contract = (kind == "C", forward, strike, years, volatility, discount)
+        found = black_76.sensitivities(*contract)
+        ours = [black_76.value(*contract), found.delta, found.gamma, found.vega]
+        assert ours == pytest.approx(printed, rel=1e-10, abs=1e-12)
+        if implied is not None:
+            back = black_76.implied_volatility(kind == "C", printed[0], forward, strike, years, discount)
+            assert back == pytest.approx(implied, rel=1e-10)
 
 
 def drawn(random: Random) -> tuple[float, float, float, float, float]:
