@@ -27,7 +27,7 @@ from marginbook.venues.statements.model import Maker
 BORDERS = (Border(Zone.WARNING, 85, 100, 83, 100), Border(Zone.CALL, 100, 100, 100, 100))
 """A warning is ours, from 85 % of equity asked for on; a call is the broker's, below the requirement."""
 RULES_OF_THUMB = (
-    "relief for stock hedged by options (protective, conversion, collar): formulas of the rule, no example compared",
+    "relief for stock hedged by options (protective, conversion, collar): a broker's formulas, no example compared",
     "75 % of long options beyond nine months; leveraged funds' factors; short straddles of equal sides",
     "spreads of more than four options, and house margins of brokers, which a book's own rows give",
 )
