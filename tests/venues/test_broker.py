@@ -317,3 +317,29 @@ def test_a_debit_that_nothing_backs_is_asked_for(rules: str) -> None:
         long = account("-1", held(call, "1"), rules=rules)
         assert found.module.is_liquidatable(long, POOL, market(**{"X": "100", call: "3"}), parameters, AT)
         assert numbers(long, market(**{"X": "100", call: "3"})).maintenance_margin == 0
+
+
+@pytest.mark.parametrize(
+    ("legs", "quoted"),
+    [
+        ({"C300": -1, "C310": 1}, 1000),  # bear call spread
+        ({"C300": 1, "C310": -1}, 0),
+        ({"P300": 1, "P310": -1}, 1000),  # bull put spread
+        ({"P300": -1, "P310": 1}, 0),
+        ({"C300": 1, "C310": -2, "C320": 1}, 0),  # butterflies
+        ({"C300": -1, "C310": 2, "C320": -1}, 1000),
+        ({"P300": 1, "P310": -2, "P320": 1}, 0),
+        ({"P300": -1, "P310": 2, "P320": -1}, 1000),
+        ({"P300": 1, "P310": -1, "C320": -1, "C330": 1}, 1000),  # iron condor
+        ({"P300": -1, "P310": 1, "C320": 1, "C330": -1}, 0),
+        ({"C300": 1, "P300": 1}, 0),  # long straddle
+    ],
+)
+def test_requirements_that_a_broker_quoted(legs: dict[str, int], quoted: int) -> None:
+    """Interactive Brokers' figures in the tests of QuantConnect Lean (Apache-2.0): calls and puts ten apart, far below
+    the share."""
+    names = {leg: option(leg[0], leg[1:]) for leg in legs}
+    values = {"C": {"300": 112, "310": 102, "320": 92, "330": 82}, "P": {"300": "0.02", "310": "0.03", "320": "0.04"}}
+    prices = {names[leg]: str(values[leg[0]][leg[1:]]) for leg in legs}
+    positions = [held(names[leg], str(size)) for leg, size in legs.items()]
+    assert asked({"X": "412", **prices}, *positions) == (quoted, quoted)

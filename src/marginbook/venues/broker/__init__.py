@@ -66,7 +66,7 @@ RULE_SETS = (
         module=_module(REG_T, lower_margin, quantities=quantities_by(REG_T)),
         verified=(
             "12 CFR 220.12 (text); a broker's walkthrough of SMA; the exchange's calculator, 8 uncovered options",
-            "pairings against trying all divisions of random books, each with the prices that prove it",
+            "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
         ),
         unverified=RULES_OF_THUMB,
     ),
@@ -81,7 +81,7 @@ RULE_SETS = (
         module=_module(FINRA_4210, lower_margin, quantities=quantities_by(FINRA_4210)),
         verified=(
             "the exchange's calculator, 8 uncovered options; a broker's walkthrough of a real-time account",
-            "pairings against trying all divisions of random books, each with the prices that prove it",
+            "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
         ),
         unverified=RULES_OF_THUMB,
     ),
