@@ -110,6 +110,36 @@ def test_collateral_ratios_of_portfolio_margin(asset: str, time: str, rate: str)
     assert found == ((D(0), None, D(rate)),)
 
 
+def test_bitget_by_the_announced_minutes() -> None:
+    """SOLUSDT: the first tier to 20,000 USDT, from 2025-09-15 10:00 UTC to 50,000; ETHUSDT: 100x, then 150x."""
+    module = rule_set("bitget/usdt").module
+    for market, time, cap, rate, leverage, count in (
+        ("SOLUSDT", "2025-09-15T09:59:59Z", 20_000, "0.005", 100, 10),
+        ("SOLUSDT", "2025-09-15T10:00:00Z", 50_000, "0.005", 100, 10),
+        ("ETHUSDT", "2025-09-26T08:18:59Z", 1_000_000, "0.005", 100, 14),
+        ("ETHUSDT", "2025-09-26T08:19:00Z", 200_000, "0.004", 150, 15),
+        ("BTCUSDT", "2025-09-26T08:21:59Z", 200_000, "0.004", 125, 12),
+        ("BTCUSDT", "2025-09-26T08:22:00Z", 200_000, "0.004", 150, 12),
+    ):
+        rows = module.parameters("usdt", parse_time(time)).terms_of(market).table.rows
+        assert (rows[0].cap, rows[0].rate, rows[0].max_leverage, len(rows)) == (cap, D(rate), leverage, count)
+        assert rows[-1].rate == D("0.6")
+    assert module.parameters("usdt", parse_time("2024-06-01")).as_of == parse_time("2023-11-14")
+
+
+def test_okx_ada() -> None:
+    """Tiers of 1,500, 3,000 and 6,000 contracts of 100 ADA, then 6,000 more and 0.5 % for each."""
+    module = rule_set("okx/single-currency").module
+    for time, rates, leverage in (
+        ("2023-05-19T09:59:59Z", ("0.01", "0.015", "0.02", "0.025"), 75),
+        ("2023-05-19T10:00:00Z", ("0.005", "0.0075", "0.01", "0.015"), 75),
+        ("2023-10-31T10:00:00Z", ("0.005", "0.0075", "0.01", "0.015"), 50),
+    ):
+        rows = module.parameters("single-currency", parse_time(time)).terms_of("ADA-USDT-SWAP").table.rows
+        assert tuple(row.rate for row in rows[:4]) == tuple(map(D, rates))
+        assert (rows[2].cap, rows[3].cap, rows[0].max_leverage) == (600_000, 1_200_000, leverage)
+
+
 def test_single_rows() -> None:
     xbt = inverse_parameters("inverse", parse_time("2024-11-24")).row("XBTUSD")
     assert (xbt.initial, xbt.maintenance, xbt.taker_fee, xbt.tick) == (D("0.01"), D("0.005"), D("0.0005"), D("0.1"))
