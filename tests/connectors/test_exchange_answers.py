@@ -163,6 +163,11 @@ def test_bybit_coins_are_joined_unless_they_are_no_collateral() -> None:
     assert set(book.accounts[0].wallet) == {"USDT", "BTC"}
     assert book.quotes["bybit", "BTC", "index"].price == 60000
     assert book.accounts[0].reported["maintenance_margin"] == Decimal("0.57")
+    btc.update(spotBorrow="0.02", equity="0.09", unrealisedPnl="0.01")
+    assert load(document).accounts[0].wallet["BTC"] == Decimal("0.08")
+    assert not any("options" in warning for warning in load(document).warnings)
+    btc.update(equity="0.10")
+    assert any("0.01 BTC of equity" in warning for warning in load(document).warnings)
     btc["collateralSwitch"] = False
     assert set(load(document).accounts[0].wallet) == {"USDT"}
 
@@ -177,6 +182,29 @@ def test_a_wallet_that_may_hold_isolated_margins_is_not_guessed(name: str) -> No
     code, place = refused(document)
     assert code == "unsupported"
     assert place.startswith("x.json: balance.info")
+
+
+def test_bitget_s_wallet_without_a_printed_profit_of_the_account() -> None:
+    document = sample("bitget")
+    row = document["balance"]["info"][0]
+    row["unrealizedPL"] = ""
+    assert load(document).accounts[0].wallet == {"USDT": Decimal("342.53742977")}
+    document["positions"][0]["info"]["unrealizedPL"] = ""
+    assert refused(document) == ("missing_key", "x.json: balance.info[0].unrealizedPL")
+    row.update(unrealizedPL="0", assetMode="union")
+    assert refused(document) == ("unsupported", "x.json: balance.info[0].assetMode")
+
+
+def test_the_sample_of_okx_s_documentation_adds_up() -> None:
+    """Strategies' equity is beside the cash: 4850.435693622894 − 7.545600000000006 + 150 = 4992.890093622894."""
+    document = sample("okx")
+    document["positions"][0]["info"]["upl"] = "-7.545600000000006"
+    document["balance"]["info"]["data"][0]["details"][0].update(
+        cashBal="4850.435693622894", eq="4992.890093622894", stgyEq="150", upl="-7.545600000000006"
+    )
+    book = load(document)
+    assert not any("add up" in warning for warning in book.warnings)
+    assert book.accounts[0].reported["margin_balance"] == Decimal("4842.890093622894")
 
 
 def test_deribit_s_wallet_makes_equity_what_is_printed() -> None:

@@ -1,8 +1,9 @@
 """Bitget USDT futures: `GET /api/v2/mix/position/all-position` and `…/account/accounts`, also as ccxt's `info`.
 
 Source: the venue's v2 documentation and the samples in ccxt's parsers (4.5.90). The wallet is the account's equity less
-its unrealised profit; whether the equity also holds the margins of isolated positions is not documented, so a file with
-cross and isolated positions is refused. The unified account prints other fields and has no rule set.
+its unrealised profit, or less the positions' own where the account prints none; whether the equity also holds the
+margins of isolated positions is not documented, so a file with cross and isolated positions is refused. So are accounts
+in multi-assets mode (`assetMode`) and the unified account, which prints other fields.
 """
 
 from collections.abc import Sequence
@@ -69,11 +70,23 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
         raise BadInput("unsupported", here, "cross and isolated positions", expected)
     if modes == {"isolated"}:
         return Funds(wallet={})
+    if row.get("assetMode") not in (None, "", "single"):
+        raise BadInput("unsupported", join(here, "assetMode"), shown(row["assetMode"]), "single")
     equity = needed_number(row, "accountEquity", here, "the equity of the account")
-    profit = optional_number(row, "unrealizedPL", here) or ZERO
+    profit = optional_number(row, "unrealizedPL", here)
+    if profit is None:
+        profit = _profit(held, here)
     wallet = CONTEXT.subtract(equity, profit)
     reported: dict[str, Decimal] = {"margin_balance": equity, "unrealized_pnl": profit}
     ratios = {one.position.reported.get("margin_ratio") for one in held}
     if len(ratios) == 1 and (ratio := ratios.pop()) is not None:
         reported["margin_ratio"] = ratio
     return Funds(wallet={CURRENCY: wallet}, reported=reported)
+
+
+def _profit(held: Sequence[Held], place: str) -> Decimal:
+    """What the positions print as profit."""
+    found = [one.position.reported.get("unrealized_pnl") for one in held]
+    if None in found:
+        raise BadInput("missing_key", join(place, "unrealizedPL"), "nothing", "the profit of account or positions")
+    return sum((profit for profit in found if profit is not None), ZERO)

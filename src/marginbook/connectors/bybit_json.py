@@ -3,7 +3,8 @@
 Source: the venue's v5 documentation and the samples in ccxt's parsers (4.5.90). `accountType` tells the unified account
 from those before it; without a balance positions are taken to be of the unified one. `tradeMode` 1 is an isolated
 position, whose margin is `positionBalance`. A unified account in isolated mode prints no account rates; its coins back
-no position then and are left out. The value in USD of a coin gives its index price.
+no position then and are left out. The wallet is walletBalance − spotBorrow, as in the documented equity = walletBalance
+− spotBorrow + unrealisedPnl + value of options; options are warned of. Value in USD by equity is a coin's index price.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from marginbook.connectors.values import join, read_positive, read_text, read_ti
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
-from marginbook.exact import divide, round_half_up
+from marginbook.exact import CONTEXT, ZERO, divide, in_exact_context, round_half_up
 from marginbook.venues.bybit.parameters import is_inverse, settlement_currency
 
 RULES = ("bybit/uta", "bybit/classic", "bybit/inverse")
@@ -29,7 +30,6 @@ _FIGURES = {
     "liqPrice": "liquidation_price",
 }
 _COIN_FIGURES = {
-    "walletBalance": "wallet_balance",
     "equity": "margin_balance",
     "totalPositionMM": "maintenance_margin",
     "unrealisedPnl": "unrealized_pnl",
@@ -72,6 +72,7 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
     )
 
 
+@in_exact_context
 def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     """The wallet of an account, by coin; `retCode` and `time` may be around it."""
     whole = needed_table(document, place)
@@ -92,22 +93,29 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     warnings: list[str] = []
     for coin, at_coin in tables(row.get("coin"), join(here, "coin")):
         name = read_text(coin.get("coin"), join(at_coin, "coin"))
-        balance = needed_number(coin, "walletBalance", at_coin, "the coin's wallet balance")
+        borrowed = optional_number(coin, "spotBorrow", at_coin) or ZERO
+        balance = CONTEXT.subtract(needed_number(coin, "walletBalance", at_coin, "the coin's wallet balance"), borrowed)
         if not balance and name not in settled:
             continue
-        if name not in settled and balance > 0 and (coin.get("collateralSwitch") is False or kind == "CONTRACT"):
+        switched_off = coin.get("collateralSwitch") is False or coin.get("marginCollateral") is False
+        if name not in settled and balance > 0 and (switched_off or kind == "CONTRACT"):
             warnings.append(f"{at_coin}: {balance} {name} is no collateral and is left out")
             continue
+        profit = optional_number(coin, "unrealisedPnl", at_coin) or ZERO
         wallet[name] = balance
         value, equity = optional_number(coin, "usdValue", at_coin), optional_number(coin, "equity", at_coin)
         if value and equity and kind == "UNIFIED":
             quotes[VENUE, name, "index"] = round_half_up(divide(value, equity), INDEX_PLACES)
+        if equity is not None and kind == "UNIFIED" and (rest := equity - balance - profit):
+            warnings.append(f"{at_coin}: {rest} {name} of equity are neither wallet nor profit: options, say")
         if len(settled) <= 1 and name in settled:
-            reported = printed_figures(coin, _COIN_FIGURES, at_coin)
+            reported = {"wallet_balance": balance, **printed_figures(coin, _COIN_FIGURES, at_coin)}
     if kind == "UNIFIED" and len(wallet) > 1:
         reported = printed_figures(row, _ACCOUNT_FIGURES, here)
     if kind == "UNIFIED":
-        return Funds(wallet=wallet, rules="bybit/uta", reported=reported, quotes=quotes, as_of=at)
+        return Funds(
+            wallet=wallet, rules="bybit/uta", reported=reported, quotes=quotes, as_of=at, warnings=tuple(warnings)
+        )
     inverse = any(is_inverse(one.position.market) for one in held)
     rules = "bybit/inverse" if inverse else "bybit/classic"
     return Funds(wallet=wallet, rules=rules, reported=reported, as_of=at, warnings=tuple(warnings))

@@ -101,8 +101,9 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
 def _model(row: dict[str, Any], place: str) -> str:
     """The rule set of a summary."""
     model = row.get("margin_model")
-    if isinstance(model, str) and model.startswith("cross"):
-        raise BadInput("unsupported", join(place, "margin_model"), shown(model), "segregated_sm or segregated_pm")
+    if (isinstance(model, str) and model.startswith("cross")) or row.get("cross_collateral_enabled") is True:
+        found = shown(model) if model else "cross_collateral_enabled"
+        raise BadInput("unsupported", join(place, "margin_model"), found, "segregated_sm or segregated_pm")
     portfolio = row.get("portfolio_margining_enabled") is True or model == "segregated_pm"
     return RULES[1] if portfolio else RULES[0]
 

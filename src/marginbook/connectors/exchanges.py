@@ -34,7 +34,7 @@ _POSITION: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("htx", ("contract_code", "volume")),
     ("hyperliquid", ("position", "type")),
     ("dydx", ("market", "sumOpen")),
-    ("bybit", ("symbol", "size", "leverage")),
+    ("bybit", ("symbol", "size", "positionValue")),
 )
 """Reader -> fields that its positions have, and no reader's before it."""
 _WHOLE: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any, str, str], VenueAccount]]] = {

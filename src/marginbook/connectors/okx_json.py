@@ -2,9 +2,10 @@
 
 Source: the venue's v5 documentation and the samples in ccxt's parsers (4.5.90). `pos` counts contracts; their size is
 no part of the row and comes from ccxt's `contractSize` (or `ctVal` beside the row). `adjEq` tells an account in
-multi-currency mode (portfolio margin prints the same and is not told apart: `rules` states it). A cash balance has no
-margin of isolated positions in it; where cash, profit and isolated equity do not add up to the printed equity, a
-warning says so. The printed `mmr` and `mgnRatio` leave the closing fee out of the margin and are kept, not compared.
+multi-currency mode (portfolio margin prints the same and is not told apart). A cash balance has neither margins of
+isolated positions nor strategies in it: equity = cash + profit + isoEq + stgyEq, as the documentation's sample adds up
+to the last digit; where it does not, a warning says so. The printed `mmr` and `mgnRatio` leave the closing fee out of
+the margin and are kept, not compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from marginbook.connectors.values import join, read_positive, read_text, read_ti
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
-from marginbook.exact import CONTEXT, ZERO, divide, round_half_up
+from marginbook.exact import CONTEXT, ZERO, divide, in_exact_context, round_half_up
 from marginbook.venues.okx.parameters import settlement_currency
 
 RULES = ("okx/single-currency", "okx/multi-currency")
@@ -75,6 +76,7 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
     )
 
 
+@in_exact_context
 def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     """Cash balances: of the currencies in play, or of all where they are joined."""
     whole = needed_table(document, place)
@@ -98,7 +100,8 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
         equity, value = optional_number(money, "eq", there), optional_number(money, "eqUsd", there)
         if joined and equity and value:
             quotes[VENUE, name, "index"] = round_half_up(divide(value, equity), INDEX_PLACES)
-        apart = optional_number(money, "isoEq", there) or ZERO
+        parts = (optional_number(money, name, there) or ZERO for name in ("isoEq", "stgyEq"))
+        apart = sum(parts, ZERO)
         if equity is not None and abs(equity - apart - cash - _profit(held, name)) > EQUITY_ERROR:
             warnings.append(
                 f"{there}: cash, profits and isolated equity do not add up to the equity of {equity} {name}"
