@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from marginbook.benchmarks.measure import read_bandwidth, row, seconds
 from marginbook.risk_models.option_arrays import CALL, PUT, Contracts, Shocks, risk_arrays
-from marginbook.risk_models.option_kernel import black
+from marginbook.risk_models.option_kernel import INLINE, black
 from marginbook.risk_models.scenarios import Positions, worst_losses
 from marginbook.risk_models.span_array import SCENARIOS
 
@@ -38,7 +38,7 @@ def contracts(count: int, random: np.random.Generator) -> tuple[Contracts, Shock
     return made, Shocks(price, swing, cover, years=1 / 365)
 
 
-@njit(parallel=True, nogil=True, _nrt=False, error_model="numpy")
+@njit(parallel=True, **INLINE)
 def value_each(made: Any, moves: Any, book: Any, totals: Any, out: Any) -> None:
     """The baseline: every position is valued now and in every scenario, on all cores."""
     kind, forward, strike, years, volatility, discount, multiplier = made

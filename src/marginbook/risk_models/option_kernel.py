@@ -5,11 +5,12 @@ from typing import Any
 
 from numba import njit, prange
 
+INLINE: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
 KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
 HALF_ROOT = sqrt(0.5)
 
 
-@njit(nogil=True, _nrt=False, error_model="numpy")
+@njit(**INLINE)
 def black(kind: int, forward: float, strike: float, years: float, volatility: float, discount: float) -> float:
     """Value per unit; the discounted intrinsic one without time, volatility or a positive forward."""
     if kind == 0:
@@ -33,7 +34,7 @@ def values_serial(
         out[i] = multiplier[i] * black(kind[i], forward[i], strike[i], years[i], volatility[i], discount[i])
 
 
-@njit(nogil=True, _nrt=False, error_model="numpy")
+@njit(**INLINE)
 def _array(
     i: int,
     kind: Any,

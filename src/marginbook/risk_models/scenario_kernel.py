@@ -11,7 +11,7 @@ Serial and parallel twins carry different names: the on-disk cache of compiled c
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import float64, njit, prange
 from numba.extending import intrinsic
 
@@ -29,8 +29,7 @@ ROUNDS = 64
 """Thresholds tried before everything is sorted, which only ties make necessary."""
 
 
-@intrinsic
-def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a·b + c with one rounding."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -39,6 +38,9 @@ def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
         return builder.call(function, arguments)
 
     return float64(float64, float64, float64), build
+
+
+fused: Any = intrinsic(_fused)
 
 
 @njit(**INLINE)

@@ -209,7 +209,7 @@ class _Threads:
         import numba
 
         self.before = numba.get_num_threads()
-        self.count = self.before if asked is None else max(1, min(asked, numba.config.NUMBA_NUM_THREADS))
+        self.count = self.before if asked is None else _threads(asked)
 
     def __enter__(self) -> int:
         import numba
@@ -221,3 +221,10 @@ class _Threads:
         import numba
 
         numba.set_num_threads(self.before)
+
+
+def _threads(asked: int) -> int:
+    import numba
+
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return max(1, min(asked, most))
