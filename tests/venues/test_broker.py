@@ -1,5 +1,6 @@
 """Margin accounts: the exchange's and a broker's figures, every strategy, events, plans, portfolio margin."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal as D
 from pathlib import Path
@@ -68,6 +69,31 @@ def test_figures_of_others() -> None:
     assert not answer["failures"]
     assert sum(row["passed"] for row in answer["results"]) == 32
     assert {row["function"]: row["unsupported"] for row in answer["results"] if row["unsupported"]} == {"ib": 6}
+
+
+def test_walkthroughs_and_options_of_the_same_kinds(tmp_path: Path) -> None:
+    steps = [
+        {"event": "deposit 10000 cash", "sma": 10000},
+        {"event": "buy 500 XYZ @ 40", "sma": 0, "cash": -10000},
+        {"event": "price rises to 45", "elv": 12500, "im": 5625, "regt_margin": 11250, "sma": 1250},
+        {"event": "end of day", "sma": 1250},
+        {"event": "XYZ falls to 35.50", "elv": 7750, "mm": 4437.5, "excess": 3312.5, "sma": 1250},
+        {"event": "sell 100 shares of XYZ at 35.50", "sma": 3025},
+        {"event": "withdraw 1,000", "cash": -7450},
+    ]
+    options = [
+        {"type": "call", "K": 100, "P": 2.5, "U": 101, "n": -1, "margin": 2270},
+        {"type": "P", "K": 100, "P": 2.5, "U": 101, "n": 1, "leverage": 2, "margin": 4190},
+    ]
+    groups = [
+        {"id": "more", "model": "Reg T account", "tolerance": "exact", "steps": steps},
+        {"id": "others", "model": "FINRA 4210", "tolerance": "exact", "cases": options},
+    ]
+    file = tmp_path / "more.json"
+    file.write_text(json.dumps({"groups": groups}))
+    answer = conform([file])
+    assert not answer["failures"]
+    assert sum(row["passed"] for row in answer["results"]) == 16
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ MONEY = re.compile(r"^(deposit|withdraw\w*)\D*([\d.,]+)", re.IGNORECASE)
 TRADE = re.compile(
     r"^(buy|sell|short|cover)\w*\s+([\d.,]+)\s+(?:shares\s+(?:of\s+)?)?(\S+)\s*(?:@|at)\s*([\d.,]+)", re.IGNORECASE
 )
-MOVE = re.compile(r"\b([A-Z]{1,5})\b.*?(?:to|@|at|=)\s*([\d.,]+)")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def cases(group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -122,11 +122,8 @@ def _walk(events: Sequence[str]) -> Quantities:
             size, name, price = _number(match[2]), match[3], _number(match[4])
             event = Fill(stamp=stamp, account="case", market=name, side=side, quantity=size, price=price)
             market = market.with_prices({("broker", name, "mark"): price})
-        elif match := MOVE.search(text):
-            event = None
-            market = market.with_prices({("broker", match[1], "mark"): _number(match[2])})
         else:
-            raise Unsupported(f"event not understood: {text}", RULES)
+            event, market = None, _moved(text, account, market)
         if event is not None:
             account, market = rules.module.apply(account, market, event, parameters, AT)
         (found,) = rules.module.quantities(account, market, parameters, AT).values()
@@ -134,6 +131,18 @@ def _walk(events: Sequence[str]) -> Quantities:
     if found is None:
         raise BadInput("missing_key", "events", "nothing", "at least one event")
     return found
+
+
+def _moved(text: str, account: Account, market: Market) -> Market:
+    """The last number of `text` is the price of the share that it names, or of the only one; without one a day ends."""
+    numbers = NUMBER.findall(text)
+    held = [position.market for position in account.positions]
+    named = [name for name in held if re.search(rf"\b{re.escape(name)}\b", text)] or held
+    if numbers and len(named) == 1:
+        return market.with_prices({("broker", named[0], "mark"): _number(numbers[-1])})
+    if numbers or "day" not in text.lower():
+        raise Unsupported(f"event not understood: {text}", RULES)
+    return market
 
 
 def _number(text: str) -> Decimal:
