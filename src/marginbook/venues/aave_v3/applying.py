@@ -6,13 +6,9 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import (
-    AccountSnapshot,
     Event,
-    IndexUpdate,
     LendingAction,
-    PriceFrame,
     Setting,
-    Transfer,
 )
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, in_exact_context, to_raw_exact
@@ -34,6 +30,7 @@ from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.state import ALL, Pool, Reserve, Revert, price_key
 from marginbook.venues.aave_v3.steps import act
 from marginbook.venues.aave_v3.versions import Version
+from marginbook.venues.common.lending_events import applied
 
 TRANSFERS = {"deposit": "supply", "withdrawal": "withdraw"}
 NEEDS_NO_PRICE = ("supply", "repay")
@@ -48,29 +45,15 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     A step that the contract would refuse is BadInput `refused` with the contract's error name. Deposits and
     withdrawals of an asset are supplies and withdrawals.
     """
-    match event:
-        case LendingAction():
-            return _step(account, market, event, parameters, at)
-        case Transfer(kind="deposit" | "withdrawal") if event.amount:
-            action = LendingAction(
-                stamp=event.stamp,
-                account=event.account,
-                kind="supply" if event.amount > 0 else "withdraw",
-                asset=event.asset,
-                amount=abs(event.amount),
-            )
-            return _step(account, market, action, parameters, at)
-        case Setting(kind="collateral_enabled" | "emode"):
-            return _set(account, market, event, parameters, at), market
-        case IndexUpdate():
-            index = Index(int(event.value), int(event.rate), seconds(event.stamp.time))
-            key = (event.venue, event.asset, event.kind)
-            return account, replace(market, indices={**market.indices, key: index})
-        case PriceFrame():
-            return account, market.with_prices(event.prices)
-        case AccountSnapshot():
-            return event.account, market
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a lending account")
+    if isinstance(event, Setting) and event.kind in ("collateral_enabled", "emode"):
+        return _set(account, market, event, parameters, at), market
+    return applied(
+        account,
+        market,
+        event,
+        lambda action: _step(account, market, action, parameters, at),
+        "an event of a lending account",
+    )
 
 
 def _step(

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import AccountSnapshot, Event, IndexUpdate, LendingAction, PriceFrame, Transfer
+from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import from_raw, in_exact_context
+from marginbook.venues.common.lending_events import applied
 from marginbook.venues.compound.comet import actions
 from marginbook.venues.compound.comet.absorption import absorb
 from marginbook.venues.compound.comet.holdings import (
@@ -24,7 +25,7 @@ from marginbook.venues.compound.comet.holdings import (
 from marginbook.venues.compound.comet.interest import utilisation
 from marginbook.venues.compound.comet.parameters import Parameters
 from marginbook.venues.compound.comet.state import ALL, Pool, Revert
-from marginbook.venues.compound.inputs import USER, VENUE, action_units, seconds
+from marginbook.venues.compound.inputs import USER, VENUE, action_units
 
 UNPRICED = ("supply", "repay")
 """Actions that the contract lets through without a look at the account."""
@@ -37,28 +38,13 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     A step that the contract would refuse is BadInput `refused` with the contract's error name. `borrow` and `repay` are
     of the base asset, `liquidation` absorbs the whole account. Deposits and withdrawals are supplies and withdrawals.
     """
-    match event:
-        case LendingAction():
-            return _step(account, market, event, parameters, at)
-        case Transfer(kind="deposit" | "withdrawal") if event.amount:
-            action = LendingAction(
-                stamp=event.stamp,
-                account=event.account,
-                kind="supply" if event.amount > 0 else "withdraw",
-                asset=event.asset,
-                amount=abs(event.amount),
-                pool=event.pool,
-            )
-            return _step(account, market, action, parameters, at)
-        case IndexUpdate():
-            index = Index(int(event.value), int(event.rate), seconds(event.stamp.time))
-            key = (event.venue, event.asset, event.kind)
-            return account, replace(market, indices={**market.indices, key: index})
-        case PriceFrame():
-            return account, market.with_prices(event.prices)
-        case AccountSnapshot():
-            return event.account, market
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a Comet account")
+    return applied(
+        account,
+        market,
+        event,
+        lambda action: _step(account, market, action, parameters, at),
+        "an event of a Comet account",
+    )
 
 
 def _step(

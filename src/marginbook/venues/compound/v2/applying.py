@@ -7,17 +7,14 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import (
-    AccountSnapshot,
     Event,
-    IndexUpdate,
     LendingAction,
-    PriceFrame,
     Setting,
-    Transfer,
 )
 from marginbook.domain.market import Index, Market
 from marginbook.exact import from_raw, in_exact_context
-from marginbook.venues.compound.inputs import USER, VENUE, action_units, seconds
+from marginbook.venues.common.lending_events import applied
+from marginbook.venues.compound.inputs import USER, VENUE, action_units
 from marginbook.venues.compound.v2 import actions
 from marginbook.venues.compound.v2.holdings import INTEREST_INDEX, POOL, TO_RAY, TOTALS, held_assets, pool_of
 from marginbook.venues.compound.v2.liquidation import liquidate
@@ -36,29 +33,15 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     redeems every cToken. Deposits and withdrawals of an asset are supplies and withdrawals; `collateral_enabled` enters
     or leaves a market.
     """
-    match event:
-        case LendingAction():
-            return _step(account, market, event, parameters)
-        case Transfer(kind="deposit" | "withdrawal") if event.amount:
-            action = LendingAction(
-                stamp=event.stamp,
-                account=event.account,
-                kind="supply" if event.amount > 0 else "withdraw",
-                asset=event.asset,
-                amount=abs(event.amount),
-            )
-            return _step(account, market, action, parameters)
-        case Setting(kind="collateral_enabled"):
-            return _set(account, market, event, parameters), market
-        case IndexUpdate():
-            index = Index(int(event.value), int(event.rate), seconds(event.stamp.time))
-            key = (event.venue, event.asset, event.kind)
-            return account, replace(market, indices={**market.indices, key: index})
-        case PriceFrame():
-            return account, market.with_prices(event.prices)
-        case AccountSnapshot():
-            return event.account, market
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a lending account")
+    if isinstance(event, Setting) and event.kind == "collateral_enabled":
+        return _set(account, market, event, parameters), market
+    return applied(
+        account,
+        market,
+        event,
+        lambda action: _step(account, market, action, parameters),
+        "an event of a lending account",
+    )
 
 
 def _step(account: Account, market: Market, event: LendingAction, parameters: Parameters) -> tuple[Account, Market]:
