@@ -92,3 +92,18 @@ def test_at_expiry() -> None:
     assert black_76.sensitivities(True, 110, 100, 0, 0.5, 0.9).delta == 0.9
     assert black_76.sensitivities(False, 110, 100, 0, 0.5).delta == 0
     assert black_76.sensitivities(False, 90, 100, 0, 0.5).delta == -1
+
+
+def test_inverse_options_in_units_of_the_underlying() -> None:
+    random = Random(4)
+    for _ in range(50):
+        forward, strike, years, volatility, _ = drawn(random)
+        years += 0.05
+        call, put = (black_76.inverse_value(side, forward, strike, years, volatility) for side in (True, False))
+        assert call - put == pytest.approx(1 - strike / forward, abs=1e-12)
+        step = 1e-4 * forward
+        up, down = (black_76.inverse_value(True, forward + move, strike, years, volatility) for move in (step, -step))
+        slope = (up - down) / (2 * step) * forward
+        assert black_76.inverse_delta(True, forward, strike, years, volatility) == pytest.approx(slope, abs=1e-6)
+    # At expiry a call at 100 is worth (S - K) / S of the underlying.
+    assert black_76.inverse_value(True, 125, 100, 0, 0.5) == 0.2

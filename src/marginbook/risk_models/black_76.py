@@ -7,6 +7,9 @@ F forward and K strike per unit of the underlying, T years (of 365 days where a 
 √year, D discount factor of the payment. Source: Black, Journal of Financial Economics 3 (1976) 167-179. Computed in
 float64 with N(x) = erfc(−x / √2) / 2; the error stays below 10^-13 · D · (F + K). It is Black-Scholes with the spot
 S = F·D, so that both modules of the package agree.
+
+An inverse option pays in the underlying, (S − K)⁺ / S of it for a call; in units of the underlying it is worth V / F,
+and changes with the forward by (delta − V / F) / F, its net transaction delta over F (both as on Deribit).
 """
 
 from dataclasses import dataclass
@@ -78,6 +81,26 @@ def sensitivities(
     rate = -log(discount) / years
     carried = rate * value(call, forward, strike, years, volatility, discount)
     return Sensitivities(delta, gamma, vega, carried - vega * volatility / (2 * years))
+
+
+def inverse_value(call: bool, forward: float, strike: float, years: float, volatility: float) -> float:
+    """Value of an option settled in the underlying, in units of it, without discount.
+
+    >>> round(inverse_value(True, 50_000, 60_000, 0.25, 0.8), 8)
+    0.09188095
+    """
+    return value(call, forward, strike, years, volatility) / forward
+
+
+def inverse_delta(call: bool, forward: float, strike: float, years: float, volatility: float) -> float:
+    """Net transaction delta: units of the underlying by which an inverse option's value in money moves less its own.
+
+    >>> delta = sensitivities(True, 50_000, 60_000, 0.25, 0.8).delta
+    >>> inverse_delta(True, 50_000, 60_000, 0.25, 0.8) == delta - inverse_value(True, 50_000, 60_000, 0.25, 0.8)
+    True
+    """
+    contract = (call, forward, strike, years, volatility)
+    return sensitivities(*contract).delta - inverse_value(*contract)
 
 
 def implied_volatility(

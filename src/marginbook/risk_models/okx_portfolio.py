@@ -8,7 +8,7 @@
 Exact, in USD. Sources: OKX article 4417291853837 (combination, tiers, example), notice of 2025-01-02 (moves, tiers),
 an account's answer (1.3). The volatility moves of MR1 and MR6, the share of a loss that MR6 counts, the raw charge, and
 the equations of MR2 to MR5 were not read in enough detail: the caller gives them. From 2024-12-30 to 2025-01-21 units
-of one underlying were merged, MR4 was revised and MR9 (stablecoins) added; whether the combination stayed is unverified.
+of one underlying were merged, MR4 was revised, MR9 (stablecoins) was added; that the combination stayed is unverified.
 """
 
 from collections.abc import Callable, Sequence
