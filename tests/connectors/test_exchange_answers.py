@@ -327,6 +327,96 @@ def test_what_is_wrong_is_named_with_its_place(name: str, path: str, value: Any,
     assert place.startswith("x.json: balance" if path.startswith("balance") else "x.json: positions[0].info")
 
 
+def test_positions_of_two_rule_sets_are_two_files() -> None:
+    document = sample("bitmex")
+    other = copy.deepcopy(document["positions"][0])
+    other["info"].update(symbol="XBTUSD", currency="XBt", currentQty=-1)
+    document["positions"].append(other)
+    assert refused(document) == ("ambiguous", "x.json")
+
+
+def test_an_answer_has_one_account() -> None:
+    for name, path in (("okx", "data"), ("bybit", "result.list")):
+        document = sample(name)
+        rows = document["balance"]["info"]
+        for key in path.split("."):
+            rows = rows[key]
+        rows.append(rows[0])
+        assert refused(document) == ("ambiguous", f"x.json: balance.info.{path}")
+    document = sample("bitget")
+    document["balance"]["info"][0]["marginCoin"] = "BTC"
+    assert refused(document) == ("missing_key", "x.json: balance.info")
+
+
+def test_isolated_positions_alone_take_nothing_of_the_balance() -> None:
+    bitget, okx = sample("bitget"), sample("okx")
+    bitget["positions"][0]["info"]["marginMode"] = "isolated"
+    okx["positions"][0]["info"].update(mgnMode="isolated", margin="20", imr="", posSide="long")
+    for document, margin in ((bitget, "165.9645"), (okx, "20")):
+        (account,) = load(document).accounts
+        assert account.wallet == {}
+        assert account.positions[0].isolated_wallet == Decimal(margin)
+        del document["balance"]
+        document["exchange"] = account.venue
+        assert load(document).accounts[0].positions == account.positions
+
+
+def test_positions_of_size_zero_are_none() -> None:
+    sizes = {"bybit": "size", "okx": "pos", "bitget": "total", "deribit": "size", "bitmex": "currentQty",
+             "htx": "volume", "binance-coinm": "positionAmt"}  # fmt: skip
+    for name, key in sizes.items():
+        document = sample(name)
+        info = document["positions"][0]["info"]
+        info.update({key: "0", **({"direction": "zero"} if name == "deribit" else {})})
+        document["exchange"] = "binancecoinm" if name == "binance-coinm" else name
+        assert load(document).accounts[0].positions == ()
+
+
+def test_deribit_needs_the_summary_of_every_currency_and_one_margin_model() -> None:
+    document = sample("deribit")
+    other = copy.deepcopy(document["positions"][0])
+    other["info"].update(instrument_name="ETH-PERPETUAL", average_price=2000, mark_price=2000, index_price=2000)
+    document["positions"].append(other)
+    assert set(load(document).accounts[0].wallet) == {"BTC", "ETH"}
+    summaries = document["balance"]["info"]["summaries"]
+    summaries[1]["portfolio_margining_enabled"] = True
+    assert refused(document) == ("ambiguous", "x.json: balance.info")
+    del summaries[1]
+    assert refused(document) == ("missing_key", "x.json: balance.info")
+    del other["info"]["total_profit_loss"], document["positions"][0]["info"]["total_profit_loss"]
+    assert refused(document)[0] == "missing_key"
+
+
+def test_margin_modes_of_coin_margined_contracts() -> None:
+    document = sample("binance-coinm")
+    position = document["positions"][0]
+    info = position["info"]
+    del info["marginType"]
+    for changes, unified, mode in (
+        ({"isolated": False}, None, "cross"),
+        ({"isolated": None}, "cross", "cross"),
+        ({"isolated": None}, None, "isolated"),
+    ):
+        info.update(changes)
+        position["marginMode"] = unified
+        assert load(document).accounts[0].positions[0].mode == mode
+    info.update(positionSide="LONG", positionAmt="-2")
+    assert refused(document) == ("inconsistent", "x.json: positions[0].info.positionAmt")
+    info.update(positionSide="SHORT", marginType="cross")
+    (account,) = load(document).accounts
+    assert (account.position_mode, account.positions[0].side) == ("hedge", "short")
+    document["exchange"] = "binancecoinm"
+    document["balance"]["info"]["assets"][0]["asset"] = "ETH"
+    assert refused(document) == ("missing_key", "x.json: balance.info.assets")
+
+
+def test_tiers_of_other_families_of_okx_leave_the_shipped_ones() -> None:
+    document = sample("okx")
+    document["leverageTiers"] = {"SOL/USDT:USDT": document["leverageTiers"]["ETH/USDT:USDT"]}
+    (account,) = load(document).accounts
+    assert account.parameters is None
+
+
 def test_an_exchange_is_named_by_ccxt_s_id() -> None:
     document = sample("bybit")
     assert refused({**document, "exchange": "bibit"}) == ("unknown_choice", "x.json: exchange")

@@ -6,7 +6,7 @@ printed are kept in `reported`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -127,12 +127,3 @@ def _quotes(
         quotes.setdefault(key, Quote(price, as_of, None, source))
     warnings = [f"{source}: the prices carry no time"] if quotes and as_of is None else []
     return quotes, warnings
-
-
-def with_mode(held: Held, mode: str, wallet: Decimal | None) -> Held:
-    """The same position as an isolated one that owns `wallet`, or as a cross one."""
-    isolated = mode == "isolated"
-    position = replace(
-        held.position, mode="isolated" if isolated else "cross", isolated_wallet=wallet if isolated else None
-    )
-    return replace(held, position=position)
