@@ -267,6 +267,26 @@ def test_tiers_of_bybit_and_bitget_are_their_own_strings() -> None:
     assert load(bitget).overlays["x: brackets"]["BTCUSDT"]["brackets"] == [["0", "150000", "0.004", "125", ""]]
 
 
+@pytest.mark.parametrize(("printed", "warned"), [(None, False), ("0.1", False), ("0.3", True)])
+def test_a_deduction_that_tiers_leave_out_is_derived_and_a_printed_one_checked(
+    printed: str | None, warned: bool
+) -> None:
+    """0.5 % to 20, then 1 %: the second tier deducts 20 · (1 % − 0.5 %) = 0.1."""
+    document = sample("bybit")
+    row = {"id": 1, "symbol": "BTCUSDT", "riskLimitValue": "20", "maintenanceMargin": "0.005",
+           "initialMargin": "0.01", "maxLeverage": "100", "mmDeduction": "0"}  # fmt: skip
+    second = {**row, "id": 2, "riskLimitValue": "2000000", "maintenanceMargin": "0.01", "mmDeduction": printed or ""}
+    tier = {"minNotional": 0, "maxNotional": 1, "maintenanceMarginRate": 0.005, "maxLeverage": 100}
+    document["leverageTiers"] = {
+        "BTC/USDT:USDT": [{**tier, "tier": number, "info": info} for number, info in ((1, row), (2, second))]
+    }
+    report = report_of(load(document))
+    fee = Decimal("0.57258882") - Decimal("103.6829") * Decimal("0.005")
+    deduction = Decimal(printed or "0.1")
+    assert report.money["maintenance_margin"] == Decimal("103.6829") * Decimal("0.01") - deduction + fee
+    assert any("amount" in warning for warning in report.warnings) is warned
+
+
 def test_positions_beside_a_whole_account_agree_with_it() -> None:
     document = sample("dydx")
     document["positions"][0]["info"] = {**document["positions"][0]["info"], "size": "0.002"}

@@ -85,6 +85,12 @@ def test_aave_documents_without_rules_say_which_are_taken() -> None:
     assert book.warnings == ("x.json: rules: not stated, taken as aave/3.6",)
 
 
+def test_a_category_s_terms_are_not_in_the_reserves() -> None:
+    book = load(aave_with(userEmodeCategoryId=1))
+    assert book.accounts[0].emode == 1
+    assert "category 1" in book.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "place"),
     [

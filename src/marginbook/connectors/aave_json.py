@@ -102,12 +102,15 @@ def account_from_user_reserves(document: Any, id: str, place: str = "userReserve
     if not rules.startswith("aave/3"):
         raise BadInput("unknown_choice", join(place, "rules"), rules, "a rule set of Aave v3, such as aave/3.6")
     warnings = [] if "rules" in document else [f"{join(place, 'rules')}: not stated, taken as {RULES}"]
+    emode = _emode(document, place)
+    if emode and overlay:
+        warnings.append(f"{join(place, 'userEmodeCategoryId')}: the terms of category {emode} are the shipped table's")
     account = Account(
         id=read_text(document["id"], join(place, "id")) if "id" in document else id,
         rules=rules,
         collateral=tuple(collateral),
         debt=tuple(debt),
-        emode=_emode(document, place),
+        emode=emode,
         parameters=f"{id}: reserves" if overlay else None,
         network=read_text(document["network"], join(place, "network")) if "network" in document else None,
         address=read_text(document["address"], join(place, "address")) if "address" in document else None,
