@@ -19,6 +19,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "deribit": ("deribit",),
     "drift": ("drift",),
     "dydx": ("dydx", "dydx_v3"),
+    "euler": ("euler",),
     "ftx": ("ftx",),
     "generic": ("generic",),
     "hyperliquid": ("hyperliquid",),
