@@ -381,6 +381,28 @@ def test_isolated_positions_alone_take_nothing_of_the_balance() -> None:
         assert load(document).accounts[0].positions == account.positions
 
 
+@pytest.mark.parametrize(
+    ("name", "wallet"),
+    [
+        ("bybit", {"USDT": "100"}),
+        ("okx", {"USDT": "25.68468559"}),
+        ("bitget", {"USDT": "342.53742727"}),
+        ("deribit", {"BTC": "0.01"}),
+        ("bitmex", {"USDT": "100"}),
+        ("htx", {"BTC": "0.001027070082162999"}),
+        ("binance-coinm", {"BTC": "0.00731942"}),
+    ],
+)
+def test_an_account_without_positions_has_its_wallet(name: str, wallet: dict[str, str]) -> None:
+    document = sample(name)
+    document.pop("leverageTiers", None)
+    document.update(exchange="binancecoinm" if name == "binance-coinm" else name, positions=[])
+    (account,) = load(document).accounts
+    assert account.wallet == {currency: Decimal(amount) for currency, amount in wallet.items()}
+    assert account.positions == ()
+    assert report_of(load(document)).error is None
+
+
 def test_positions_of_size_zero_are_none() -> None:
     sizes = {"bybit": "size", "okx": "pos", "bitget": "total", "deribit": "size", "bitmex": "currentQty",
              "htx": "volume", "binance-coinm": "positionAmt"}  # fmt: skip

@@ -92,7 +92,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     reported: dict[str, Decimal] = {}
     for row, at in tables(rows, here):
         coin = read_text(row.get("asset"), join(at, "asset"))
-        if coin in settled:
+        if coin in settled or (not held and optional_number(row, "crossWalletBalance", at)):
             wallet[coin] = needed_number(row, "crossWalletBalance", at, "the cross wallet balance")
             if len(settled) == 1 and not apart:
                 reported = printed_figures(row, _ASSET_FIGURES, at)

@@ -104,19 +104,20 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
         raise BadInput("unsupported", place, "cross and isolated positions", expected)
     wallet: dict[str, Decimal] = {}
     reported: dict[str, Decimal] = {}
-    as_of = None
+    as_of = rules = None
     for row, here in rows:
         if read_text(row.get("currency"), join(here, "currency")) not in CURRENCIES:
             continue
-        currency, decimals, _ = _ledger(row, here)
-        if currency not in settled:
-            continue
+        currency, decimals, kind = _ledger(row, here)
         figures = _amounts(row, _ACCOUNT_FIGURES, decimals, here)
+        if currency not in settled and (held or wallet or not figures.get("wallet_balance")):
+            continue
         if "wallet_balance" not in figures:
             raise BadInput("missing_key", join(here, "walletBalance"), "nothing", "the wallet balance")
+        rules = None if held else kind
         as_of = read_time(row["timestamp"], join(here, "timestamp")) if row.get("timestamp") else as_of
         if modes != {"isolated"}:
             wallet[currency], reported = figures["wallet_balance"], figures
     if modes != {"isolated"} and (missing := settled - wallet.keys()):
         raise BadInput("missing_key", place, f"no {min(missing)} margin", f"the margin of {min(missing)}")
-    return Funds(wallet=wallet, reported=reported if len(wallet) == 1 else {}, as_of=as_of)
+    return Funds(wallet=wallet, rules=rules, reported=reported if len(wallet) == 1 else {}, as_of=as_of)

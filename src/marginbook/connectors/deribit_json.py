@@ -84,10 +84,12 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     models = set()
     for row, here in rows:
         currency = read_text(row.get("currency"), join(here, "currency"))
-        if currency not in settled:
+        equity = optional_number(row, "equity", here)
+        if currency not in settled and (held or not equity):
             continue
         models.add(_model(row, here))
-        equity = needed_number(row, "equity", here, "the equity in the currency")
+        if equity is None:
+            raise BadInput("missing_key", join(here, "equity"), "nothing", "the equity in the currency")
         wallet[currency] = CONTEXT.subtract(equity, _value(held, currency, here))
         if len(settled) == 1:
             reported = printed_figures(row, _ACCOUNT_FIGURES, here)

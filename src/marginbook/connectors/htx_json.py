@@ -89,7 +89,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     terms: dict[str, dict[str, str]] = {}
     for row, here in tables(whole, join(place, "data") if isinstance(document, dict) else place):
         coin = read_text(row.get("symbol"), join(here, "symbol"))
-        if coin not in settled:
+        if coin not in settled and (held or not optional_number(row, "margin_static", here)):
             continue
         market = _market(row, here)
         wallet[coin] = needed_number(row, "margin_static", here, "the balance without unrealised profit")

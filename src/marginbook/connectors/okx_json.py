@@ -94,7 +94,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     for money, there in tables(row.get("details"), join(here, "details")):
         name = read_text(money.get("ccy"), join(there, "ccy"))
         cash = needed_number(money, "cashBal", there, "the cash balance")
-        if name not in settled and not (joined and cash):
+        if name not in settled and not (cash and (joined or not held)):
             continue
         wallet[name] = cash
         equity, value = optional_number(money, "eq", there), optional_number(money, "eqUsd", there)
