@@ -1,6 +1,6 @@
-"""Zone thresholds of a book (`[zones.derivatives]`, `[zones.lending]`, `[zones.loop]`) as borders.
+"""Zone thresholds of a book (`[zones.derivatives]`, `[zones.lending]`, `[zones.loop]`, `[zones.broker]`) as borders.
 
-Derivatives thresholds are demand / support, lending thresholds are health, loops are judged by distance down.
+Derivatives and broker thresholds are demand / support, lending thresholds are health, loops are judged by distance down.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from marginbook.domain.zones import Border, DistanceBorder, Zone
 from marginbook.exact import CONTEXT, to_raw_exact
 
 Zones = Mapping[str, tuple[Border, ...]]
-FAMILIES = ("derivatives", "lending", "loop")
+FAMILIES = ("derivatives", "lending", "loop", "broker")
 THRESHOLD_DECIMALS = 6
 """Most decimals of a threshold."""
 
@@ -44,13 +44,13 @@ def read_zones(value: Any, place: str) -> Zones:
             raise BadInput("unknown_key", here, shown(family), ", ".join(FAMILIES) + suggestion(family, FAMILIES))
         given = THRESHOLDS.read(table, here)
         warning, call, rearm = given["warning"], given["call"], given["rearm"]
-        if family == "derivatives":
-            ordered = warning < call < 1
+        if family in ("derivatives", "broker"):
+            ordered = warning < call and (call < 1 or (family == "broker" and call == 1))
         else:
             ordered = warning > call and (warning < 1 if family == "loop" else call >= 1)
         if not ordered or rearm >= min(warning, call):
             raise BadInput("inconsistent", here, f"warning {warning}, call {call}, rearm {rearm}", _ORDER[family])
-        build = {"derivatives": _demand_border, "lending": _health_border, "loop": _distance_border}[family]
+        build = _BORDERS[family]
         zones[family] = (
             build(Zone.WARNING, warning, rearm, here),
             build(Zone.CALL, call, rearm, here),
@@ -60,6 +60,7 @@ def read_zones(value: Any, place: str) -> Zones:
 
 _ORDER = {
     "derivatives": "rearm < warning < call < 1, as demand / support",
+    "broker": "rearm < warning < call <= 1, as demand / support",
     "lending": "warning > call >= 1 > rearm, as health",
     "loop": "1 > warning > call > rearm, as distance down",
 }
@@ -91,3 +92,11 @@ def _distance_border(zone: Zone, threshold: Decimal, rearm: Decimal, place: str)
     _scaled(threshold, place)
     _scaled(inner, place)
     return ratio_border(DistanceBorder(zone, threshold, inner))
+
+
+_BORDERS = {
+    "derivatives": _demand_border,
+    "lending": _health_border,
+    "loop": _distance_border,
+    "broker": _demand_border,
+}

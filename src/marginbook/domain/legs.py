@@ -64,7 +64,7 @@ class PoolLegs:
     absolute: float  # [currency]
     relative: float
     liquidatable_at_equality: bool  # the venue liquidates at support = demand
-    family: Literal["derivatives", "lending", "loop"]  # which zone borders apply
+    family: Literal["derivatives", "lending", "loop", "broker"]  # which zone borders apply
     opaque: bool = False
     inputs: tuple[Factor, ...] = ()
     timed: bool = False

@@ -20,8 +20,8 @@ Borders = Mapping[str, tuple[Border, ...]]
 
 
 def family_of_pool(rule_set: RuleSet, account: Account, pool: str, market: Market, parameters: Any) -> Family:
-    """Which borders apply to `pool`; a lending pool in an e-mode may be a correlated loop, which lowering knows."""
-    if rule_set.family == "lending" and account.emode:
+    """Which borders apply to `pool`; one in an e-mode, or of a market of its own, may be a correlated loop."""
+    if rule_set.family == "lending" and (account.emode or any(held.pool for held in account.collateral)):
         for legs in rule_set.module.lower(account, market, parameters).pools:
             if legs.pool == pool:
                 return legs.family

@@ -105,7 +105,7 @@ def lower_by(maker: Maker, table_of: Table) -> Any:
             absolute=relative * (float(abs(known) + abs(cash) + asked) + shares),
             relative=relative,
             liquidatable_at_equality=False,
-            family="derivatives",
+            family="broker",
         )
         return Legs((pool,))
 
