@@ -20,9 +20,9 @@ way round, in fractions of a spread. `ratio` turns maintenance into initial marg
 premium-style options, long ones positive; options margined like futures have none.
 
 Sources: CME Group, Components of SPAN; ASX and Euronext pages on SPAN (composition of the requirement, sign, order of
-scenarios); record layouts of SPAN files (fields). Not verified against a worked example of a clearing house: price risk
-from paired scenarios (extreme ones are taken to have no volatility risk), the delivery charge, which deltas a spread
-takes first, and the method of the short-option minimum; each is a field or stated above.
+scenarios); record layouts of SPAN files (fields). Extreme scenarios are their own pair, as the point definitions of
+`.spn` files have it. Not verified against a worked example of a clearing house: price risk from paired scenarios, the
+delivery charge, which deltas a spread takes first, and the method of the short-option minimum.
 """
 
 from collections.abc import Mapping, Sequence
