@@ -86,7 +86,7 @@ def test_valid_books_satisfy_the_schema(text: str) -> None:
         ({"account": [{"id": "a", "rules": "x/1", "debt": [{"amount": 1}]}]}, "/account/0/debt/0/asset"),
         ({"prices": {"binance": {"X": "-1"}}}, "/prices/binance/X"),
         ({"prices": {"binance": {"X": {"close": "1"}}}}, "/prices/binance/X"),
-        ({"zones": {"broker": {}}}, "/zones/broker"),
+        ({"zones": {"bank": {}}}, "/zones/bank"),
     ],
 )
 def test_schema_and_reader_refuse_the_same(book: dict[str, Any], path: str) -> None:

@@ -1,6 +1,6 @@
 """Zone thresholds of a book (`[zones.derivatives]`, `[zones.lending]`, `[zones.loop]`, `[zones.broker]`) as borders.
 
-Derivatives and broker thresholds are demand / support, lending thresholds are health, loops are judged by distance down.
+Derivatives and broker thresholds are demand / support, lending ones are health, loops are judged by distance down.
 """
 
 from collections.abc import Mapping
