@@ -113,9 +113,9 @@ def backtest(prices: ArrayLike, policy: Policy, skip: int = WARM_UP) -> Backtest
     path = margin_path(prices, policy)
     sides: dict[Side, Coverage] = {}
     for side in ("long", "short"):
-        lost = losses(prices, policy.days, side)  # type: ignore[arg-type]
+        lost = losses(prices, policy.days, side)
         rows = np.arange(skip, lost.size, policy.days)
-        sides[side] = coverage(lost[rows], path.rate[rows], policy.confidence)  # type: ignore[index]
+        sides[side] = coverage(lost[rows], path.rate[rows], policy.confidence)
     return Backtest(path.rate, sides["long"], sides["short"], procyclicality(path.rate[skip:]), path.warnings)
 
 
