@@ -171,6 +171,21 @@ def test_a_trove_from_its_opening_to_its_end() -> None:
     assert m.state["liquity", "system", "total_collateral_raw"] == 100_000 * WAD
 
 
+def test_stakes_of_troves_that_state_none_are_left_out() -> None:
+    figures = {"l_eth_raw": 5, "l_lusd_raw": 7, "total_stakes_raw": 10 * WAD}
+    figures |= {"total_stakes_snapshot_raw": 9 * WAD, "total_collateral_snapshot_raw": 10 * WAD}
+    m = market("2000", **figures)
+    after, changed = act(trove(), m, "supply", "ETH", "1")
+    assert changed.state == m.state
+    assert not after.details
+    opened, changed = act(trove(lusd="0"), m, "borrow", "LUSD", "5000")
+    assert opened.details == {"stake_raw": str(9 * WAD), "l_eth_raw": "5", "l_lusd_raw": "7"}
+    assert changed.state["liquity", "system", "total_stakes_raw"] == 19 * WAD
+    closed, changed = act(opened, changed, "repay", "LUSD", "Infinity")
+    assert not closed.details
+    assert changed.state["liquity", "system", "total_stakes_raw"] == 10 * WAD
+
+
 def test_recovery_mode_restricts() -> None:
     m = market("1400", **SYSTEM)
     account = trove(eth="20")

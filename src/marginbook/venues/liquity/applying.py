@@ -78,8 +78,9 @@ def _step(
     s = system_of(account, market, parameters, at, 0)
     trove = s.troves.get(USER)
     owes = trove is not None and trove.debt > 0
-    if STAKE in account.details or (event.kind == "borrow" and not owes):
-        _check_snapshots(market, STAKE in account.details)
+    ends = event.kind == "liquidation" or (event.kind == "repay" and event.amount == ALL)
+    if STAKE in account.details and not ends:
+        _check_snapshots(market)
     amount = 0 if event.amount == ALL else raw_amount(event.amount, place)
     try:
         if not owes and event.kind in ("supply", "withdraw"):
@@ -89,13 +90,19 @@ def _step(
             after = _done(s, trove, event, amount, owes)
     except Revert as revert:
         raise BadInput("refused", place, revert.reason, "a call that the contracts accept") from None
-    return _account(account, after), _market(market, after)
+    return _account(account, after, _states_stake(account, market, owes)), _market(market, after)
 
 
-def _check_snapshots(market: Market, is_needed: bool) -> None:
+def _states_stake(account: Account, market: Market, owes: bool) -> bool:
+    """Whether the trove's stake is kept: it was stated, or the trove is new and the system's figures are there."""
+    needed = (L_ETH, L_LUSD, *STAKES[1:])
+    return STAKE in account.details or (not owes and all(state_of(market, name) is not None for name in needed))
+
+
+def _check_snapshots(market: Market) -> None:
     """A trove that states its stake gets a new one from the system's snapshots."""
     for name in STAKES[1:]:
-        if is_needed and state_of(market, name) is None:
+        if state_of(market, name) is None:
             expected = "an integer: the account states its stake"
             raise BadInput("missing_state", f"state.{VENUE}.{SYSTEM}.{name}", "nothing", expected)
 
@@ -132,14 +139,13 @@ def _done(s: System, trove: Trove | None, event: LendingAction, amount: int, owe
     return liquidated(s, USER)[0]
 
 
-def _account(account: Account, s: System) -> Account:
+def _account(account: Account, s: System, states_stake: bool) -> Account:
     """The account with the trove's balances; what is empty goes."""
     trove = s.troves.get(USER)
     details = {name: text for name, text in account.details.items() if name not in (STAKE, L_ETH, L_LUSD)}
     if trove is None:
         return replace(account, collateral=(), debt=(), details=details)
-    states_stake = STAKE in account.details
-    if states_stake:
+    if states_stake and trove.debt:
         details |= {STAKE: str(trove.stake), L_ETH: str(trove.l_eth), L_LUSD: str(trove.l_lusd)}
     held = account.collateral[0] if account.collateral else Collateral(asset=ASSET, amount=Decimal(0))
     owed = account.debt[0] if account.debt else Debt(asset=DEBT, amount=Decimal(0))

@@ -61,6 +61,11 @@ def is_known(market: Market) -> bool:
     return all(given)
 
 
+def is_tracked(account: Account) -> bool:
+    """Whether stakes of the account are known: it states its own, or has no trove yet."""
+    return STAKE in account.details or not account.debt
+
+
 def check_pool(account: Account, pool: str) -> None:
     """BadInput `unknown_pool` for any other than the trove's."""
     if pool != POOL:
@@ -70,7 +75,7 @@ def check_pool(account: Account, pool: str) -> None:
 def system_of(account: Account, market: Market, parameters: Parameters, at: int, price: int) -> System:
     """The system with the account's trove, if it has ETH or LUSD; `price` 0 where none is needed."""
     trove = trove_of(account, market)
-    known = is_known(market)
+    known, tracked = is_known(market), is_tracked(account)
     return System(
         terms=parameters.terms,
         price=price,
@@ -83,9 +88,9 @@ def system_of(account: Account, market: Market, parameters: Parameters, at: int,
         redistribution=Redistribution(
             l_eth=state_of(market, L_ETH) or 0,
             l_lusd=state_of(market, L_LUSD) or 0,
-            total_stakes=state_of(market, STAKES[0]),
-            stakes_snapshot=state_of(market, STAKES[1]),
-            collateral_snapshot=state_of(market, STAKES[2]),
+            total_stakes=state_of(market, STAKES[0]) if tracked else None,
+            stakes_snapshot=state_of(market, STAKES[1]) if tracked else None,
+            collateral_snapshot=state_of(market, STAKES[2]) if tracked else None,
         ),
         base_rate=state_of(market, BASE_RATE) or 0,
         fee_time=state_of(market, FEE_TIME) or 0,
