@@ -297,6 +297,8 @@ def _reconcile(account: Account, money: Mapping[str, Decimal], worst: PoolReport
         ours = PRINTED_AS.get(name, name)
         if ours in _QUANTITIES:
             yield Reconciliation(quantity=name, venue=printed, ours=money.get(ours, _ratio(worst, ours)))
+        elif worst is not None and name in worst.quantities.venue:
+            yield Reconciliation(quantity=name, venue=printed, ours=worst.quantities.venue[name])
 
 
 def _reconcile_position(
