@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import AccountSnapshot, Event, IndexUpdate, LendingAction, PriceFrame, Transfer
+from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import from_raw, in_exact_context, mul_div_ceil, mul_div_floor
+from marginbook.venues.common.lending_events import applied
 from marginbook.venues.euler.holdings import (
     ASSETS,
     CASH,
@@ -26,7 +27,6 @@ from marginbook.venues.euler.holdings import (
     only_pool,
     quotes_of,
     raw_amount,
-    seconds,
 )
 from marginbook.venues.euler.math import VIRTUAL_AMOUNT
 from marginbook.venues.euler.parameters import Parameters
@@ -38,27 +38,13 @@ ALL = Decimal("Infinity")
 @in_exact_context
 def apply(account: Account, market: Market, event: Event, parameters: Parameters, at: int) -> tuple[Account, Market]:
     """The account, and what the event moved in the vaults; BadInput `refused` with the contracts' error name."""
-    match event:
-        case LendingAction():
-            return _step(account, market, event, parameters, at)
-        case Transfer(kind="deposit" | "withdrawal") if event.amount:
-            action = LendingAction(
-                stamp=event.stamp,
-                account=event.account,
-                kind="supply" if event.amount > 0 else "withdraw",
-                asset=event.asset,
-                amount=abs(event.amount),
-                pool=event.pool,
-            )
-            return _step(account, market, action, parameters, at)
-        case IndexUpdate():
-            index = Index(int(event.value), int(event.rate), seconds(event.stamp.time))
-            return account, replace(market, indices={**market.indices, (event.venue, event.asset, event.kind): index})
-        case PriceFrame():
-            return account, market.with_prices(event.prices)
-        case AccountSnapshot():
-            return event.account, market
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a lending account")
+    return applied(
+        account,
+        market,
+        event,
+        lambda action: _step(account, market, action, parameters, at),
+        "an event of a lending account",
+    )
 
 
 def _step(

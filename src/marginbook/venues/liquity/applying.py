@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import AccountSnapshot, Event, LendingAction, PriceFrame, Transfer
+from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Market
 from marginbook.exact import from_raw, in_exact_context
+from marginbook.venues.common.lending_events import applied
 from marginbook.venues.liquity.holdings import (
     ASSET,
     BASE_RATE,
@@ -46,24 +47,9 @@ ALL = Decimal("Infinity")
 @in_exact_context
 def apply(account: Account, market: Market, event: Event, parameters: Parameters, at: int) -> tuple[Account, Market]:
     """The account, and the system's figures where they are known; BadInput `refused` with the contracts' own text."""
-    match event:
-        case LendingAction():
-            return _step(account, market, event, parameters, at)
-        case Transfer(kind="deposit" | "withdrawal") if event.amount:
-            action = LendingAction(
-                stamp=event.stamp,
-                account=event.account,
-                kind="supply" if event.amount > 0 else "withdraw",
-                asset=event.asset,
-                amount=abs(event.amount),
-                pool=event.pool,
-            )
-            return _step(account, market, action, parameters, at)
-        case PriceFrame():
-            return account, market.with_prices(event.prices)
-        case AccountSnapshot():
-            return event.account, market
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a trove")
+    return applied(
+        account, market, event, lambda action: _step(account, market, action, parameters, at), "an event of a trove"
+    )
 
 
 def _step(
