@@ -19,7 +19,14 @@ from marginbook.risk_models.reducers import (
     weighted_worst,
     worst,
 )
-from marginbook.risk_models.scenarios import Positions, profits, requirements, worst_losses
+from marginbook.risk_models.scenarios import (
+    Positions,
+    RiskArrays,
+    profits,
+    requirements,
+    what_if,
+    worst_losses,
+)
 
 TAIL, MEAN = Decimal("0.99"), Decimal("0.975")
 
@@ -131,13 +138,16 @@ def test_tails_are_counted_exactly() -> None:
     assert sum(tail_mean(2500, MEAN, "acerbi_tasche").weights) == pytest.approx(1.0, rel=1e-13)
 
 
-def test_what_if_is_the_book_with_the_trade() -> None:
+def test_what_if_has_the_bits_of_the_book_with_the_trade() -> None:
     held, arrays = book(3, 50, 300, 9)
-    before = rows(held)
+    wanted = [worst(), tail_mean(300, MEAN, "acerbi_tasche")]
+    before, table = rows(held), RiskArrays.of(arrays)
+    answer = what_if(before, table, 1, [7, 9], [2.5, -1.0], wanted)
+    assert answer[0].tobytes() == requirements(before, arrays, wanted)[1].tobytes()
     held[1, 7] += 2.5
-    found = requirements(before.plus(1, [7], [2.5]), arrays, [worst()])
-    assert found[0] == pytest.approx(requirements(rows(held), arrays, [worst()])[1], rel=1e-13)
-    assert found[0, 0] <= requirements(before, arrays, [worst()])[1, 0] + 2.5 * abs(arrays[7]).max()
+    held[1, 9] -= 1.0
+    assert answer[1].tobytes() == requirements(rows(held), table, wanted)[1].tobytes()
+    assert answer[1, 0] <= answer[0, 0] + 2.5 * abs(arrays[7]).max() + abs(arrays[9]).max()
 
 
 def test_money_is_never_negative_and_rounded_up() -> None:

@@ -93,18 +93,27 @@ class Positions:
         return Positions.of(1, np.zeros(contracts.size, np.int64), contracts, quantities)
 
 
-def checked(arrays: ArrayLike) -> Floats:
-    """Risk arrays [contract, scenario] as the kernel wants them; BadInput where one is not finite."""
-    found = np.ascontiguousarray(arrays, np.float64)
-    if found.ndim != 2 or not found.shape[1]:
-        raise BadInput("bad_value", "risk arrays", found.shape, "contracts × scenarios")
-    if not np.isfinite(found).all():
-        raise BadInput("bad_value", "risk arrays", "not finite", "finite numbers")
-    return found
+@dataclass(frozen=True, slots=True)
+class RiskArrays:
+    """Risk arrays [contract, scenario] that were checked once, for callers that use them again and again."""
+
+    profit: Floats
+
+    @classmethod
+    def of(cls, arrays: "ArrayLike | RiskArrays") -> "RiskArrays":
+        """Contiguous and finite; else BadInput."""
+        if isinstance(arrays, RiskArrays):
+            return arrays
+        found = np.ascontiguousarray(arrays, np.float64)
+        if found.ndim != 2 or not found.shape[1]:
+            raise BadInput("bad_value", "risk arrays", found.shape, "contracts × scenarios")
+        if not np.isfinite(found).all():
+            raise BadInput("bad_value", "risk arrays", "not finite", "finite numbers")
+        return cls(found)
 
 
 def requirements(
-    positions: Positions, arrays: ArrayLike, reducers: Sequence[Reducer], threads: int | None = None
+    positions: Positions, arrays: ArrayLike | RiskArrays, reducers: Sequence[Reducer], threads: int | None = None
 ) -> Floats:
     """One number per account and reducer [account, reducer], positive for a loss; `threads` None: all cores.
 
@@ -114,7 +123,7 @@ def requirements(
     >>> requirements(held, arrays, [worst(), kth_loss(2), kth_loss(3)], threads=1).tolist()
     [[5.0, 1.0, -6.0]]
     """
-    table = checked(arrays)
+    table = RiskArrays.of(arrays)
     out = np.empty((positions.accounts, len(reducers)))
     ordered = [n for n, reducer in enumerate(reducers) if isinstance(reducer, OrderWeights)]
     if ordered:
@@ -122,14 +131,34 @@ def requirements(
     for n, reducer in enumerate(reducers):
         if isinstance(reducer, ScenarioWeights):
             weights = _per_scenario(reducer.weights, table)
-            out[:, n] = worst_losses(positions, table * weights, threads)[0]
+            out[:, n] = worst_losses(positions, table.profit * weights, threads)[0]
         elif isinstance(reducer, Probabilities):
             out[:, n] = _probable(positions, table, reducer, threads)
     return out
 
 
+def what_if(
+    positions: Positions,
+    arrays: ArrayLike | RiskArrays,
+    account: int,
+    contract: Sequence[int],
+    quantity: Sequence[float],
+    reducers: Sequence[Reducer],
+) -> Floats:
+    """[before, after] × reducer: one account before and after a basket of trades, on the calling thread.
+
+    >>> from marginbook.risk_models.reducers import worst
+    >>> held = Positions.of(1, [0], [0], [2.0])
+    >>> what_if(held, [[-3.0, 4.0], [1.0, -1.0]], 0, [1], [5.0], [worst()]).tolist()
+    [[6.0], [1.0]]
+    """
+    table = RiskArrays.of(arrays)
+    before, after = positions.only(account), positions.plus(account, contract, quantity)
+    return np.concatenate([requirements(book, table, reducers, threads=1) for book in (before, after)])
+
+
 def worst_losses(
-    positions: Positions, arrays: ArrayLike, threads: int | None = None
+    positions: Positions, arrays: ArrayLike | RiskArrays, threads: int | None = None
 ) -> tuple[Floats, NDArray[np.int32]]:
     """Largest loss of each account (negative where it gains everywhere) and the first scenario that has it, from 0."""
     from marginbook.risk_models import scenario_kernel as kernel
@@ -142,7 +171,7 @@ def worst_losses(
     return out, active
 
 
-def profits(positions: Positions, arrays: ArrayLike, account: int) -> Floats:
+def profits(positions: Positions, arrays: ArrayLike | RiskArrays, account: int) -> Floats:
     """Profit of one account in every scenario, with the bits that the reducers see."""
     from marginbook.risk_models import scenario_kernel as kernel
 
@@ -152,10 +181,10 @@ def profits(positions: Positions, arrays: ArrayLike, account: int) -> Floats:
     return out
 
 
-def _ordered(positions: Positions, table: Floats, reducers: Sequence[Any], threads: int | None) -> Floats:
+def _ordered(positions: Positions, table: RiskArrays, reducers: Sequence[Any], threads: int | None) -> Floats:
     from marginbook.risk_models import scenario_kernel as kernel
 
-    scenarios = table.shape[1]
+    scenarios = table.profit.shape[1]
     need = max(len(reducer.weights) for reducer in reducers)
     if need > scenarios:
         raise BadInput("bad_value", "reducer", f"needs {need} losses", f"at most {scenarios}, one per scenario")
@@ -175,28 +204,28 @@ def _ordered(positions: Positions, table: Floats, reducers: Sequence[Any], threa
     return out
 
 
-def _probable(positions: Positions, table: Floats, reducer: Probabilities, threads: int | None) -> Floats:
+def _probable(positions: Positions, table: RiskArrays, reducer: Probabilities, threads: int | None) -> Floats:
     from marginbook.risk_models import scenario_kernel as kernel
 
     given = _per_scenario(reducer.probability, table), reducer.tail
     out = np.empty((positions.accounts, 2))
     with _Threads(threads) as count:
         run = kernel.probable_serial if count == 1 else kernel.probable_parallel
-        shape = SLICES * count, table.shape[1]
+        shape = SLICES * count, table.profit.shape[1]
         run(_book(positions, table), given, np.empty((shape[0], 1, shape[1])), np.empty(shape, np.int32), out)
     found: Floats = out[:, int(reducer.mean)]
     return found
 
 
-def _per_scenario(values: Sequence[float], table: Floats) -> Floats:
+def _per_scenario(values: Sequence[float], table: RiskArrays) -> Floats:
     found = np.asarray(values, np.float64)
-    if found.shape != (table.shape[1],):
-        raise BadInput("bad_value", "reducer", f"{found.size} weights", f"{table.shape[1]}, one per scenario")
+    if found.shape != (table.profit.shape[1],):
+        raise BadInput("bad_value", "reducer", f"{found.size} weights", f"{table.profit.shape[1]}, one per scenario")
     return found
 
 
-def _book(positions: Positions, arrays: ArrayLike) -> tuple[Any, ...]:
-    table = checked(arrays)
+def _book(positions: Positions, arrays: ArrayLike | RiskArrays) -> tuple[Any, ...]:
+    table = RiskArrays.of(arrays).profit
     if positions.contract.size and positions.contract.max() >= len(table):
         raise BadInput("bad_value", "positions.contract", positions.contract.max(), f"at most {len(table) - 1}")
     return positions.starts, positions.contract, positions.quantity, table
@@ -212,15 +241,17 @@ class _Threads:
         self.count = self.before if asked is None else _threads(asked)
 
     def __enter__(self) -> int:
-        import numba
-
-        numba.set_num_threads(self.count)
+        self._set(self.count)
         return self.count
 
     def __exit__(self, *_: object) -> None:
+        self._set(self.before)
+
+    def _set(self, count: int) -> None:
         import numba
 
-        numba.set_num_threads(self.before)
+        if self.count != self.before:
+            numba.set_num_threads(count)
 
 
 def _threads(asked: int) -> int:
