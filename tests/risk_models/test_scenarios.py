@@ -102,6 +102,13 @@ def test_ties_empty_accounts_and_lots_of_one_contract() -> None:
     assert found.tolist() == [[2.0, 1.0, -1.0]]
 
 
+def test_a_book_without_accounts_or_positions() -> None:
+    assert requirements(Positions.of(0, [], [], []), np.ones((2, 30)), [worst(), kth_loss(3)]).shape == (0, 2)
+    wanted = [worst(), kth_loss(3), Probabilities((0.5, 0.5, 0.0), 0.1, True)]
+    found = requirements(Positions.of(2, [], [], []), np.ones((2, 3), np.float32), wanted)
+    assert [str(x) for x in found.ravel()] == ["0.0"] * 6
+
+
 def test_weighted_worst_and_scenarios_of_unequal_probability() -> None:
     one = Positions.of(1, [0], [0], [1.0])
     arrays = [[-10.0, -4.0, -6.0, 5.0]]
@@ -163,6 +170,7 @@ def test_bad_input_is_named() -> None:
         lambda: requirements(one, np.zeros((4, 4)), [weighted_worst((1.0,))]),
         lambda: Positions.of(1, [1], [0], [1.0]),
         lambda: Positions.of(1, [0], [0], [np.inf]),
+        lambda: requirements(Positions.of(1, [0], [0], [1e300]), np.full((1, 4), 10.0), [worst()]),
         lambda: kth_loss(0),
         lambda: weighted_worst((-1.0,)),
         lambda: quantile(100, Decimal(1), "floor"),

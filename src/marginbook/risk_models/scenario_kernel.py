@@ -229,7 +229,7 @@ def _worst_slice(w: int, of: int, book: Any, profit: Any, out: Any, active: Any)
         for s in range(1, profit.size):
             if profit[s] < least:
                 at, least = s, profit[s]
-        out[account] = -least
+        out[account] = 0.0 - least
         active[account] = at
 
 
@@ -273,7 +273,7 @@ def _probable(profit: Any, order: Any, probability: Any, tail: float) -> Any:
     reached = total = loss = 0.0
     while n > 0 and reached < tail:
         s = order[0]
-        loss = -profit[s]
+        loss = 0.0 - profit[s]
         total = fused(min(probability[s], tail - reached), loss, total)
         reached += probability[s]
         n -= 1

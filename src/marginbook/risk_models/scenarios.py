@@ -30,6 +30,8 @@ from marginbook.risk_models.reducers import OrderWeights, Probabilities, Reducer
 Floats = NDArray[np.float64]
 SLICES = 4
 """Parts of the accounts per thread, each with its own buffers."""
+MOST = 1e300
+"""No sum may come near the end of float64, where it would become infinite or no number."""
 ROOM = 1.5
 """Candidates that are sorted per order statistic that is needed, about."""
 
@@ -98,6 +100,7 @@ class RiskArrays:
     """Risk arrays [contract, scenario] that were checked once, for callers that use them again and again."""
 
     profit: Floats
+    largest: float
 
     @classmethod
     def of(cls, arrays: "ArrayLike | RiskArrays") -> "RiskArrays":
@@ -107,9 +110,15 @@ class RiskArrays:
         found = np.ascontiguousarray(arrays, np.float64)
         if found.ndim != 2 or not found.shape[1]:
             raise BadInput("bad_value", "risk arrays", found.shape, "contracts × scenarios")
-        if not np.isfinite(found).all():
+        largest = _largest(found)
+        if not np.isfinite(largest):
             raise BadInput("bad_value", "risk arrays", "not finite", "finite numbers")
-        return cls(found)
+        return cls(found, largest)
+
+
+def _largest(values: Floats) -> float:
+    """Largest absolute value; nan where there is one."""
+    return float(max(values.max(), -values.min())) if values.size else 0.0
 
 
 def requirements(
@@ -225,10 +234,14 @@ def _per_scenario(values: Sequence[float], table: RiskArrays) -> Floats:
 
 
 def _book(positions: Positions, arrays: ArrayLike | RiskArrays) -> tuple[Any, ...]:
-    table = RiskArrays.of(arrays).profit
-    if positions.contract.size and positions.contract.max() >= len(table):
-        raise BadInput("bad_value", "positions.contract", positions.contract.max(), f"at most {len(table) - 1}")
-    return positions.starts, positions.contract, positions.quantity, table
+    table = RiskArrays.of(arrays)
+    if positions.contract.size and positions.contract.max() >= len(table.profit):
+        given, most = positions.contract.max(), len(table.profit) - 1
+        raise BadInput("bad_value", "positions.contract", given, f"at most {most}")
+    bound = _largest(positions.quantity) * table.largest * positions.quantity.size
+    if not bound < MOST:
+        raise BadInput("bad_value", "positions.quantity", f"profits up to {bound}", f"profits below {MOST}")
+    return positions.starts, positions.contract, positions.quantity, table.profit
 
 
 class _Threads:
