@@ -199,7 +199,7 @@ def _report(
     worst = max(pools, key=_danger) if pools else None
     quotes = _quotes(rules, account, market, parameters)
     stale = tuple(name for name, quote in quotes.items() if _is_stale(quote, at))
-    warnings = [*getattr(parameters, "warnings", ())]
+    warnings = [text for text in getattr(parameters, "warnings", ()) if _concerns(text, account)]
     if hasattr(module, "warnings"):
         warnings += module.warnings(account, market, parameters, at)
     warnings += [f"price of {name} is stale: from {format_time(quotes[name].time or 0)}" for name in stale]
@@ -269,6 +269,14 @@ def _rate(source: str, target: str, market: Market, account: Account) -> Decimal
     if target != "USD" or source not in market.rates:
         raise BadInput("missing_rate", f"account {account.id}", f"no rate from {source} to {target}", "[prices] rates")
     return market.rates[source]
+
+
+def _concerns(warning: str, account: Account) -> bool:
+    """Whether a warning about the parameter table is of a market that the account holds, or of no single market."""
+    name = warning.partition(":")[0]
+    held = (p.market for p in account.positions), (o.market for o in account.orders)
+    owned = (c.asset for c in account.collateral), (d.asset for d in account.debt), account.wallet
+    return " " in name or name == "*" or name == warning or any(name in names for names in (*held, *owned))
 
 
 def _quotes(rules: RuleSet, account: Account, market: Market, parameters: Any) -> dict[str, Quote]:
