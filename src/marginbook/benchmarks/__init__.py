@@ -20,6 +20,7 @@ BENCHES: dict[str, str] = {
     "mixed-book": "mixed",
     "scenario-var": "scenario_var",
     "span-arrays": "span_arrays",
+    "what-if": "what_if",
     "recovery": "recovery",
     "start-up": "start_up",
     "page-under-load": "page",

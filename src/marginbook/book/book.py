@@ -197,6 +197,11 @@ class Book:
             self._market = replace(self._base, quotes=dict(self._quotes), indices=dict(self._indices))
         return self._market
 
+    @property
+    def quotes_now(self) -> tuple[Mapping[QuoteKey, Decimal], Mapping[QuoteKey, Quote], Mapping[IndexKey, Index]]:
+        """(prices since `market` was made, quotes before them, indices), without making a `market` of them."""
+        return self._fresh, self._quotes, self._indices
+
     def parameters(self, account: Account) -> Any:
         """The parameters that the account's rules use now."""
         key = (account.rules, account.parameters, account.network)
@@ -206,6 +211,9 @@ class Book:
 
     def parameters_for(self, key: RuleKey) -> Any:
         """The parameters that a rule key stands for."""
+        found = self._parameters.get(key)
+        if found is not None:
+            return found
         return self.parameters(Account(id="", rules=key[0], parameters=key[1], network=key[2]))
 
     def zone(self, account: str) -> Zone:
@@ -528,6 +536,11 @@ class Book:
         if found is not None:
             return found
         return borders_of_family("loop") if family == "loop" else default
+
+    @property
+    def chosen_borders(self) -> Mapping[str, tuple[Border, ...]]:
+        """Borders that replace those of the rule sets, by family of pool."""
+        return self._chosen_borders
 
     def borders(self, pool: int) -> tuple[Border, ...]:
         """Borders of a pool."""

@@ -17,7 +17,7 @@ from marginbook.domain.events import Event, Fill, LendingAction, OrderChange, Se
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, Quantities, Risk
 from marginbook.domain.zones import Zone
-from marginbook.exact import ZERO, divide, grid_floor, in_exact_context
+from marginbook.exact import ZERO, divide, grid_floor, in_exact_context, round_ceil
 from marginbook.margin_calls.search import guess_crossing, least_true
 from marginbook.margin_calls.sizes import amount_unit, quantity_step
 from marginbook.margin_calls.zones import Borders, zone_of_account
@@ -221,8 +221,18 @@ def _lacks_initial(before: Mapping[str, Risk[Any]], after: Mapping[str, Risk[Any
         free = risk.support_initial - risk.demand_initial
         old = before.get(pool)
         if free < 0 and (old is None or free < old.support_initial - old.demand_initial):
-            return f"{pool} would lack {-free} of initial margin"
+            return lacks(pool, Decimal(-free))
     return None
+
+
+def lacks(pool: str, amount: Decimal) -> str:
+    """Why an order that opens is refused; the amount [currency] is rounded up at 8 decimals.
+
+    >>> lacks("cross:USDT", Decimal("0.123456781"))
+    'cross:USDT would lack 0.12345679 of initial margin'
+    """
+    text = f"{round_ceil(amount, 8):f}"
+    return f"{pool} would lack {text.rstrip('0').rstrip('.')} of initial margin"
 
 
 def _withdraws_too_much(
