@@ -6,7 +6,7 @@ Money of an account is the sum over its pools; ratios, zone and distance are tho
 `error` cell, never an exception, so one bad account does not stop a book.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
@@ -199,7 +199,7 @@ def _report(
     worst = max(pools, key=_danger) if pools else None
     quotes = _quotes(rules, account, market, parameters)
     stale = tuple(name for name, quote in quotes.items() if _is_stale(quote, at))
-    warnings = [text for text in getattr(parameters, "warnings", ()) if _concerns(text, account)]
+    warnings = _concerning(getattr(parameters, "warnings", ()), account)
     if hasattr(module, "warnings"):
         warnings += module.warnings(account, market, parameters, at)
     warnings += [f"price of {name} is stale: from {format_time(quotes[name].time or 0)}" for name in stale]
@@ -271,12 +271,13 @@ def _rate(source: str, target: str, market: Market, account: Account) -> Decimal
     return market.rates[source]
 
 
-def _concerns(warning: str, account: Account) -> bool:
-    """Whether a warning about the parameter table is of a market that the account holds, or of no single market."""
-    name = warning.partition(":")[0]
-    held = (p.market for p in account.positions), (o.market for o in account.orders)
-    owned = (c.asset for c in account.collateral), (d.asset for d in account.debt), account.wallet
-    return " " in name or name == "*" or name == warning or any(name in names for names in (*held, *owned))
+def _concerning(warnings: Sequence[str], account: Account) -> list[str]:
+    """The warnings about a parameter table that are of a market that the account holds, or of no single market."""
+    if not warnings:
+        return []
+    held = {p.market for p in account.positions} | {o.market for o in account.orders} | set(account.wallet)
+    held |= {c.asset for c in account.collateral} | {d.asset for d in account.debt} | {"*"}
+    return [text for text in warnings if (name := text.partition(":")[0]) in held or " " in name]
 
 
 def _quotes(rules: RuleSet, account: Account, market: Market, parameters: Any) -> dict[str, Quote]:
