@@ -16,7 +16,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice
 from marginbook.exact import ONE, ZERO, divide, grid_ceil, grid_floor, in_exact_context
 from marginbook.venues.contracts.model import ContractRules, Holding, Pool, Shown, funding_due, pools, price_reader
-from marginbook.venues.contracts.sums import breached
+from marginbook.venues.contracts.sums import breached, figures
 
 UNIT = Decimal("0.00000001")
 """Price grid where a market has no tick."""
@@ -94,8 +94,21 @@ def _prices_of(pool: Pool, name: str, market: Market, parameters: ContractRules)
 
 
 def _constants(pool: Pool, name: str, market: Market, parameters: ContractRules) -> tuple[Decimal, Decimal]:
-    """What support and demand are apart from the profit and maintenance of one market's positions."""
+    """What support and demand are apart from the profit and maintenance of one market's positions.
+
+    Where every price is known, all but the market's own terms of the pool's sums: exact, unless a contract is inverse.
+    """
     price_of = price_reader(market, parameters)
+    keys = ((parameters.venue, holding.position.market, parameters.price_kind) for holding in pool.holdings)
+    if not pool.has_inverse and all(key in market.quotes for key in keys):
+        found = figures(pool, market, parameters)
+        support, demand = found.balance, found.demand
+        for holding in pool.holdings:
+            if holding.position.market == name:
+                factor = holding.factor(price_of(name))
+                support -= holding.slope * factor
+                demand -= holding.maintenance(factor)
+        return support, demand
     support, demand = pool.wallet + pool.fixed_support, pool.fixed_demand
     for holding in pool.holdings:
         support += funding_due(holding, market, parameters.venue)

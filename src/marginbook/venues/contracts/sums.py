@@ -48,11 +48,27 @@ class Figures:
         return self.maintenance + self.fixed_demand
 
 
+_kept: dict[int, tuple[Pool, Market, ContractRules, Figures]] = {}
+KEPT_MOST = 16
+
+
 def figures(pool: Pool, market: Market, parameters: ContractRules) -> Figures:
     """Profit, notional, initial and maintenance margin of a pool.
 
-    Open orders of a market add to its position as max(|net + bids|, |net − asks|) / leverage.
+    Open orders of a market add to its position as max(|net + bids|, |net − asks|) / leverage. All three are frozen, and
+    sums, quantities and decision are asked of the same ones in turn, so that the latest answers are kept by identity.
     """
+    known = _kept.get(id(pool))
+    if known is not None and known[0] is pool and known[1] is market and known[2] is parameters:
+        return known[3]
+    found = _figures(pool, market, parameters)
+    if len(_kept) >= KEPT_MOST:
+        _kept.clear()
+    _kept[id(pool)] = (pool, market, parameters, found)
+    return found
+
+
+def _figures(pool: Pool, market: Market, parameters: ContractRules) -> Figures:
     price_of = price_reader(market, parameters)
     profit = notional = initial = maintenance = ZERO
     known = True
