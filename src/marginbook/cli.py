@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from marginbook.connectors.books import BookFile
+    from marginbook.domain.account import Account
     from marginbook.engine.evaluate import Report
 
 app = typer.Typer(
@@ -117,29 +118,62 @@ def explain(
 ) -> None:
     """The tree behind an account's numbers: each term with its formula, inputs and source."""
     from marginbook.connectors.books import market_of
-    from marginbook.domain.errors import BadInput
     from marginbook.engine.answers import node_json
     from marginbook.engine.evaluate import parameters_source
     from marginbook.venues.registry import rule_set
 
     book = _load([file], prices)
     moment = _moment(at, book)
-    for rejected in book.rejected:
-        if rejected.id == account:
-            raise BadInput(*_fields(rejected.problem))
-    found = [a for a in book.accounts if a.id == account]
-    if not found:
-        known = ", ".join(a.id for a in book.accounts[:10])
-        raise BadInput("unknown_account", str(file), account, f"one of {known}")
-    rules = rule_set(found[0].rules)
-    parameters = parameters_source(book.overlays, moment)(found[0])
-    node = rules.module.explain(found[0], market_of(book), parameters, moment)
+    found = _account(book, file, account)
+    rules = rule_set(found.rules)
+    parameters = parameters_source(book.overlays, moment)(found)
+    node = rules.module.explain(found, market_of(book), parameters, moment)
     if json_:
         _print_json(node_json(node))
     else:
         from marginbook.render import explain_tree
 
         explain_tree(account, node)
+
+
+@app.command("what-if")
+def what_if(
+    file: Annotated[Path, typer.Argument(help="A book file or folder.")],
+    account: Annotated[str, typer.Argument(help="Account id.")],
+    order: Annotated[
+        list[str] | None,
+        typer.Option("--order", metavar="'buy 0.5 BTCUSDT @ 60000'", help="An order; may repeat, filled in turn."),
+    ] = None,
+    prices: Prices = None,
+    at: At = None,
+    json_: Json = False,
+) -> None:
+    """What orders would do to an account before they are sent: margin, zone, liquidation prices, the largest size."""
+    from marginbook.connectors.books import market_of
+    from marginbook.domain.zones import Zone
+    from marginbook.engine.evaluate import parameters_source
+    from marginbook.engine.orders import order_of, orders_json
+    from marginbook.venues.registry import rule_set
+
+    if not order:
+        raise typer.BadParameter("give at least one --order, for example --order 'buy 0.5 BTCUSDT @ 60000'")
+    trials = [order_of(text) for text in order]
+    book = _load([file], prices)
+    moment = _moment(at, book)
+    found = _account(book, file, account)
+    parameters = parameters_source(book.overlays, moment)(found)
+    answer = orders_json(rule_set(found.rules), found, market_of(book), parameters, moment, trials, book.zones)
+    if json_:
+        _print_json(answer)
+    else:
+        from marginbook.render import what_if_view
+
+        what_if_view(answer)
+    code = FINE if answer["allowed"] else BAD_DATA
+    zone = Zone[(answer["after"] or answer["before"])["zone"].upper()]
+    if zone is Zone.CALL:
+        code = IN_CALL
+    raise typer.Exit(LIQUIDATABLE if zone in (Zone.LIQUIDATION, Zone.BANKRUPT) else code)
 
 
 @app.command()
@@ -379,6 +413,20 @@ def _zone(name: str) -> "Any":
     try:
         return Zone[name.upper()]
     except KeyError:
+def _account(book: "BookFile", file: Path, name: str) -> "Account":
+    """An account of a book; BadInput why it was rejected, or which there are."""
+    from marginbook.domain.errors import BadInput
+
+    for rejected in book.rejected:
+        if rejected.id == name:
+            raise BadInput(*_fields(rejected.problem))
+    for account in book.accounts:
+        if account.id == name:
+            return account
+    known = ", ".join(account.id for account in book.accounts[:10])
+    raise BadInput("unknown_account", str(file), name, f"one of {known}")
+
+
         raise typer.BadParameter(f"{name!r} is not a zone: safe, warning, call, liquidation, bankrupt") from None
 
 

@@ -28,6 +28,7 @@ COLOURS = {
 CARDS_MOST = 12
 REMEDIES_MOST = 4
 CHANGES_MOST = 200
+SIGNS_OF_WHEN = {"at_or_below": "≤", "at_or_above": "≥"}
 
 
 def zone_text(label: str | None) -> str:
@@ -158,6 +159,39 @@ def explain_tree(account: str, node: Node) -> None:
     root = Tree(f"[bold]{account}[/]")
     grow(root, node)
     Console().print(root, highlight=False)
+
+
+def what_if_view(answer: dict[str, Any]) -> None:
+    """Orders and the decision, a table of before and after by pool, the largest sizes and what each position adds."""
+    console = Console()
+    for order in answer["orders"]:
+        beside = "".join(f" {word} {order[key]}" for word, key in (("@", "price"), ("by", "leverage")) if key in order)
+        console.print(f"{order['side']} {order['quantity']} {order['market']}{beside}", highlight=False)
+    verdict = "[green]● allowed[/]" if answer["allowed"] else f"[red]✖ refused[/]: {answer['why_not']}"
+    console.print(verdict, highlight=False)
+    before, after = answer["before"], answer["after"] or {"zone": None, "pools": {}, "liquidation_prices": []}
+    table = Table(header_style="bold")
+    table.add_column("")
+    table.add_column("before", justify="right")
+    table.add_column("after", justify="right")
+    table.add_row("zone", *[zone_text(side["zone"]) if side["zone"] else "" for side in (before, after)])
+    for pool in dict.fromkeys([*before["pools"], *after["pools"]]):
+        rows = [side["pools"].get(pool, {}) for side in (before, after)]
+        for name in dict.fromkeys([*rows[0], *rows[1]]):
+            table.add_row(f"{pool} {name.replace('_', ' ')}", *[row.get(name, "") for row in rows])
+    prices = [
+        {f"{p['market']} {p['side']} liquidated at {SIGNS_OF_WHEN[p['when']]}": p["price"] for p in found}
+        for found in (before["liquidation_prices"], after["liquidation_prices"])
+    ]
+    for name in dict.fromkeys([*prices[0], *prices[1]]):
+        table.add_row(name, *[found.get(name, "") for found in prices])
+    console.print(table)
+    for row in answer["largest"]:
+        console.print(f"largest {row['side']} of {row['market']}: {row['quantity']}", highlight=False)
+    for row in answer["contributions"]:
+        names = [name for name in ("initial_margin", "maintenance_margin") if name in row]
+        added = [f"{name.replace('_', ' ')} {row[name]}" for name in names]
+        console.print(f"{row['market']} {row['side']} adds {' and '.join(added)} {row['currency']}", highlight=False)
 
 
 def conform_table(answer: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def report_json(report: Report) -> dict[str, Any]:
         row |= _ratios(report.worst.quantities)
         row |= _distances(report.worst.distances)
     row |= {
-        "liquidation_prices": [_liquidation_price(p) for pool in report.pools for p in pool.liquidation_prices],
+        "liquidation_prices": [liquidation_price_json(p) for pool in report.pools for p in pool.liquidation_prices],
         "pools": [_pool(pool) for pool in report.pools],
         "remedies": [remedy_json(remedy) for remedy in report.remedies],
         "reconciliation": [
@@ -159,7 +159,8 @@ def _distances(found: Distances | None) -> dict[str, Any]:
     return {"distance": {"down": text(found.down), "up": text(found.up)}, "distance_worst": text(found.worst)}
 
 
-def _liquidation_price(price: LiquidationPrice) -> dict[str, Any]:
+def liquidation_price_json(price: LiquidationPrice) -> dict[str, Any]:
+    """`{"pool", "market", "side", "price", "when", "source"}`."""
     return {
         "pool": price.pool,
         "market": price.market,
@@ -178,5 +179,5 @@ def _pool(pool: PoolReport) -> dict[str, Any]:
         if value is not None:
             row[name] = decimal_text(name, value)
     row |= _ratios(quantities) | _distances(pool.distances)
-    row["liquidation_prices"] = [_liquidation_price(price) for price in pool.liquidation_prices]
+    row["liquidation_prices"] = [liquidation_price_json(price) for price in pool.liquidation_prices]
     return row

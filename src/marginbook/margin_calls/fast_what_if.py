@@ -230,17 +230,17 @@ class _Rules:
     rule_set: RuleSet
     parameters: Contracts
     borders: Sequence[Border]
-    markets: dict[int, _Terms | None]
+    markets: dict[str, _Terms | None]
 
-    def terms(self, number: int, name: str) -> _Terms:
-        """Terms of a market by its name number."""
-        found = self.markets.get(number)
+    def terms(self, name: str) -> _Terms:
+        """Terms of a market."""
+        found = self.markets.get(name)
         if found is None:
-            if number in self.markets:
+            if name in self.markets:
                 raise _NotHere
-            self.markets[number] = None
+            self.markets[name] = None
             try:
-                found = self.markets[number] = _Terms(name, self.parameters.terms_of(name), self.parameters)
+                found = self.markets[name] = _Terms(name, self.parameters.terms_of(name), self.parameters)
             except BadInput:
                 raise _NotHere from None
         return found
@@ -312,10 +312,9 @@ class OrderDesk:
         if kind != CONTRACTS or hedge:
             raise _NotHere
         rules = self._rules_of(rule)
-        number_of_market = book.names.numbers.get(market)
-        if number_of_market is None or quantity <= 0 or (price is not None and price <= 0):
+        if quantity <= 0 or (price is not None and price <= 0):
             raise _NotHere
-        traded = rules.terms(number_of_market, market)
+        traded = rules.terms(market)
         traded.read(book.quotes_now)
         amount = _raw(quantity, QUANTITY)
         paid = traded.price if price is None else _raw(price, PRICE)
@@ -348,6 +347,7 @@ class OrderDesk:
         book = self.book
         texts, store, fundings, now = book.names.texts, book.store, book.fundings, book.quotes_now
         places, exact, starts, counts = store.places, store.exact, store.pools["start"], store.pools["count"]
+        known = rules.markets
         pools: list[_Pool] = []
         cross: _Pool | None = None
         owner: _Pool | None = None
@@ -361,7 +361,7 @@ class OrderDesk:
             holdings, holds = [], False
             rows = exact[start : start + count].tolist() if count else ()
             for quantity, entry, entry_low, leverage, market, funding, _, flags in rows:
-                terms = rules.markets.get(market) or rules.terms(market, texts[market])
+                terms = known.get(texts[market]) or rules.terms(texts[market])
                 terms.read(now)
                 holds = holds or terms is traded
                 last = fundings[funding] if funding >= 0 else 0
@@ -593,7 +593,7 @@ def _liquidation(pool: _Pool | None, held: _Holding | None, rules: _Rules) -> tu
         ticks = div_ceil(top, bottom) if even else div_floor(top, bottom) + 1
     if ticks <= TICKS_LEAST:
         raise _NotHere
-    price = from_raw(ticks * terms.tick, PRICE)
+    price = CONTEXT.multiply(Decimal(ticks), terms.terms.tick or UNIT)
     side: Side = "long" if long else "short"
     when: Any = "at_or_below" if long else "at_or_above"
     return (LiquidationPrice(pool=pool.label, market=terms.name, side=side, price=price, when=when, source="exact"),)

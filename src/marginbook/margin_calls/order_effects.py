@@ -131,6 +131,17 @@ def fill_of(rule_set: RuleSet, account: Account, market: Market, at: int, trial:
 
 
 @in_exact_context
+def tried(
+    rule_set: RuleSet, account: Account, market: Market, parameters: Any, at: int, trials: Iterable[Trial]
+) -> tuple[Account, Market]:
+    """The account and market after the orders, allowed or not; BadInput where they cannot be carried out at all."""
+    for trial in trials:
+        event = fill_of(rule_set, account, market, at, trial)
+        account, market = rule_set.module.apply(account, market, event, parameters, at)
+    return account, market
+
+
+@in_exact_context
 def contributions(
     rule_set: RuleSet, account: Account, market: Market, parameters: Any, at: int
 ) -> tuple[Contribution, ...]:
