@@ -355,6 +355,20 @@ def _load(files: "Sequence[Path]", prices: "Sequence[Path] | None") -> "BookFile
     return load_book(files, prices or [])
 
 
+def _account(book: "BookFile", file: Path, name: str) -> "Account":
+    """An account of a book; BadInput why it was rejected, or which there are."""
+    from marginbook.domain.errors import BadInput
+
+    for rejected in book.rejected:
+        if rejected.id == name:
+            raise BadInput(*_fields(rejected.problem))
+    for account in book.accounts:
+        if account.id == name:
+            return account
+    known = ", ".join(account.id for account in book.accounts[:10])
+    raise BadInput("unknown_account", str(file), name, f"one of {known}")
+
+
 def _exists(path: Path) -> None:
     if not path.exists():
         raise typer.BadParameter(f"{path} does not exist")
@@ -413,20 +427,6 @@ def _zone(name: str) -> "Any":
     try:
         return Zone[name.upper()]
     except KeyError:
-def _account(book: "BookFile", file: Path, name: str) -> "Account":
-    """An account of a book; BadInput why it was rejected, or which there are."""
-    from marginbook.domain.errors import BadInput
-
-    for rejected in book.rejected:
-        if rejected.id == name:
-            raise BadInput(*_fields(rejected.problem))
-    for account in book.accounts:
-        if account.id == name:
-            return account
-    known = ", ".join(account.id for account in book.accounts[:10])
-    raise BadInput("unknown_account", str(file), name, f"one of {known}")
-
-
         raise typer.BadParameter(f"{name!r} is not a zone: safe, warning, call, liquidation, bankrupt") from None
 
 

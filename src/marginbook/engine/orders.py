@@ -1,6 +1,6 @@
 """Orders as people write them, and what they would do to an account as an answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -41,6 +41,7 @@ def order_of(text: str) -> Trial:
         raise bad
     quantity, market, *rest = words
     given: dict[str, Any] = {}
+    value: Any
     while rest:
         word = rest.pop(0)
         if word == "@" and rest:
@@ -126,6 +127,6 @@ def _standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _texts(holder: Any, names: Sequence[str]) -> Mapping[str, str]:
+def _texts(holder: Any, names: Sequence[str]) -> dict[str, str]:
     values = ((name, getattr(holder, name)) for name in names)
     return {name: decimal_text(name, value) for name, value in values if value is not None}
