@@ -261,6 +261,64 @@ def stress(
 
 
 @app.command()
+def backtest(
+    prices: Annotated[Path, typer.Argument(help="A price history or candles, CSV (also gzipped) or Parquet.")],
+    market: Annotated[str | None, typer.Option(help="Which one, where the file has several.")] = None,
+    horizon: Annotated[str, typer.Option(metavar="HOURS", help="Time that a margin must last.")] = "24",
+    confidence: Annotated[str, typer.Option(help="Share of periods that it must cover.")] = "0.99",
+    window: Annotated[str, typer.Option(metavar="DAYS", help="History that models look back on.")] = "365",
+    model: Annotated[list[str] | None, typer.Option(help="Compare only these; may repeat.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="First tested time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Last tested time.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots.")] = None,
+    json_: Json = False,
+) -> None:
+    """Margin models side by side on a price history: coverage, exceedances, procyclicality, cost."""
+    from decimal import Decimal, InvalidOperation
+
+    from marginbook.connectors.price_series import read_price_series
+    from marginbook.domain.errors import BadInput
+    from marginbook.engine.answers import problem_json
+    from marginbook.simulate.backtests import Choice, answer, compare
+
+    _exists(prices)
+    if report:
+        _exists(report.parent)
+    try:
+        choice = Choice(
+            horizon=Decimal(horizon),
+            confidence=Decimal(confidence),
+            window=Decimal(window),
+            start=_time(start) if start else None,
+            end=_time(end) if end else None,
+            models=tuple(model or ()),
+        )
+    except InvalidOperation:
+        raise typer.BadParameter("--horizon, --confidence and --window are numbers") from None
+    except BadInput as bad:
+        raise typer.BadParameter(str(bad.problem)) from None
+    series = read_price_series(prices, market)
+    found = compare(series.times, series.prices, choice, series.name, _ticker("models"))
+    told = answer(found)
+    told["errors"] = [problem_json(problem) for problem in series.problems]
+    if report:
+        from marginbook.simulate.backtest_report import page
+
+        try:
+            report.write_text(page(found), encoding="utf-8")
+        except OSError as bad:
+            raise typer.BadParameter(f"{report} cannot be written: {bad.strerror}") from None
+    if json_:
+        _print_json(told)
+    else:
+        from marginbook.render import backtest_table
+
+        backtest_table(told)
+    if series.problems:
+        raise typer.Exit(BAD_DATA)
+
+
+@app.command()
 def serve(
     book: Annotated[list[Path] | None, typer.Argument(help="Book files or folders.")] = None,
     prices: Prices = None,
@@ -376,18 +434,22 @@ def _exists(path: Path) -> None:
 
 def _moment(at: str | None, book: "BookFile") -> int:
     """--at, else the time of the prices, else now: the only clock of the command line."""
-    from marginbook.units import parse_time
-
     if at is not None:
-        try:
-            return parse_time(at)
-        except ValueError as bad:
-            raise typer.BadParameter(str(bad)) from None
+        return _time(at)
     if book.as_of is not None:
         return book.as_of
     import time
 
     return time.time_ns() // 1000
+
+
+def _time(text: str) -> int:
+    from marginbook.units import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError as bad:
+        raise typer.BadParameter(str(bad)) from None
 
 
 def _evaluate(book: "BookFile", at: str | None, currency: str | None, days: float | None) -> "Iterator[Report]":

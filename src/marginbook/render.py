@@ -266,6 +266,39 @@ def _debt(answer: dict[str, Any], side: dict[str, Any]) -> str:
     return " + ".join(f"{table['bad_debt']} {currency}" for currency, table in side["by_currency"].items())
 
 
+BASEL = {"green": "● green", "yellow": "▲ yellow", "red": "■ red"}
+
+
+def backtest_table(answer: dict[str, Any]) -> None:
+    """A row per model; long and short as `long / short`."""
+    console = Console()
+    facts = f"{answer['from']} to {answer['to']}, {answer['periods']} periods of {answer['horizon_hours']} h"
+    expected = f"{answer['expected_exceedances']:.1f} exceedances expected of each side"
+    console.print(f"{answer['market']}: {facts}; {expected}", highlight=False, markup=False)
+    table = Table(header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for name in ("mean rate", "peak / trough", "exceeded", "Kupiec p", "Christoffersen p", "Basel", "largest", "mean"):
+        table.add_column(name, justify="right")
+    for model in answer["models"]:
+        sides = (model["long"], model["short"])
+        table.add_row(
+            model["model"],
+            f"{100 * model['mean_rate']:.2f} %",
+            f"{model['peak_to_trough']:.2f}",
+            " / ".join(str(side["exceeded"]) for side in sides),
+            " / ".join(f"{side['kupiec_p']:.4f}" for side in sides),
+            " / ".join(f"{side['christoffersen_p']:.4f}" for side in sides),
+            " / ".join(BASEL[side["basel_zone"]] for side in sides),
+            " / ".join(f"{100 * side['largest_exceedance']:.2f} %" for side in sides),
+            " / ".join(f"{100 * side['mean_exceedance']:.2f} %" for side in sides),
+        )
+    console.print(table)
+    told = [f"{model['model']}: {text}" for model in answer["models"] for text in model["warnings"]]
+    _notes(
+        console, [*answer["warnings"], *told], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["errors"]]
+    )
+
+
 def bench_table(answer: dict[str, Any]) -> None:
     """Results of `bench`."""
     table = Table(title=f"{answer['machine']} · seed {answer['seed']}", header_style="bold")
