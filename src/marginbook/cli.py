@@ -515,9 +515,9 @@ def _ticker(what: str) -> "Any":
 
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task(what, total=None)
-    bar.start()
 
     def tick(done: int, total: int | None) -> None:
+        bar.start()
         bar.update(task, completed=done, total=total)
         if total is not None and done >= total:
             bar.stop()

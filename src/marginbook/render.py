@@ -266,32 +266,31 @@ def _debt(answer: dict[str, Any], side: dict[str, Any]) -> str:
     return " + ".join(f"{table['bad_debt']} {currency}" for currency, table in side["by_currency"].items())
 
 
-BASEL = {"green": "● green", "yellow": "▲ yellow", "red": "■ red"}
-
-
 def backtest_table(answer: dict[str, Any]) -> None:
-    """A row per model; long and short as `long / short`."""
+    """Two rows per model, of a long and of a short position: exceedances, their sizes in percent of notional."""
     console = Console()
     facts = f"{answer['from']} to {answer['to']}, {answer['periods']} periods of {answer['horizon_hours']} h"
     expected = f"{answer['expected_exceedances']:.1f} exceedances expected of each side"
     console.print(f"{answer['market']}: {facts}; {expected}", highlight=False, markup=False)
-    table = Table(header_style="bold")
+    table = Table(header_style="bold", box=None, pad_edge=False)
     table.add_column("model", no_wrap=True)
-    for name in ("mean rate", "peak / trough", "exceeded", "Kupiec p", "Christoffersen p", "Basel", "largest", "mean"):
+    names = ("rate %", "peak/ trough", "side", "count", "Kupiec p", "Christ. p", "Basel", "largest %", "mean %")
+    for name in names:
         table.add_column(name, justify="right")
     for model in answer["models"]:
-        sides = (model["long"], model["short"])
-        table.add_row(
-            model["model"],
-            f"{100 * model['mean_rate']:.2f} %",
-            f"{model['peak_to_trough']:.2f}",
-            " / ".join(str(side["exceeded"]) for side in sides),
-            " / ".join(f"{side['kupiec_p']:.4f}" for side in sides),
-            " / ".join(f"{side['christoffersen_p']:.4f}" for side in sides),
-            " / ".join(BASEL[side["basel_zone"]] for side in sides),
-            " / ".join(f"{100 * side['largest_exceedance']:.2f} %" for side in sides),
-            " / ".join(f"{100 * side['mean_exceedance']:.2f} %" for side in sides),
-        )
+        shared = [model["model"], f"{100 * model['mean_rate']:.2f}", f"{model['peak_to_trough']:.2f}"]
+        for name in ("long", "short"):
+            side = model[name]
+            table.add_row(
+                *(shared if name == "long" else [""] * len(shared)),
+                name,
+                str(side["exceeded"]),
+                f"{side['kupiec_p']:.4f}",
+                f"{side['christoffersen_p']:.4f}",
+                side["basel_zone"],
+                f"{100 * side['largest_exceedance']:.2f}",
+                f"{100 * side['mean_exceedance']:.2f}",
+            )
     console.print(table)
     told = [f"{model['model']}: {text}" for model in answer["models"] for text in model["warnings"]]
     _notes(

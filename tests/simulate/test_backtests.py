@@ -106,6 +106,7 @@ def test_tested_time_does_not_change_the_rates() -> None:
     prices = walk(900)
     whole = daily(prices, models=("filtered",))
     part = daily(prices, models=("filtered",), start=500 * DAY, end=600 * DAY)
+    assert part.warnings == ("100 periods are too few for p-values and zones at 0.99",)
     assert part.times[0] == 500 * DAY
     assert part.times[-1] == 599 * DAY
     assert np.array_equal(part.tested[0].long_rate, whole.tested[0].long_rate[135:235])
@@ -118,6 +119,7 @@ def test_gaps_keep_the_last_price_and_are_told() -> None:
     prices, times = walk(900), np.arange(900) * DAY
     kept = np.delete(np.arange(900), [500, 501])
     found = compare(times[kept], prices[kept], Choice(models=("historical",)))
+    assert len(found.times) == 534
     assert found.warnings == ("2 of 900 rows without a price of their own: the last one is kept",)
     assert found.change[500 - 365] == 0.0
     assert found.change[501 - 365] == pytest.approx(prices[502] / prices[499] - 1)

@@ -18,6 +18,7 @@ rate before the first tested row as its stressed one. Procyclicality and cost ar
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from statistics import median
 from types import MappingProxyType
@@ -38,6 +39,8 @@ from marginbook.units import DAY_MICROSECONDS, format_time
 HOUR = DAY_MICROSECONDS // 24
 ROWS_PER_HORIZON_MOST = 24
 ROWS_MOST = 300_000
+EXPECTED_LEAST = Fraction(5, 2)
+"""Exceedances to be expected, below which a warning says that the tests mean little: the 250 days at 99 % of Basel."""
 HOURS_MOST, DAYS_MOST = 10_000, 10_000
 CONFIDENCE_LEAST, CONFIDENCE_MOST = Decimal("0.5"), Decimal("0.9999")
 AGE_DECAY = 0.99
@@ -190,6 +193,8 @@ def _ground(
     warnings = [f"{kept} of {count} rows without a price of their own: the last one is kept"] if kept else []
     if choice.start is not None and grid[first] > choice.start + step:
         warnings.append(f"tested from {format_time(int(grid[first]))}, after the first window")
+    if len(at) < EXPECTED_LEAST * needed:
+        warnings.append(f"{len(at)} periods are too few for p-values and zones at {choice.confidence}")
     days = step / DAY_MICROSECONDS
     ground = Ground(on_grid, returns, total[rows:] - total[:-rows], rows, window, days, at, choice.confidence)
     return grid, ground, tuple(warnings)
