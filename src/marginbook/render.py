@@ -272,7 +272,7 @@ def backtest_table(answer: dict[str, Any]) -> None:
     facts = f"{answer['from']} to {answer['to']}, {answer['periods']} periods of {answer['horizon_hours']} h"
     expected = f"{answer['expected_exceedances']:.1f} exceedances expected of each side"
     console.print(f"{answer['market']}: {facts}; {expected}", highlight=False, markup=False)
-    table = Table(header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     names = ("rate %", "peak/ trough", "side", "count", "Kupiec p", "Christ. p", "Basel", "largest %", "mean %")
     for name in names:
