@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from marginbook.margin_calls import fast_what_if
 from marginbook.margin_calls.fast_what_if import OrderDesk
 from marginbook.margin_calls.order_effects import Trial, contributions, order_effect
 from marginbook.margin_calls.what_if import largest_order
+from marginbook.testing.vectors import Setting
 from marginbook.testing.worlds import world
 from marginbook.venues.registry import rule_set
 
@@ -22,6 +24,10 @@ D = Decimal
 AT = 1_790_856_000_000_000
 FAST = {"binance/usdm": 0.6, "generic/derivatives": 0.15, "bitget/usdt": 0.2}
 """Rule sets that have accounts in columns: the least share of orders that takes the fast path."""
+
+
+def parameters_of(setting: Setting, account: Account) -> Any:
+    return setting.parameters
 
 
 def order_on(random: Random, account: Account, markets: list[str]) -> Trial:
@@ -70,7 +76,7 @@ def test_the_fast_answer_is_the_exact_one(rules: str, monkeypatch: pytest.Monkey
                 changed = replace(position, funding_index_raw=random.randint(-(10**17), 10**17))
                 kept = tuple(changed if p is position else p for p in account.positions)
                 account = replace(account, positions=kept)
-        book = Book.from_accounts([account], setting.market, lambda _, found=setting.parameters: found, setting.at)
+        book = Book.from_accounts([account], setting.market, partial(parameters_of, setting), setting.at)
         if book.problems:
             continue
         desk = OrderDesk(book)

@@ -534,26 +534,27 @@ def _zone(pool: _Pool, rules: _Rules) -> Zone:
 
 
 def _numbers(pool: _Pool, parameters: Contracts) -> PoolNumbers:
-    printing, balance, demand, initial = parameters.printing, pool.balance, pool.demand, pool.initial()
+    printing, balance, demand = parameters.printing, pool.balance, pool.demand
     if printing.places != QUANTITY:
         raise _NotHere
-    bad = div_trunc if printing.cuts else div_ceil
-    good = div_trunc if printing.cuts else div_floor
-    asked: Decimal | None
-    free: Decimal | None
-    if not pool.known:
-        asked = free = None
-    elif isinstance(initial, int):
-        asked, free = _printed(bad(initial, TO_PLACES)), _printed(div_floor(balance - initial, TO_PLACES))
-    else:
-        asked = printing.bad(initial)
-        free = round_floor(CONTEXT.subtract(from_raw(balance, MONEY), initial), 8)
+    times = CONTEXT.multiply
+    bad, good = (div_trunc, div_trunc) if printing.cuts else (div_ceil, div_floor)
+    asked: Decimal | None = None
+    free: Decimal | None = None
+    if pool.known:
+        initial = pool.initial()
+        if isinstance(initial, int):
+            asked = times(Decimal(bad(initial, TO_PLACES)), PER_PLACE)
+            free = times(Decimal(div_floor(balance - initial, TO_PLACES)), PER_PLACE)
+        else:
+            asked = printing.bad(initial)
+            free = round_floor(CONTEXT.subtract(from_raw(balance, MONEY), initial), 8)
     return PoolNumbers(
-        _printed(good(balance, TO_PLACES)),
+        times(Decimal(good(balance, TO_PLACES)), PER_PLACE),
         asked,
-        _printed(bad(demand, TO_PLACES)),
+        times(Decimal(bad(demand, TO_PLACES)), PER_PLACE),
         free,
-        _printed(div_floor(balance - demand, TO_PLACES)),
+        times(Decimal(div_floor(balance - demand, TO_PLACES)), PER_PLACE),
     )
 
 
@@ -604,10 +605,6 @@ def _sum(parts: list[Initial]) -> Decimal:
     for part in parts:
         total = CONTEXT.add(total, from_raw(part, MONEY) if isinstance(part, int) else part)
     return total
-
-
-def _printed(raw: int) -> Decimal:
-    return CONTEXT.multiply(Decimal(raw), PER_PLACE)
 
 
 def _raw(value: Decimal, places: int) -> int:
