@@ -87,6 +87,8 @@ def test_every_rate_by_hand_at_one_row() -> None:
     assert rate["normal"][0] == pytest.approx(z * sqrt(float((returns[t - window : t] ** 2).mean())))
     assert rate["ewma"] == pytest.approx((z * sigma[t], z * sigma[t]))
     assert rate["ewma-stressed"][0] == pytest.approx(0.75 * z * sigma[t] + 0.25 * z * sigma[:window].max())
+    long_run = z * sqrt(float((returns[:t] ** 2).mean()))
+    assert rate["ewma-long-run"][0] == pytest.approx(max(z * sigma[t], long_run))
     policy = Policy(Decimal("0.95"), hours, 0.94 ** (1 / 24), tool="buffer", rebuild=1.01 ** (1 / 24) - 1)
     assert rate["ewma-buffer"][0] == pytest.approx(margin_path(prices, policy).rate[t])
 
