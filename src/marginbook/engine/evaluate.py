@@ -6,9 +6,10 @@ Money of an account is the sum over its pools; ratios, zone and distance are tho
 `error` cell, never an exception, so one bad account does not stop a book.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from marginbook.domain.account import Account, Position
@@ -271,13 +272,24 @@ def _rate(source: str, target: str, market: Market, account: Account) -> Decimal
     return market.rates[source]
 
 
-def _concerning(warnings: Sequence[str], account: Account) -> list[str]:
+def _concerning(warnings: Iterable[str], account: Account) -> list[str]:
     """The warnings about a parameter table that are of a market that the account holds, or of no single market."""
-    if not warnings:
+    by_name = _by_name(tuple(warnings))
+    if not by_name:
         return []
-    held = {p.market for p in account.positions} | {o.market for o in account.orders} | set(account.wallet)
-    held |= {c.asset for c in account.collateral} | {d.asset for d in account.debt} | {"*"}
-    return [text for text in warnings if (name := text.partition(":")[0]) in held or " " in name]
+    held = [p.market for p in account.positions] + [o.market for o in account.orders] + list(account.wallet)
+    held += [c.asset for c in account.collateral] + [d.asset for d in account.debt]
+    return [text for name in dict.fromkeys(["", "*", *held]) for text in by_name.get(name, ())]
+
+
+@lru_cache(maxsize=64)
+def _by_name(warnings: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Warnings by the market that they begin with; under "" those that are of no single market."""
+    found: dict[str, list[str]] = {}
+    for text in warnings:
+        name = text.partition(":")[0]
+        found.setdefault("" if " " in name else name, []).append(text)
+    return found
 
 
 def _quotes(rules: RuleSet, account: Account, market: Market, parameters: Any) -> dict[str, Quote]:
