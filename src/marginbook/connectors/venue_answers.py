@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from marginbook.connectors.accounts import account_from_json, account_to_json
 from marginbook.connectors.answers import VenueAccount
 from marginbook.connectors.binance_json import (
     RULES,
@@ -162,12 +163,18 @@ def _combined(document: dict[str, Any], name: str, stem: str) -> _Group:
 def _build(group: _Group) -> VenueAccount | Problem:
     try:
         if "lending" in group.documents:
-            return lending_account(*group.documents["lending"], group.id)
+            return _checked(lending_account(*group.documents["lending"], group.id), group)
         exchange = _exchange_of(group)
         built = _of_binance(group) if exchange == _BINANCE else exchange_account(exchange, _given(group, exchange))
-        return _with_overlay(built, group, exchange)
+        return _checked(_with_overlay(built, group, exchange), group)
     except BadInput as error:
         return error.problem
+
+
+def _checked(built: VenueAccount, group: _Group) -> VenueAccount:
+    """The account, if it could stand in a book file: names that an answer is put together from may be odd."""
+    account_from_json(account_to_json(built.account), f"{group.source}:")
+    return built
 
 
 def _rules_of(group: _Group) -> str:

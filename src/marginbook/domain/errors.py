@@ -16,6 +16,13 @@ class Problem:
     value: str
     expected: str
 
+    def __post_init__(self) -> None:
+        # What somebody else wrote goes to terminals and pages: never with control characters in it.
+        for name in ("place", "value", "expected"):
+            text = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, repr(text)[1:-1])
+
     def __str__(self) -> str:
         return f"{self.place}: {self.code}: got {self.value}, expected {self.expected}"
 
