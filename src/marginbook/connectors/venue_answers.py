@@ -212,8 +212,8 @@ def _listed_rows(group: _Group) -> list[dict[str, Any]]:
         for row in listed:
             info = row.get("info") if isinstance(row, dict) else None
             rows.append(info if isinstance(info, dict) and info else row)
-    account = group.documents.get("binance_account", ({}, ""))[0]
-    return [row for row in (*rows, *(account.get("positions") or ())) if isinstance(row, dict)]
+    of_account = group.documents.get("binance_account", ({}, ""))[0].get("positions")
+    return [row for row in (*rows, *(of_account if isinstance(of_account, list) else ())) if isinstance(row, dict)]
 
 
 def _balances(group: _Group) -> list[tuple[str, Any, Any, str]]:
