@@ -36,3 +36,12 @@ def format_time(at: int) -> str:
     """
     moment = _EPOCH + timedelta(microseconds=at)
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def seconds(at: int) -> int:
+    """Whole seconds of a time in microseconds: the time that a block has.
+
+    >>> seconds(1_790_856_000_999_999)
+    1790856000
+    """
+    return at // MICROSECONDS

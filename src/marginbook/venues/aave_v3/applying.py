@@ -12,6 +12,7 @@ from marginbook.domain.events import (
 )
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, in_exact_context, to_raw_exact
+from marginbook.units import seconds
 from marginbook.venues.aave_v3.holdings import (
     TOTALS,
     USER,
@@ -22,7 +23,6 @@ from marginbook.venues.aave_v3.holdings import (
     pool_of,
     price_keys,
     price_raw,
-    seconds,
     with_source_price,
 )
 from marginbook.venues.aave_v3.liquidation import liquidate

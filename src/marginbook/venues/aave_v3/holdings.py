@@ -5,8 +5,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, div_floor, from_raw, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import RAY, from_raw, to_raw_exact, to_raw_floor
+from marginbook.units import seconds
 from marginbook.venues.aave_v3.account_data import counts_as_collateral, user_threshold
 from marginbook.venues.aave_v3.parameters import Parameters
 from marginbook.venues.aave_v3.reserve import accrued_borrow_index, accrued_supply_index
@@ -19,11 +19,6 @@ PRICE_BELOW = Decimal(10) ** 12  # [base currency]; `lower` relies on it
 SCALED_BITS = 128  # no balance of the protocol is larger
 TOTALS = ("cash_raw", "scaled_supply_raw", "scaled_debt_raw", "accrued_to_treasury_raw", "deficit_raw")
 """Names in `Market.state` that make a reserve's totals known."""
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def accrued_index(index: Index, kind: str, version: Version, at: int) -> int:

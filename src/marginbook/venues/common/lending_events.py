@@ -7,8 +7,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event, IndexUpdate, LendingAction, PriceFrame, Transfer
 from marginbook.domain.market import Index, Market
-from marginbook.exact import div_floor
-from marginbook.units import MICROSECONDS
+from marginbook.units import seconds
 
 Step = Callable[[LendingAction], tuple[Account, Market]]
 
@@ -33,7 +32,7 @@ def applied(account: Account, market: Market, event: Event, step: Step, expected
                 )
             )
         case IndexUpdate():
-            index = Index(int(event.value), int(event.rate), div_floor(event.stamp.time, MICROSECONDS))
+            index = Index(int(event.value), int(event.rate), seconds(event.stamp.time))
             return account, replace(market, indices={**market.indices, (event.venue, event.asset, event.kind): index})
         case PriceFrame():
             return account, market.with_prices(event.prices)

@@ -18,7 +18,7 @@ def with_order(account: Account, event: OrderChange) -> Account:
             "bad_order", f"account {account.id}.order {event.order_id}", f"{event.quantity} at {event.price}", "above 0"
         )
     old = next((order for order in account.orders if order.id == event.order_id), None)
-    others = tuple(order for order in account.orders if order is not old)
+    others = tuple(order for order in account.orders if order.id != event.order_id)
     if not event.quantity:
         return replace(account, orders=others)
     order = Order(

@@ -11,8 +11,7 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import LendingAction
 from marginbook.domain.market import Market
-from marginbook.exact import div_floor, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import to_raw_exact, to_raw_floor
 from marginbook.venues.common.views import INFINITY
 
 VENUE = "compound"
@@ -25,11 +24,6 @@ DUST_DECIMALS = 18  # a debt of dust in a token of fewer decimals makes a pool o
 ROUNDOFF = 2.0**-53
 
 Holding = TypeVar("Holding", Collateral, Debt)
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def price_raw(market: Market, key: str, place: str) -> int:

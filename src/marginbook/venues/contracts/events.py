@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from marginbook.domain.account import Account, Order, Position, Side
+from marginbook.domain.account import Account, Position, Side
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import (
     AccountSnapshot,
@@ -24,6 +24,7 @@ from marginbook.domain.events import (
 )
 from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, divide, in_exact_context, parse_decimal, round_ceil, round_floor, to_raw_floor
+from marginbook.venues.common.orders import with_order, without_filled
 from marginbook.venues.contracts.model import (
     FUNDING_DECIMALS,
     ContractRules,
@@ -47,7 +48,7 @@ def apply(account: Account, market: Market, event: Event, parameters: ContractRu
         case Transfer():
             return _transfer(account, event), market
         case OrderChange():
-            return _order(account, event), market
+            return with_order(account, event), market
         case Setting():
             return _setting(account, event), market
         case AccountSnapshot():
@@ -85,7 +86,7 @@ def _fill(account: Account, market: Market, event: Fill, parameters: ContractRul
         raise BadInput("missing_position_side", place, "nothing", "long or short in hedge mode")
     currency = currency_of(account, event.market, parameters)
     held = next((p for p in account.positions if p.market == event.market and (side is None or p.side == side)), None)
-    account = _paid(_order_filled(account, event), currency, -event.fee)
+    account = _paid(without_filled(account, event), currency, -event.fee)
     if held is None:
         if side is not None and side != direction:
             raise BadInput("nothing_to_close", place, event.quantity, f"a {side} position")
@@ -238,38 +239,6 @@ def _credit(account: Account, pool: str | None, asset: str, amount: Decimal, vol
 def _covered(account: Account, place: str, balance: Decimal, amount: Decimal, voluntary: bool) -> None:
     if voluntary and amount < 0 and balance < 0:
         raise BadInput("insufficient_balance", f"account {account.id}.{place}", amount, f"at most {balance - amount}")
-
-
-def _order(account: Account, event: OrderChange) -> Account:
-    if event.quantity < 0 or (event.quantity and event.price <= 0):
-        raise BadInput(
-            "bad_order", f"account {account.id}.order {event.order_id}", f"{event.quantity} at {event.price}", "above 0"
-        )
-    others = tuple(order for order in account.orders if order.id != event.order_id)
-    if not event.quantity:
-        return replace(account, orders=others)
-    old = next((order for order in account.orders if order.id == event.order_id), None)
-    order = Order(
-        id=event.order_id,
-        market=event.market,
-        side=event.side,
-        quantity=event.quantity,
-        price=event.price,
-        position_side=event.position_side,
-        reduce_only=event.reduce_only,
-        leverage=old.leverage if old else None,
-    )
-    return replace(account, orders=(*others, order))
-
-
-def _order_filled(account: Account, event: Fill) -> Account:
-    if event.order_id is None:
-        return account
-    orders = [
-        replace(order, quantity=order.quantity - event.quantity) if order.id == event.order_id else order
-        for order in account.orders
-    ]
-    return replace(account, orders=tuple(order for order in orders if order.quantity > 0))
 
 
 def _setting(account: Account, event: Setting) -> Account:

@@ -18,8 +18,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, div_floor, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import RAY, to_raw_exact, to_raw_floor
+from marginbook.units import seconds
 from marginbook.venues.euler.math import DEBT_SHIFT, PRICE_DECIMALS, accrued
 from marginbook.venues.euler.parameters import Parameters, Terms
 from marginbook.venues.euler.vault import Loan, Prices
@@ -30,11 +30,6 @@ LAST_CHECK = "last_status_check"
 ASSETS, SHARES, CASH = "assets_raw", "shares_raw", "cash_raw"
 PRICE_BELOW = Decimal(10) ** 12
 AMOUNT_BITS, OWED_BITS = 112, 144
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def accrued_index(index: Index, kind: str, parameters: Parameters, at: int) -> int:

@@ -16,7 +16,8 @@ from marginbook.domain.account import Account
 from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import RAY
-from marginbook.venues.euler.holdings import PREFIX, VENUE, Holding, holdings_of, loan_of, seconds
+from marginbook.units import seconds
+from marginbook.venues.euler.holdings import PREFIX, VENUE, Holding, holdings_of, loan_of
 from marginbook.venues.euler.math import DEBT_SHIFT, SCALE
 from marginbook.venues.euler.parameters import Parameters
 from marginbook.venues.euler.vault import Loan

@@ -32,6 +32,7 @@ from marginbook.exact import (
     round_floor,
     to_raw_floor,
 )
+from marginbook.units import seconds
 from marginbook.venues.gmx.impact import capped_gain
 from marginbook.venues.gmx.margin import check, required_to_open
 from marginbook.venues.gmx.parameters import Parameters, Terms
@@ -67,15 +68,11 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
         case IndexUpdate():
             decimals = INDEX_DECIMALS[event.kind]
             value, rate = to_raw_floor(event.value, decimals), to_raw_floor(event.rate, 0)
-            index = Index(value, rate, _seconds(event.stamp.time))
+            index = Index(value, rate, seconds(event.stamp.time))
             return account, replace(market, indices={**market.indices, (event.venue, event.asset, event.kind): index})
         case PriceFrame():
             return account, market.with_prices(event.prices)
     raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "an event of a GMX account")
-
-
-def _seconds(time: int) -> int:
-    return div_floor(time, 10**6)
 
 
 def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> Account:

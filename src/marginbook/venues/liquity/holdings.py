@@ -18,8 +18,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
-from marginbook.exact import div_floor, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import to_raw_exact, to_raw_floor
+from marginbook.units import seconds
 from marginbook.venues.liquity.parameters import SYSTEM, Parameters
 from marginbook.venues.liquity.redistribution import Redistribution
 from marginbook.venues.liquity.stability_pool import StabilityPool
@@ -37,11 +37,6 @@ STAKE, L_ETH, L_LUSD = "stake_raw", "l_eth_raw", "l_lusd_raw"
 TOTALS = ("total_collateral_raw", "total_debt_raw")
 STAKES = ("total_stakes_raw", "total_stakes_snapshot_raw", "total_collateral_snapshot_raw")
 POOL_TOTAL, COUNT, BASE_RATE, FEE_TIME = "stability_pool_raw", "trove_count", "base_rate_raw", "last_fee_time"
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def state_of(market: Market, name: str) -> int | None:

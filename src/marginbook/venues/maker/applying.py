@@ -15,6 +15,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, div_ceil, from_raw, in_exact_context, mul_div_floor
+from marginbook.units import seconds
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.maker.holdings import (
     DEBT,
@@ -25,7 +26,6 @@ from marginbook.venues.maker.holdings import (
     price_raw,
     prices_of,
     raw_amount,
-    seconds,
     vault_named,
 )
 from marginbook.venues.maker.parameters import Parameters

@@ -16,8 +16,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, div_floor, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import RAY, to_raw_exact, to_raw_floor
+from marginbook.units import seconds
 from marginbook.venues.maker.parameters import Ilk, Parameters
 from marginbook.venues.maker.vat import Urn, dripped, spot_of
 
@@ -27,11 +27,6 @@ DEBT = "DAI"
 WAD_DECIMALS = 18
 PRICE_BELOW = Decimal(10) ** 12
 BITS = 128
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def accrued_index(index: Index, kind: str, parameters: Parameters, at: int) -> int:

@@ -6,8 +6,9 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Flow, Plan
 from marginbook.exact import WAD, from_raw, in_exact_context
+from marginbook.units import seconds
 from marginbook.venues.maker.auction import Bark, Sale, bark, kick
-from marginbook.venues.maker.holdings import DEBT, VENUE, WAD_DECIMALS, Vault, prices_of, seconds, vault_of
+from marginbook.venues.maker.holdings import DEBT, VENUE, WAD_DECIMALS, Vault, prices_of, vault_of
 from marginbook.venues.maker.parameters import RAD_DECIMALS, SYSTEM, Parameters
 from marginbook.venues.maker.vat import Revert
 

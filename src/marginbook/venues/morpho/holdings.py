@@ -17,8 +17,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, WAD, div_floor, divide, mul_div_floor, to_raw_exact, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import RAY, WAD, divide, mul_div_floor, to_raw_exact, to_raw_floor
+from marginbook.units import seconds
 from marginbook.venues.morpho.market import BITS, Isolated, Position, Totals, with_interest
 from marginbook.venues.morpho.math import VIRTUAL_SHARES, taylor_compounded
 from marginbook.venues.morpho.parameters import Parameters, Terms
@@ -30,11 +30,6 @@ SUPPLY_TOTALS = ("supply_assets_raw", "supply_shares_raw")
 BORROW_TOTALS = ("borrow_assets_raw", "borrow_shares_raw")
 PRICE_BELOW = Decimal(10) ** 18
 PRICE_BITS = 256
-
-
-def seconds(at: int) -> int:
-    """Block time [s] of `at` [µs UTC]."""
-    return div_floor(at, MICROSECONDS)
 
 
 def accrued_index(index: Index, kind: str, parameters: Parameters, at: int) -> int:

@@ -11,10 +11,11 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
 from marginbook.exact import div_floor
+from marginbook.units import seconds
 from marginbook.venues.compound.comet.interest import grown
 from marginbook.venues.compound.comet.parameters import Comet, Parameters
 from marginbook.venues.compound.comet.state import INDEX_SCALE, YEAR, Config, Pool, User
-from marginbook.venues.compound.inputs import USER, VENUE, by_asset, price_raw, scaled_raw, seconds, units
+from marginbook.venues.compound.inputs import USER, VENUE, by_asset, price_raw, scaled_raw, units
 
 PREFIX = "main:"
 TO_RAY = 10**12
