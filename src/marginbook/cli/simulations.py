@@ -1,0 +1,149 @@
+"""Commands that move prices: `replay`, `stress`, `backtest`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from marginbook.cli.common import (
+    BAD_DATA,
+    At,
+    Json,
+    Prices,
+    app,
+    append_problems,
+    loaded_book,
+    moment_of,
+    must_exist,
+    print_json,
+    ticker,
+    time_of,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+@app.command()
+def replay(
+    book: Annotated[Path, typer.Argument(help="A book file or folder.")],
+    prices: Annotated[Path, typer.Argument(help="A price history, CSV or Parquet.")],
+    events: Annotated[Path | None, typer.Option(help="Account events, JSON lines.")] = None,
+    json_: Json = False,
+) -> None:
+    """Run a book through a price history: every zone change at its tick, and where everybody ends."""
+    from marginbook.connectors.books import market_of
+    from marginbook.connectors.events import read_events
+    from marginbook.connectors.histories import read_price_frames
+    from marginbook.engine.answers import problem_json
+    from marginbook.engine.replay import replay as run
+
+    for path in [prices, *([events] if events else [])]:
+        must_exist(path)
+    loaded = loaded_book([book], None)
+    happened = read_events(events) if events else ()
+    answer = run(
+        loaded.accounts, market_of(loaded), loaded.overlays, read_price_frames(prices), happened, ticker("events")
+    )
+    refused = [*loaded.problems, *(rejected.problem for rejected in loaded.rejected)]
+    answer["problems"] = [problem_json(problem) for problem in refused] + answer["problems"]
+    if json_:
+        print_json(answer)
+    else:
+        from marginbook.render.simulations import replay_table
+
+        replay_table(answer)
+    if answer["problems"]:
+        raise typer.Exit(BAD_DATA)
+
+
+@app.command()
+def stress(
+    book: Annotated[list[Path], typer.Argument(help="Book files or folders.")],
+    prices: Prices = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option("--shock", metavar="ETH=-20%", help="A price move; may repeat; `all` is every non-stable price."),
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="Move what is named, not what is derived from it.")] = False,
+    at: At = None,
+    json_: Json = False,
+) -> None:
+    """What a price move does to a book: zones, notional and bad debt before and after."""
+    from marginbook.connectors.books import market_of
+    from marginbook.engine.evaluate import parameters_source
+    from marginbook.simulate.stress import stress as run
+
+    if not shock:
+        raise typer.BadParameter("give at least one --shock, for example --shock ETH=-20%")
+    loaded = loaded_book(book, prices)
+    moment = moment_of(at, loaded)
+    parameters_of = parameters_source(loaded.overlays, moment)
+    answer = run(loaded.accounts, market_of(loaded), parameters_of, shock, moment, only=only)
+    append_problems(answer, loaded)
+    if json_:
+        print_json(answer)
+    else:
+        from marginbook.render.simulations import stress_table
+
+        stress_table(answer)
+    if answer["errors"]:
+        raise typer.Exit(BAD_DATA)
+
+
+@app.command()
+def backtest(
+    prices: Annotated[Path, typer.Argument(help="A price history or candles, CSV (also gzipped) or Parquet.")],
+    market: Annotated[str | None, typer.Option(help="Which one, where the file has several.")] = None,
+    horizon: Annotated[str, typer.Option(metavar="HOURS", help="Time that a margin must last.")] = "24",
+    confidence: Annotated[str, typer.Option(help="Share of periods that it must cover.")] = "0.99",
+    window: Annotated[str, typer.Option(metavar="DAYS", help="History that models look back on.")] = "365",
+    model: Annotated[list[str] | None, typer.Option(help="Compare only these; may repeat.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="First tested time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Last tested time.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots.")] = None,
+    json_: Json = False,
+) -> None:
+    """Margin models side by side on a price history: coverage, exceedances, procyclicality, cost."""
+    from decimal import Decimal, InvalidOperation
+
+    from marginbook.connectors.price_series import read_price_series
+    from marginbook.domain.errors import BadInput
+    from marginbook.engine.answers import problem_json
+    from marginbook.simulate.backtests import Choice, answer, compare
+
+    must_exist(prices)
+    if report:
+        must_exist(report.parent)
+    try:
+        choice = Choice(
+            horizon=Decimal(horizon),
+            confidence=Decimal(confidence),
+            window=Decimal(window),
+            start=time_of(start) if start else None,
+            end=time_of(end) if end else None,
+            models=tuple(model or ()),
+        )
+    except InvalidOperation:
+        raise typer.BadParameter("--horizon, --confidence and --window are numbers") from None
+    except BadInput as bad:
+        raise typer.BadParameter(str(bad.problem)) from None
+    series = read_price_series(prices, market)
+    found = compare(series.times, series.prices, choice, series.name, ticker("models"))
+    told = answer(found)
+    told["errors"] = [problem_json(problem) for problem in series.problems]
+    if report:
+        from marginbook.simulate.backtest_report import page
+
+        try:
+            report.write_text(page(found), encoding="utf-8")
+        except OSError as bad:
+            raise typer.BadParameter(f"{report} cannot be written: {bad.strerror}") from None
+    if json_:
+        print_json(told)
+    else:
+        from marginbook.render.simulations import backtest_table
+
+        backtest_table(told)
+    if series.problems:
+        raise typer.Exit(BAD_DATA)
