@@ -8,10 +8,11 @@ from small_book import BTC, SECOND, USDC, WETH, D, Source, borrower, market, of_
 from marginbook.domain.events import AccountSnapshot, PriceFrame, Stamp
 from marginbook.domain.legs import Leg, PoolLegs, Sums
 from marginbook.domain.market import Quote
-from marginbook.engine.apply import apply, fold
+from marginbook.engine.apply import apply, fold, opening
 from marginbook.engine.outputs import LiquidationIntent, Undecided
 from marginbook.engine.state import Policy
 from marginbook.oracle.staleness import Verdict, verdict
+from marginbook.units import parse_time
 
 AGE = 10 * SECOND
 AUTHORITY = Policy(mode="authority", stale_band=D("0.05"))
@@ -176,3 +177,14 @@ def test_a_bracket_floor_inside_the_interval_counts(support, expected):
 
 def test_what_cannot_be_bounded_is_undecided():
     assert verdict(pool(opaque=True), lambda part: 1.0, {KEY: (1.0, 2.0)}) is Verdict.UNDECIDED
+
+
+def test_prices_filed_under_another_name_than_the_rules_get_stale_too():
+    """Quotes of `aave/2` lie under `aave-v2`."""
+    since = parse_time("2022-01-01T00:00:00Z")
+    prices = {"WETH": D("1"), "USDC": D("0.0005")}
+    quotes = {("aave-v2", asset, "oracle"): Quote(price, time=since, max_age=AGE) for asset, price in prices.items()}
+    account = replace(borrower(weth="1", debt="1600"), rules="aave/2", parameters=None)
+    state, _ = opening((account,), replace(market(), quotes=quotes), at=since, overlays={}, policy=AUTHORITY)
+    state, outputs = apply(state, clock(since // SECOND + 11))
+    assert [told.account for told in of_type(outputs, Undecided)] == ["bob"]

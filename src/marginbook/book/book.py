@@ -306,7 +306,11 @@ class Book:
             if unknown:
                 for venue, market in unknown & self.contract_factors.keys():
                     self.factors.fund((venue, market, "funding", ""), self.contract_factors[venue, market], 0.0)
-                holders = [a for a in self.objects.values() if any((a.venue, p.market) in unknown for p in a.positions)]
+                holders = [
+                    a
+                    for a in self.objects.values()
+                    if any((rule_set(a.rules).venue, p.market) in unknown for p in a.positions)
+                ]
                 crossings = self._upsert(holders, at)
             n = 0
             moved: list[int] = []
@@ -443,7 +447,7 @@ class Book:
         with self.lock:
             self._base = replace(self._base, state=state)
             self._market = None
-            holders = [account for account in self.objects.values() if account.venue in venues]
+            holders = [account for account in self.objects.values() if rule_set(account.rules).venue in venues]
             return self._upsert(holders, at) if holders else []
 
     def _pools_in_columns(self, rules: list[int]) -> Array:

@@ -106,5 +106,5 @@ class Account:
 
     @property
     def venue(self) -> str:
-        """The part of `rules` that prices are filed under: `binance` of `binance/usdm`."""
+        """The family of `rules`, `binance` of `binance/usdm`; prices may lie elsewhere (`RuleSet.venue`)."""
         return self.rules.partition("/")[0]

@@ -198,12 +198,12 @@ class Fold:
                 )
             )
         moved = _moved(self.market, market)
-        stated = market.state if market.state is not self.market.state else {}
+        stated = market.state is not self.market.state
         self.market = market
         # The indices first, under the account as it was: its own event then meets a book that stands at them.
         moves = self._indices(moved, market) if moved else []
         if stated:
-            moves += self.store.state_changed({key[0] for key in stated if key[0] == account.venue}, market, self.clock)
+            moves += self.store.state_changed({rule_set(account.rules).venue}, market, self.clock)
         return moves + self._put(account, outputs)
 
     def _indices(self, changes: Mapping[IndexKey, Index], market: Market) -> list[Move]:

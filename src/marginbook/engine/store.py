@@ -169,7 +169,7 @@ class PlainStore:
 
     def near(self, bounds: Bounds) -> Iterable[str]:
         venues = {venue for venue, _, _ in bounds}
-        return [account.id for account in self.accounts.values() if account.venue in venues]
+        return [account.id for account in self.accounts.values() if rule_set(account.rules).venue in venues]
 
     def _all(self, market: Market, at: int) -> list[Move]:
         self.at = at

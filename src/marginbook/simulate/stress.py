@@ -132,7 +132,7 @@ def ladder(
             fallen = [state for state in states if state.zone >= Zone.LIQUIDATION]
             hit += bool(fallen)
             for state in fallen:
-                notional.setdefault(account.venue, Counter())[state.currency] += state.notional  # type: ignore[assignment]
+                notional.setdefault(rule_set(account.rules).venue, Counter())[state.currency] += state.notional  # type: ignore[assignment]
         steps.append(
             {
                 "move": format_decimal(move),
