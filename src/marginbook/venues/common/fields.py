@@ -26,6 +26,20 @@ def read_row(row: Any, fields: Mapping[str, Read], place: str) -> dict[str, Any]
     return {key: fields[key](value, f"{place}.{key}") for key, value in row.items()}
 
 
+def rows_with(shipped: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Rows of a dated table with a book's values on them.
+
+    >>> rows_with({"ETH": {"a": "1", "b": "2"}}, {"ETH": {"b": "3"}})
+    {'ETH': {'a': '1', 'b': '3'}}
+    """
+    rows = {name: dict(row) for name, row in shipped.items()}
+    for name, row in (overlay or {}).items():
+        if not isinstance(row, Mapping):
+            raise BadInput("bad_parameters", f"parameters.{name}", row, "a table of parameters")
+        rows[name] = {**rows.get(name, {}), **row}
+    return rows
+
+
 def decimal(value: Any, place: str) -> Decimal:
     """Any finite decimal."""
     return number_from(value, place)

@@ -11,7 +11,8 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import LendingAction
 from marginbook.domain.market import Market
-from marginbook.exact import to_raw_exact, to_raw_floor
+from marginbook.exact import to_raw_floor
+from marginbook.venues.common.amounts import in_range, raw_amount
 from marginbook.venues.common.views import INFINITY
 
 VENUE = "compound"
@@ -34,28 +35,11 @@ def price_raw(market: Market, key: str, place: str) -> int:
     return to_raw_floor(price, PRICE_DECIMALS)
 
 
-def in_range(raw: int, place: str) -> int:
-    """`raw`, if a balance of the protocol can be that large."""
-    if raw < 0 or raw >> BALANCE_BITS:
-        raise BadInput("bad_value", place, raw, "a balance that is not negative, below 2^128 units")
-    return raw
-
-
-def units(amount: Decimal, decimals: int, place: str) -> int:
-    """A human amount in token units."""
-    if not (amount.is_finite() and amount >= 0):
-        raise BadInput("bad_value", place, amount, "an amount that is not negative")
-    try:
-        return in_range(to_raw_exact(amount, decimals), place)
-    except ValueError:
-        raise BadInput("too_many_decimals", place, amount, f"at most {decimals} decimals") from None
-
-
 def action_units(event: LendingAction, decimals: int, place: str, all_of_it: int) -> int:
     """The event's amount in token units; infinity is `all_of_it`, where the protocol knows that."""
     if event.amount == INFINITY and event.kind in ("withdraw", "repay"):
         return all_of_it
-    return units(event.amount, decimals, place)
+    return raw_amount(event.amount, decimals, place)
 
 
 def by_asset(account: Account, holdings: Iterable[Holding]) -> dict[str, Holding]:

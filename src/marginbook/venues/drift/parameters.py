@@ -13,7 +13,7 @@ from typing import Any
 from marginbook.domain.errors import BadInput
 from marginbook.exact import from_raw, in_exact_context
 from marginbook.params.records import record_at, record_or_error
-from marginbook.venues.common.fields import Raw, Read, flag, positive, read_row, text, whole
+from marginbook.venues.common.fields import Raw, Read, flag, positive, read_row, rows_with, text, whole
 
 ALL = "*"
 SYSTEM = "system"
@@ -166,11 +166,7 @@ def parameters(
     record = record_at(RECORD, at)
     if record is None and not overlay:
         record_or_error(RECORD, at, "drift/2")
-    rows: dict[str, dict[str, Any]] = {name: dict(row) for name, row in (record.rows if record else {}).items()}
-    for name, row in (overlay or {}).items():
-        if not isinstance(row, Mapping):
-            raise BadInput("bad_parameters", f"parameters.{name}", row, "a table of parameters")
-        rows[name] = {**rows.get(name, {}), **row}
+    rows = rows_with(record.rows if record else {}, overlay)
     system, default = rows.pop(SYSTEM, {}), rows.pop(ALL, None)
     assets = {name: _spot(row, name) for name, row in rows.items() if "decimals" in row}
     found = System(**read_row(system, SYSTEM_FIELDS, f"parameters.{SYSTEM}"))

@@ -14,8 +14,10 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import from_raw, in_exact_context, mul_div_ceil, mul_div_floor
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.euler.holdings import (
+    AMOUNT_BITS,
     ASSETS,
     CASH,
     LAST_CHECK,
@@ -26,7 +28,6 @@ from marginbook.venues.euler.holdings import (
     loan_of,
     only_pool,
     quotes_of,
-    raw_amount,
 )
 from marginbook.venues.euler.math import VIRTUAL_AMOUNT
 from marginbook.venues.euler.parameters import Parameters
@@ -95,7 +96,7 @@ def _collateral_moved(h: Holding, loan: Loan, market: Market, event: LendingActi
         balance = loan.balances.get(name, 0)
         units = loan.units(name)
     else:
-        units = balance = raw_amount(event.amount, h.terms.collaterals[name].decimals, place)
+        units = balance = raw_amount(event.amount, h.terms.collaterals[name].decimals, place, AMOUNT_BITS)
     sign = 1 if supplies else -1
     if name in loan.totals:
         assets, shares = loan.totals[name]
@@ -112,7 +113,7 @@ def _collateral_moved(h: Holding, loan: Loan, market: Market, event: LendingActi
 
 
 def _debt_moved(h: Holding, loan: Loan, event: LendingAction, place: str) -> Loan:
-    amount = None if event.amount == ALL else raw_amount(event.amount, h.terms.decimals, place)
+    amount = None if event.amount == ALL else raw_amount(event.amount, h.terms.decimals, place, AMOUNT_BITS)
     if event.kind == "repay":
         return repaid(loan, loan.debt if amount is None else amount)
     if event.kind == "borrow":

@@ -18,8 +18,9 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, to_raw_exact, to_raw_floor
+from marginbook.exact import RAY, to_raw_floor
 from marginbook.units import seconds
+from marginbook.venues.common.amounts import in_range, raw_amount
 from marginbook.venues.euler.math import DEBT_SHIFT, PRICE_DECIMALS, accrued
 from marginbook.venues.euler.parameters import Parameters, Terms
 from marginbook.venues.euler.vault import Loan, Prices
@@ -119,7 +120,7 @@ def loan_of(account: Account, h: Holding, market: Market, at: int, prices: dict[
         totals=totals,
         prices=quotes_of(h, market) if prices is None else prices,
         last_check=_last_check(h, place),
-        cash=None if cash is None else in_range(int(cash), AMOUNT_BITS, f"state.{VENUE}.{h.vault}.{CASH}"),
+        cash=None if cash is None else in_range(int(cash), f"state.{VENUE}.{h.vault}.{CASH}", AMOUNT_BITS),
     )
 
 
@@ -127,11 +128,11 @@ def _debt(h: Holding, market: Market, at: int, place: str) -> tuple[int, int, in
     """(the vault's accumulator, the account's, owed). A debt in tokens is owed at accumulator 1."""
     debt, index = h.debt, market.indices.get((VENUE, h.vault, "borrow"))
     if debt is not None and debt.amount is not None:
-        return RAY, RAY, raw_amount(debt.amount, h.terms.decimals, place) << DEBT_SHIFT
+        return RAY, RAY, raw_amount(debt.amount, h.terms.decimals, place, AMOUNT_BITS) << DEBT_SHIFT
     accumulator = RAY if index is None else accrued(index.value_raw, index.rate_raw, max(seconds(at) - index.time, 0))
     if debt is None:
         return accumulator, accumulator, 0
-    owed = in_range(debt.scaled_raw or 0, OWED_BITS, place)
+    owed = in_range(debt.scaled_raw or 0, place, OWED_BITS)
     if debt.index_raw is None or index is None:
         expected = "the account's own accumulator as index_raw, and the vault's as its borrow index"
         raise BadInput("missing_index", place, "nothing", expected)
@@ -143,8 +144,8 @@ def _debt(h: Holding, market: Market, at: int, place: str) -> tuple[int, int, in
 def balance_of(c: Collateral, terms: Terms, place: str) -> int:
     """Token units, or shares."""
     if c.amount is not None:
-        return raw_amount(c.amount, terms.collaterals[c.asset].decimals, place)
-    return in_range(c.scaled_raw or 0, AMOUNT_BITS, place)
+        return raw_amount(c.amount, terms.collaterals[c.asset].decimals, place, AMOUNT_BITS)
+    return in_range(c.scaled_raw or 0, place, AMOUNT_BITS)
 
 
 def _totals(c: Collateral, market: Market) -> tuple[int, int]:
@@ -154,7 +155,7 @@ def _totals(c: Collateral, market: Market) -> tuple[int, int]:
         place = f"state.{VENUE}.{c.asset}.{name}"
         if value is None:
             raise BadInput("missing_state", place, "nothing", f"an integer: {c.asset} is given in shares")
-        found.append(in_range(int(value), AMOUNT_BITS + 2, place))
+        found.append(in_range(int(value), place, AMOUNT_BITS + 2))
     return found[0], found[1]
 
 
@@ -194,21 +195,4 @@ def price_raw(asset: str, market: Market, kind: str) -> int:
     raw = to_raw_floor(price, PRICE_DECIMALS) if price.is_finite() and 0 < price < PRICE_BELOW else 0
     if not raw:
         raise BadInput("bad_price", f"prices.{VENUE}.{asset}", price, "above 0 and below 10^12, to 18 decimals")
-    return raw
-
-
-def raw_amount(amount: Decimal, decimals: int, place: str) -> int:
-    """Token units of a human amount; BadInput where it is negative, too fine or too large."""
-    if not (amount.is_finite() and amount >= 0):
-        raise BadInput("bad_value", place, amount, "an amount that is not negative")
-    try:
-        return in_range(to_raw_exact(amount, decimals), AMOUNT_BITS, place)
-    except ValueError:
-        raise BadInput("too_many_decimals", place, amount, f"at most {decimals} decimals") from None
-
-
-def in_range(raw: int, bits: int, place: str) -> int:
-    """`raw`, if the contracts can hold it."""
-    if raw < 0 or raw >> bits:
-        raise BadInput("bad_value", place, raw, f"at least 0 and below 2^{bits} units")
     return raw

@@ -14,6 +14,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Market
 from marginbook.exact import from_raw, in_exact_context
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.liquity.holdings import (
     ASSET,
@@ -32,7 +33,6 @@ from marginbook.venues.liquity.holdings import (
     VENUE,
     WAD_DECIMALS,
     price_raw,
-    raw_amount,
     state_of,
     system_of,
 )
@@ -67,7 +67,7 @@ def _step(
     ends = event.kind == "liquidation" or (event.kind == "repay" and event.amount == ALL)
     if STAKE in account.details and not ends:
         _check_snapshots(market)
-    amount = 0 if event.amount == ALL else raw_amount(event.amount, place)
+    amount = 0 if event.amount == ALL else raw_amount(event.amount, WAD_DECIMALS, place)
     try:
         if not owes and event.kind in ("supply", "withdraw"):
             after = _waiting(s, trove, event.kind, amount, event.amount == ALL)

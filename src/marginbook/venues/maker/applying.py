@@ -16,6 +16,7 @@ from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, div_ceil, from_raw, in_exact_context, mul_div_floor
 from marginbook.units import seconds
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.maker.holdings import (
     DEBT,
@@ -25,7 +26,6 @@ from marginbook.venues.maker.holdings import (
     only_pool,
     price_raw,
     prices_of,
-    raw_amount,
     vault_named,
 )
 from marginbook.venues.maker.parameters import Parameters
@@ -68,7 +68,7 @@ def _done(v: Vault, event: LendingAction, market: Market, parameters: Parameters
     """The vault after the call that the event stands for."""
     urn, rate, kind = v.urn, v.rate, event.kind
     everything = event.amount == ALL and kind in ("withdraw", "repay", "liquidation")
-    amount = 0 if everything else raw_amount(event.amount, place)
+    amount = 0 if everything else raw_amount(event.amount, WAD_DECIMALS, place)
     if kind == "liquidation":
         return _liquidated(v, None if everything else amount, market, parameters, at)
     dink = {"supply": amount, "withdraw": -(urn.ink if everything else amount)}.get(kind, 0)

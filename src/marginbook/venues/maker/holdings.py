@@ -16,8 +16,9 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, to_raw_exact, to_raw_floor
+from marginbook.exact import RAY, to_raw_floor
 from marginbook.units import seconds
+from marginbook.venues.common.amounts import in_range, raw_amount
 from marginbook.venues.maker.parameters import Ilk, Parameters
 from marginbook.venues.maker.vat import Urn, dripped, spot_of
 
@@ -118,24 +119,9 @@ def raw_of(holding: Collateral | Debt | None, place: str) -> int:
     """Amount or scaled balance [wad]."""
     if holding is None:
         return 0
-    return raw_amount(holding.amount, place) if holding.amount is not None else in_range(holding.scaled_raw or 0, place)
-
-
-def raw_amount(amount: Decimal, place: str) -> int:
-    """A human amount [wad]; BadInput where it is negative, too fine or too large."""
-    if not (amount.is_finite() and amount >= 0):
-        raise BadInput("bad_value", place, amount, "an amount that is not negative")
-    try:
-        return in_range(to_raw_exact(amount, WAD_DECIMALS), place)
-    except ValueError:
-        raise BadInput("too_many_decimals", place, amount, "at most 18 decimals") from None
-
-
-def in_range(raw: int, place: str) -> int:
-    """`raw`, if the contracts can compute with it."""
-    if raw < 0 or raw >> BITS:
-        raise BadInput("bad_value", place, raw, "at least 0 and below 2^128")
-    return raw
+    if holding.amount is not None:
+        return raw_amount(holding.amount, WAD_DECIMALS, place)
+    return in_range(holding.scaled_raw or 0, place)
 
 
 def price_raw(market: Market, asset: str) -> int:

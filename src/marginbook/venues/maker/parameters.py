@@ -24,7 +24,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.exact import RAY, WAD
 from marginbook.params.records import record_at
 from marginbook.units import format_time
-from marginbook.venues.common.fields import Raw, Read, flag, read_row, text, whole, word
+from marginbook.venues.common.fields import Raw, Read, flag, read_row, rows_with, text, whole, word
 
 RECORD = "maker_dss"
 RAD_DECIMALS = 45
@@ -103,11 +103,7 @@ def parameters(
     record = record_at(RECORD, at)
     if record is None and not overlay:
         raise BadInput("no_parameters", "parameters of maker/dss", format_time(at), "a time from 2021-04-30 on")
-    rows: dict[str, dict[str, Any]] = {name: dict(row) for name, row in record.rows.items()} if record else {}
-    for name, row in (overlay or {}).items():
-        if not isinstance(row, Mapping):
-            raise BadInput("bad_parameters", f"parameters.{name}", row, "a table of parameters")
-        rows[name] = {**rows.get(name, {}), **row}
+    rows = rows_with(record.rows if record else {}, overlay)
     system = read_row(rows.pop(SYSTEM, {}), SYSTEM_FIELDS, f"parameters.{SYSTEM}")
     if system.get("par", RAY) == 0:
         raise BadInput("bad_parameter", f"parameters.{SYSTEM}.par", 0, "above 0")

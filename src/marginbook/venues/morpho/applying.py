@@ -14,6 +14,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, LendingAction
 from marginbook.domain.market import Index, Market
 from marginbook.exact import RAY, from_raw, in_exact_context
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.morpho import market as steps
 from marginbook.venues.morpho.holdings import (
@@ -26,7 +27,6 @@ from marginbook.venues.morpho.holdings import (
     knows_totals,
     only_pool,
     price_raw,
-    raw_amount,
 )
 from marginbook.venues.morpho.market import Isolated, Position, Revert
 from marginbook.venues.morpho.math import to_assets_down, to_assets_up, to_shares_down

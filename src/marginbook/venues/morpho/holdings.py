@@ -17,9 +17,10 @@ from decimal import Decimal
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
-from marginbook.exact import RAY, WAD, divide, mul_div_floor, to_raw_exact, to_raw_floor
+from marginbook.exact import RAY, WAD, divide, mul_div_floor, to_raw_floor
 from marginbook.units import seconds
-from marginbook.venues.morpho.market import BITS, Isolated, Position, Totals, with_interest
+from marginbook.venues.common.amounts import in_range, raw_amount
+from marginbook.venues.morpho.market import Isolated, Position, Totals, with_interest
 from marginbook.venues.morpho.math import VIRTUAL_SHARES, taylor_compounded
 from marginbook.venues.morpho.parameters import Parameters, Terms
 
@@ -124,23 +125,6 @@ def _growth(account: Account, holding: Holding, market: Market) -> Index | None:
     if index.value_raw < RAY:
         raise BadInput("bad_value", f"indices.{VENUE}.{holding.name}.borrow_raw", index.value_raw, "at least 10^27")
     return index
-
-
-def raw_amount(amount: Decimal, decimals: int, place: str) -> int:
-    """Token units of a human amount; BadInput where it is negative, too fine or too large."""
-    if not (amount.is_finite() and amount >= 0):
-        raise BadInput("bad_value", place, amount, "an amount that is not negative")
-    try:
-        return in_range(to_raw_exact(amount, decimals), place)
-    except ValueError:
-        raise BadInput("too_many_decimals", place, amount, f"at most {decimals} decimals") from None
-
-
-def in_range(raw: int, place: str) -> int:
-    """`raw`, if the contract can hold it."""
-    if raw < 0 or raw >> BITS:
-        raise BadInput("bad_value", place, raw, "at least 0 and below 2^128 units")
-    return raw
 
 
 def price_names(market: Market, name: str, terms: Terms) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.exact import WAD
 from marginbook.params.records import record_at
 from marginbook.units import format_time
-from marginbook.venues.common.fields import Raw, Read, flag, read_row, text, whole
+from marginbook.venues.common.fields import Raw, Read, flag, read_row, rows_with, text, whole
 
 RECORD = "morpho_ethereum"
 CORRELATED_FROM = 9 * 10**17  # [wad] our judgement; nothing of the rules depends on it
@@ -94,11 +94,7 @@ def parameters(
 ) -> Parameters:
     """Markets created by `at` on Ethereum, and the book's own on top."""
     record = record_at(RECORD, at) if network in (None, "ethereum") else None
-    rows: dict[str, dict[str, Any]] = {name: dict(row) for name, row in record.rows.items()} if record else {}
-    for name, row in (overlay or {}).items():
-        if not isinstance(row, Mapping):
-            raise BadInput("bad_parameters", f"parameters.{name}", row, "a table of parameters")
-        rows[name] = {**rows.get(name, {}), **row}
+    rows = rows_with(record.rows if record else {}, overlay)
     return Parameters(
         markets={name: _terms(name, row) for name, row in rows.items()},
         source=record.source if record else "the book's own parameters",

@@ -12,7 +12,7 @@ from typing import Any
 from marginbook.domain.errors import BadInput
 from marginbook.exact import WAD, from_raw, in_exact_context
 from marginbook.params.records import record_at, record_or_error
-from marginbook.venues.common.fields import Raw, Read, flag, positive, read_row, whole
+from marginbook.venues.common.fields import Raw, Read, flag, positive, read_row, rows_with, whole
 
 ALL = "*"
 SYSTEM = "system"
@@ -115,20 +115,6 @@ SYSTEM_FIELDS: dict[str, Read] = {
 }
 
 
-def merged(shipped: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Rows of the dated table with the book's values on them; `"*"` also goes under every row that the book adds.
-
-    >>> merged({"ETH": {"a": "1", "b": "2"}}, {"ETH": {"b": "3"}})
-    {'ETH': {'a': '1', 'b': '3'}}
-    """
-    rows = {name: dict(row) for name, row in shipped.items()}
-    for name, row in (overlay or {}).items():
-        if not isinstance(row, Mapping):
-            raise BadInput("bad_parameters", f"parameters.{name}", row, "a table of parameters")
-        rows[name] = {**rows.get(name, {}), **row}
-    return rows
-
-
 REQUIRED = ("initial_margin_ratio", "minimum_initial_margin_ratio", "maintenance_margin_scalar", "skew_scale")
 NO_GUARDS = "no guards of keeper rewards are known: rewards count as 0"
 
@@ -163,7 +149,7 @@ def parameters(
         if network not in (None, "base"):
             raise BadInput("no_parameters", "network", network, "base, or a table [parameters.<name>.<market>]")
         record_or_error("synthetix_v3", at, "synthetix/3")
-    rows = merged(record.rows if record else {}, overlay)
+    rows = rows_with(record.rows if record else {}, overlay)
     default = rows.pop(ALL, None)
     system = rows.pop(SYSTEM, {})
     assets = {name: row for name, row in rows.items() if _is_collateral(row)}

@@ -12,10 +12,11 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Index, Market
 from marginbook.exact import div_floor
 from marginbook.units import seconds
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.compound.comet.interest import grown
 from marginbook.venues.compound.comet.parameters import Comet, Parameters
 from marginbook.venues.compound.comet.state import INDEX_SCALE, YEAR, Config, Pool, User
-from marginbook.venues.compound.inputs import USER, VENUE, by_asset, price_raw, scaled_raw, units
+from marginbook.venues.compound.inputs import USER, VENUE, by_asset, price_raw, scaled_raw
 
 PREFIX = "main:"
 TO_RAY = 10**12
@@ -104,7 +105,7 @@ def pool_of(
             raise BadInput("bad_value", f"{where}.enabled", "false", "true: every collateral of a Comet counts")
         places = config.assets[asset].decimals
         collateral[asset] = (
-            scaled_raw(held, where) if held.amount is None else units(held.amount, places, f"{where}.amount")
+            scaled_raw(held, where) if held.amount is None else raw_amount(held.amount, places, f"{where}.amount")
         )
     for asset, owes in by_asset(account, group.debt).items():
         where = f"{place}.debt.{asset}"
@@ -151,7 +152,7 @@ def _base(
 ) -> tuple[int, int]:
     """(principal, index) of a base balance; a plain amount stands at index 1."""
     if holding.amount is not None:
-        return units(holding.amount, config.decimals, f"{place}.amount"), INDEX_SCALE
+        return raw_amount(holding.amount, config.decimals, f"{place}.amount"), INDEX_SCALE
     principal = scaled_raw(holding, place)
     if holding.index_raw is not None:
         index = div_floor(holding.index_raw, TO_RAY)

@@ -11,6 +11,7 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market as Prices
 from marginbook.exact import WAD, div_floor
+from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.fields import detail_raw
 from marginbook.venues.compound.inputs import (
     PRICE_DECIMALS,
@@ -20,7 +21,6 @@ from marginbook.venues.compound.inputs import (
     index_raw,
     price_raw,
     scaled_raw,
-    units,
 )
 from marginbook.venues.compound.v2.parameters import Parameters
 from marginbook.venues.compound.v2.state import Market, MarketConfig, Pool, Position, User, exchange_rate
@@ -103,12 +103,12 @@ def _position(
     tokens = principal = 0
     rate, index, own = _stored(asset, "supply", market), _stored(asset, "borrow", market), WAD
     if held is not None and held.amount is not None:
-        tokens, rate = units(held.amount, config.decimals, f"{place}.collateral.{asset}.amount"), WAD
+        tokens, rate = raw_amount(held.amount, config.decimals, f"{place}.collateral.{asset}.amount"), WAD
     elif held is not None:
         tokens = scaled_raw(held, f"{place}.collateral.{asset}")
         rate = div_floor(index_raw(held, asset, "supply", market, f"{place}.collateral.{asset}"), TO_RAY)
     if owes is not None and owes.amount is not None:
-        principal, own = units(owes.amount, config.decimals, f"{place}.debt.{asset}.amount"), index
+        principal, own = raw_amount(owes.amount, config.decimals, f"{place}.debt.{asset}.amount"), index
     elif owes is not None:
         principal = scaled_raw(owes, f"{place}.debt.{asset}")
         index = div_floor(index_raw(owes, asset, "borrow", market, f"{place}.debt.{asset}"), TO_RAY)

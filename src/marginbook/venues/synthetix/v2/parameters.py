@@ -8,8 +8,8 @@ from typing import Any
 from marginbook.domain.errors import BadInput
 from marginbook.exact import WAD, in_exact_context
 from marginbook.params.records import record_at, record_or_error
-from marginbook.venues.common.fields import Raw, Read, positive
-from marginbook.venues.synthetix.parameters import ALL, SYSTEM, UNIT, built, merged
+from marginbook.venues.common.fields import Raw, Read, positive, rows_with
+from marginbook.venues.synthetix.parameters import ALL, SYSTEM, UNIT, built
 
 RECORD = "synthetix_v2"
 NETWORKS = (None, "optimism")
@@ -102,7 +102,7 @@ def parameters(
         if network not in NETWORKS:
             raise BadInput("no_parameters", "network", network, "optimism, or a table [parameters.<name>.<market>]")
         record_or_error(RECORD, at, "synthetix/2")
-    rows = merged(record.rows if record else {}, overlay)
+    rows = rows_with(record.rows if record else {}, overlay)
     default, system = rows.pop(ALL, None), rows.pop(SYSTEM, {})
     _required(system, tuple(SYSTEM_FIELDS), SYSTEM)
     return Parameters(
