@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.benchmarks.measure import row
+from marginbook.domain.legs import PoolLegs
 from marginbook.exact import CONTEXT
 from marginbook.testing.laws import UNIT, kernel_sums, settings
 from marginbook.testing.vectors import Setting
@@ -52,6 +53,7 @@ def _of_account(setting: Setting) -> tuple[int, int, int]:
     decided = refined = wrong = 0
     rules = rule_set(setting.account.rules)
     step_of = getattr(module_of(setting.account.rules), "step", None)
+    lowered = {p.pool: p for p in rules.module.lower(setting.account, setting.market, setting.parameters).pools}
     for price in setting.call("liquidation_prices"):
         keys = [key for key in setting.market.quotes if key[:2] == (rules.venue, price.market)]
         if price.source != "exact" or not keys:
@@ -62,19 +64,16 @@ def _of_account(setting: Setting) -> tuple[int, int, int]:
             if value <= 0:
                 continue
             at = replace(setting, market=setting.market.with_prices(dict.fromkeys(keys, Decimal(value))))
-            exact = at.call("is_liquidatable", price.pool)
-            ours = _by_kernel(at, price.pool)
+            ours = _by_kernel(lowered[price.pool], at)
             decided += 1
             refined += ours is None
-            wrong += ours is not None and ours != exact
+            wrong += ours is not None and ours != at.call("is_liquidatable", price.pool)
     return decided, refined, wrong
 
 
-def _by_kernel(setting: Setting, pool: str) -> bool | None:
-    """What the kernel decides; None where the border lies within its allowance, or the pool is opaque."""
-    rules = rule_set(setting.account.rules)
-    lowered = rules.module.lower(setting.account, setting.market, setting.parameters).pools
-    legs = next(found for found in lowered if found.pool == pool)
+def _by_kernel(legs: PoolLegs, setting: Setting) -> bool | None:
+    """What the kernel decides at these prices, as a live book does with legs lowered at others; None where the border
+    lies within its allowance, or the pool is opaque."""
     if legs.opaque:
         return None
     support, demand, _, gross = kernel_sums(legs, setting)
