@@ -25,6 +25,7 @@ BENCHES: dict[str, str] = {
     "start-up": "start_up",
     "page-under-load": "page",
     "kill": "kill",
+    "cascade": "cascade",
 }
 """Name on the command line -> module with `run(accounts, seed) -> list of results`; imported when asked for."""
 
