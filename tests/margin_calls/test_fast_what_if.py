@@ -12,18 +12,20 @@ from marginbook.book.book import Book
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
+from marginbook.domain.risk import LiquidationPrice
 from marginbook.margin_calls import fast_what_if
 from marginbook.margin_calls.fast_what_if import OrderDesk
-from marginbook.margin_calls.order_effects import Trial, contributions, order_effect
+from marginbook.margin_calls.order_effects import OrderEffect, Trial, contributions, order_effect
 from marginbook.margin_calls.what_if import largest_order
+from marginbook.testing.contract_worlds import near_the_border
 from marginbook.testing.vectors import Setting
 from marginbook.testing.worlds import world
 from marginbook.venues.registry import rule_set
 
 D = Decimal
 AT = 1_790_856_000_000_000
-FAST = {"binance/usdm": 0.6, "generic/derivatives": 0.15, "bitget/usdt": 0.2}
-"""Rule sets that have accounts in columns: the least share of orders that takes the fast path."""
+FAST = {"binance/usdm": 0.5, "generic/derivatives": 0.15, "bitget/usdt": 0.1}
+"""Rule sets that have accounts in columns: the least share of baskets that takes the fast path."""
 
 
 def parameters_of(setting: Setting, account: Account) -> Any:
@@ -42,12 +44,33 @@ def order_on(random: Random, account: Account, markets: list[str]) -> Trial:
         quantity=max(D("0.001"), (quantity * share).quantize(D("0.001"))),
         price=None,
         leverage=random.choice((None, D(3), D(7), D(20), D("12.5"))),
+        position_side=random.choice(("long", "short")) if account.position_mode == "hedge" else None,
     )
 
 
+def hedged(setting: Setting, random: Random) -> Setting:
+    """The same account in hedge mode, with the other leg of some of its positions, and again near its border."""
+    legs = []
+    for position in setting.account.positions:
+        legs.append(position)
+        if random.random() < 0.7:
+            share = D(repr(round(random.choice((1, 0.999, 0.5, random.uniform(0.01, 3))), 3)))
+            quantity = max(D("0.001"), (position.quantity * share).quantize(D("0.001")))
+            entry = (position.entry * D(repr(1 + random.gauss(0, 0.01)))).quantize(D("0.0001"))
+            side = "short" if position.side == "long" else "long"
+            leverage = random.choice((None, position.leverage, D(7)))
+            other = replace(position, side=side, quantity=quantity, entry=entry, leverage=leverage)
+            legs.insert(random.randint(0, len(legs)), other)
+    account = replace(setting.account, position_mode="hedge", positions=tuple(legs), orders=())
+    return near_the_border(replace(setting, account=account), random)
+
+
 def compared(book: Book, desk: OrderDesk, account: str, trial: Trial) -> tuple[Any, Any]:
-    fast = desk.what_if(account, trial.market, trial.side, trial.quantity, trial.price, trial.leverage)
-    return fast, desk.exact(book.identities.find(account), trial)
+    return baskets(book, desk, account, [trial])
+
+
+def baskets(book: Book, desk: OrderDesk, account: str, trials: list[Trial]) -> tuple[Any, Any]:
+    return desk.basket(account, trials), desk.exact(book.identities.find(account), trials)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +78,7 @@ def compared(book: Book, desk: OrderDesk, account: str, trial: Trial) -> tuple[A
 )
 def test_the_fast_answer_is_the_exact_one(rules: str, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(rules)
-    slow = 0
+    slow = prices = 0
 
     def counted(*args: Any, **kwargs: Any) -> Any:
         nonlocal slow
@@ -65,8 +88,10 @@ def test_the_fast_answer_is_the_exact_one(rules: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fast_what_if, "order_effect", counted)
     outcomes = set()
     asked = 0
-    for _ in range(100 if rules in FAST else 12):
+    for _ in range(60 if rules in FAST else 6):
         setting = world(rules, random)
+        if random.random() < 0.5:
+            setting = hedged(setting, random)
         account = setting.account
         if random.random() < 0.8:
             account = replace(account, orders=())
@@ -82,19 +107,29 @@ def test_the_fast_answer_is_the_exact_one(rules: str, monkeypatch: pytest.Monkey
         desk = OrderDesk(book)
         kind = rule_set(rules).price_kind
         markets = [name for venue, name, k in setting.market.quotes if (venue, k) == (account.venue, kind)]
-        for _ in range(4):
-            trial = order_on(random, account, markets)
-            price = setting.market.quotes[account.venue, trial.market, kind].price
-            if random.random() < 0.5:
-                trial = replace(trial, price=(price * D(repr(1 + random.gauss(0, 0.05)))).quantize(D("0.0001")))
+        for size in (1, 1, 2, 3):
+            trials = [order_on(random, account, markets) for _ in range(size)]
+            for place, trial in enumerate(trials):
+                price = setting.market.quotes[account.venue, trial.market, kind].price
+                if random.random() < 0.5:
+                    beside = (price * D(repr(1 + random.gauss(0, 0.05)))).quantize(D("0.0001"))
+                    trials[place] = replace(trial, price=beside)
             before = slow
-            fast, exact = compared(book, desk, account.id, trial)
+            fast, exact = baskets(book, desk, account.id, trials)
             asked += 1
-            assert fast == exact, (account, trial)
-            outcomes.add((slow - before == 1, fast.allowed, fast.after is None))
+            assert fast == exact, (account, trials)
+            took = slow - before == 1
+            outcomes |= {(size > 1, fast.allowed, fast.allowed_as_one)} if took else set()
+            prices += took and account.position_mode == "hedge" and "both" in {p.side for p in shown_prices(fast)}
     share_fast = (2 * asked - slow) / asked
-    assert share_fast >= FAST.get(rules, 0), f"only {share_fast} of the orders took the fast path"
-    assert {allowed for _, allowed, _ in outcomes} == {True, False}
+    assert share_fast >= FAST.get(rules, 0), f"only {share_fast} of the baskets took the fast path"
+    if rules in FAST:
+        assert {(False, True, True), (True, True, True), (False, False, False), (True, False, True)} <= outcomes
+        assert prices
+
+
+def shown_prices(found: OrderEffect) -> tuple[LiquidationPrice, ...]:
+    return found.before.liquidation_prices + (found.after.liquidation_prices if found.after else ())
 
 
 def trader(wallet: str, *positions: Position) -> Account:

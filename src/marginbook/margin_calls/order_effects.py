@@ -18,7 +18,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, Quantities
 from marginbook.domain.zones import Zone
 from marginbook.exact import ZERO, in_exact_context
-from marginbook.margin_calls.what_if import Figures, judge, what_if
+from marginbook.margin_calls.what_if import Figures, judge, lacks_initial, opens, what_if
 from marginbook.margin_calls.zones import Borders, zone_of_account
 from marginbook.venues.rules import RuleSet
 
@@ -47,12 +47,18 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class OrderEffect:
-    """Before and after an order; `after` is None where the venue's own rules cannot carry it out at all."""
+    """Before and after orders; `after` is None where the venue's own rules cannot carry one of them out at all.
+
+    `allowed`: sent one after the other, each is accepted in its turn. `allowed_as_one`: taken all or none, what is left
+    at the end has its initial margin. One order alone is the same either way.
+    """
 
     before: Standing
     after: Standing | None
     allowed: bool
-    why_not: str | None = None
+    why_not: str | None
+    allowed_as_one: bool
+    why_not_as_one: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ def order_effect(
     *,
     borders: Borders | None = None,
 ) -> OrderEffect:
-    """The account before and after a basket of orders, filled one after the other; each must be allowed in its turn.
+    """The account before and after a basket of orders, filled one after the other.
 
     BadInput where the account cannot be evaluated as it is, or an order without a price has no quote.
     """
@@ -101,19 +107,25 @@ def order_effect(
     if len(orders) == 1:
         found = what_if(rule_set, account, market, parameters, at, orders[0], borders=borders)
         after = None if found.after is None else _standing(found.after, names)
-        return OrderEffect(_standing(found.before, names), after, found.allowed, found.why_not)
+        verdict = found.allowed, found.why_not
+        return OrderEffect(_standing(found.before, names), after, *verdict, *verdict)
     before = _standing(_figures(rule_set, account, market, parameters, at, borders), names)
-    why_not, changed, then = None, account, market
+    why_not, changed, then, opened = None, account, market, False
+    risks = rule_set.module.risk(account, market, parameters, at)
+    left = risks
     for number, order in enumerate(orders, 1):
+        opened = opened or opens(changed, order)
         try:
             trial = judge(rule_set, changed, then, parameters, at, order)
         except BadInput as bad:
-            return OrderEffect(before, None, False, f"order {number}: {bad.problem}")
-        changed, then = trial.account, trial.market
+            refusal = f"order {number}: {bad.problem}"
+            return OrderEffect(before, None, False, refusal, False, refusal)
+        changed, then, left = trial.account, trial.market, trial.after
         if why_not is None and trial.why_not is not None:
             why_not = f"order {number}: {trial.why_not}"
     after = _standing(_figures(rule_set, changed, then, parameters, at, borders), names)
-    return OrderEffect(before, after, why_not is None, why_not)
+    together = lacks_initial(risks, left) if opened and rule_set.family != "lending" else None
+    return OrderEffect(before, after, why_not is None, why_not, together is None, together)
 
 
 def fill_of(rule_set: RuleSet, account: Account, market: Market, at: int, trial: Trial) -> Fill:

@@ -94,8 +94,8 @@ def judge(rule_set: RuleSet, account: Account, market: Market, parameters: Any, 
     why_not = None
     if rule_set.family != "lending":
         why_not = _withdraws_too_much(rule_set, account, market, parameters, at, action)
-        if why_not is None and _opens(account, action):
-            why_not = _lacks_initial(before, after)
+        if why_not is None and opens(account, action):
+            why_not = lacks_initial(before, after)
     return Judgement(account=changed, market=then, before=before, after=after, why_not=why_not)
 
 
@@ -214,7 +214,8 @@ def _largest(
     return most if first is None else first - 1
 
 
-def _lacks_initial(before: Mapping[str, Risk[Any]], after: Mapping[str, Risk[Any]]) -> str | None:
+def lacks_initial(before: Mapping[str, Risk[Any]], after: Mapping[str, Risk[Any]]) -> str | None:
+    """The first pool that lacks initial margin after an action, and more of it than before; None if none does."""
     for pool, risk in after.items():
         if pool.startswith("isolated:"):
             continue  # it has just been given its initial margin, out of the cross pool that is judged
@@ -249,7 +250,7 @@ def _withdraws_too_much(
     return f"{pool}: at most {most} may be withdrawn" if most is not None and amount > most else None
 
 
-def _opens(account: Account, action: Event) -> bool:
+def opens(account: Account, action: Event) -> bool:
     """Whether the action may need initial margin: not if it only closes."""
     match action:
         case Fill():
