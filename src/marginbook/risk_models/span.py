@@ -6,7 +6,7 @@ Per combined commodity, losses positive, everything exact in the inputs:
     volatility risk   = SR − (L_active + L_paired) / 2                        paired: same price, other volatility
     time risk         = (L_1 + L_2) / 2
     price risk        = max(0, SR − volatility risk − time risk)
-    weighted price risk WFPR = price risk / |Σ_i q_i·delta_i|
+    weighted price risk WFPR = price risk / |Σ_i q_i·delta_i|, or the smaller of that and PSR, or PSR, by method
     calendar spread   n = min over legs (deltas available / deltas per spread);   charge n·rate
     delivery          deltas of a period in spreads · spread rate + the other ones · outright rate
     inter-commodity   n = min over legs (|net delta| / deltas per spread);        credit = Σ_leg rate·WFPR·n·deltas
@@ -20,9 +20,9 @@ way round, in fractions of a spread. `ratio` turns maintenance into initial marg
 premium-style options, long ones positive; options margined like futures have none.
 
 Sources: CME Group, Components of SPAN; ASX and Euronext pages on SPAN (composition of the requirement, sign, order of
-scenarios); record layouts of SPAN files (fields). Extreme scenarios are their own pair, as the point definitions of
-`.spn` files have it. Not verified against a worked example of a clearing house: price risk from paired scenarios, the
-delivery charge, which deltas a spread takes first, and the method of the short-option minimum.
+scenarios); record layouts of SPAN files (fields, the three methods of the weighted price). Extreme scenarios are their
+own pair, as the point definitions of `.spn` files have it. Not verified against a worked example of a clearing house:
+price risk from paired scenarios, the delivery charge, and which deltas a spread takes first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -108,13 +108,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Commodity:
-    """Parameters of a combined commodity. `tiers`: name -> its periods, nearest first."""
+    """Parameters of a combined commodity. `tiers`: name -> its periods, nearest first.
+
+    `weighted_price`: price risk per net delta as it is, `capped` at the price scan range of a future, or that `range`.
+    """
 
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spreads: tuple[CalendarSpread, ...] = ()
     delivery: Mapping[str, Delivery] = field(default_factory=dict)
     short_option_rate: Decimal = ZERO
     short_option_method: Literal["sum", "larger"] = "sum"
+    weighted_price: Literal["normal", "capped", "range"] = "normal"
+    price_range: Decimal = ZERO  # of one future [currency], where the weighted price needs it
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +134,8 @@ class CommodityRisk:
     calendar: Decimal
     delivery: Decimal
     short_options: Decimal
+    weighted_price: Decimal = ZERO
     credit: Decimal = ZERO
-
-    @property
-    def weighted_price(self) -> Decimal:
-        """Price risk per net delta, 0 without one."""
-        return divide(self.price, abs(self.net_delta)) if self.net_delta else ZERO
 
     @property
     def risk(self) -> Decimal:
@@ -215,16 +216,27 @@ def commodity_risk(positions: Sequence[Position], parameters: Commodity) -> Comm
     for contract, quantity in positions:
         deltas[contract.period] = deltas.get(contract.period, ZERO) + quantity * contract.delta
     calendar, spread = _calendar(deltas, parameters)
+    net_delta = sum(deltas.values(), ZERO)
     return CommodityRisk(
         losses=losses,
         active=active + 1,
         scan=scan,
         price=price,
-        net_delta=sum(deltas.values(), ZERO),
+        net_delta=net_delta,
         calendar=calendar,
         delivery=_delivery(deltas, spread, parameters),
         short_options=_short_options(positions, parameters),
+        weighted_price=_weighted_price(price, net_delta, parameters),
     )
+
+
+def _weighted_price(price: Decimal, net_delta: Decimal, parameters: Commodity) -> Decimal:
+    """Price risk of one delta, 0 without any."""
+    if not net_delta:
+        return ZERO
+    normal = divide(price, abs(net_delta))
+    limits = {"normal": normal, "capped": min(normal, parameters.price_range), "range": parameters.price_range}
+    return limits[parameters.weighted_price]
 
 
 def _calendar(deltas: Mapping[str, Decimal], parameters: Commodity) -> tuple[Decimal, dict[str, Decimal]]:

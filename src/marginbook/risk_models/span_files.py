@@ -11,22 +11,31 @@ Names of contracts: exchange, kind of portfolio, code, then period, right and st
 contract units. Elements after public descriptions of the format and of files of NSE Clearing; no file of a clearing
 house with its published requirement was at hand. So these are arguments or conventions, not facts: which `rate` number
 is read, the scale of credit rates (`credit_scale`, 1 where a file gives fractions), the method of the short-option
-minimum, `valueMeth` EQTY as the mark of premium-style options, and an option on a future counting in the period of its
-underlying future. What is read but cannot be expressed is a warning. A document type declaration is refused.
+minimum where there is no `somMeth` (MAX, GROSS), `valueMeth` EQTY as the mark of premium-style options, and an option
+on a future counting in the period of its underlying future. `wfprMeth` NORMAL, SCANRANGE_CAP or SCANRANGE chooses the
+weighted price; the scan range is then the largest loss of a future in scenarios 11 to 14. What is read but cannot be
+expressed is a warning. A document type declaration is refused. `span_positional` reads the fixed-width format.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from marginbook.domain.errors import BadInput
 from marginbook.exact import ONE, ZERO, in_exact_context, parse_decimal
 from marginbook.risk_models.span import CalendarSpread, Commodity, Contract, Credit, Delivery, SpreadLeg
 
+Chosen = TypeVar("Chosen")
 PORTFOLIOS = {"phyPf": "PHY", "equityPf": "STOCK", "futPf": "FUT", "oopPf": "OOP", "oofPf": "OOF", "ooePf": "OOE"}
 POINTS = 16
+SHORT_OPTION_METHODS: Mapping[str, Literal["sum", "larger"]] = {"GROSS": "sum", "MAX": "larger"}
+WEIGHTED_PRICES: Mapping[str, Literal["normal", "capped", "range"]] = {
+    "NORMAL": "normal",
+    "SCANRANGE_CAP": "capped",
+    "SCANRANGE": "range",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class SpanFile:
     credits: tuple[Credit, ...]
     currencies: dict[str, str]
     warnings: tuple[str, ...] = ()
+    ratios: dict[str, tuple[Decimal, Decimal, Decimal]] = field(default_factory=dict)
+    """Initial over maintenance margin by commodity, of members, hedgers and speculators."""
 
 
 @dataclass(slots=True)
@@ -71,18 +82,41 @@ def read_spn(
         _check_points(organisation)
     links = _links(root)
     contracts = dict(_contracts(root, links))
-    periods: dict[str, set[str]] = {}
-    for contract in contracts.values():
-        periods.setdefault(contract.commodity, set()).add(contract.period)
+    held = by_commodity(contracts.values())
     commodities, currencies = {}, {}
     for definition in root.iter("ccDef"):
         name = _text(definition, "cc")
-        commodities[name] = _commodity(definition, sorted(periods.get(name, ())), reading)
+        commodities[name] = _commodity(definition, held.get(name, []), reading)
         currencies[name] = definition.findtext("currency", "").strip()
     spreads = (spread for part in root.iter("interSpreads") for spread in part.iter("dSpread"))
     credits = tuple(_credit(spread, rate, credit_scale) for spread in spreads)
     date = root.findtext("pointInTime/date", "").strip()
     return SpanFile(date, contracts, commodities, credits, currencies, tuple(reading.warnings))
+
+
+def by_commodity(contracts: Iterable[Contract]) -> dict[str, list[Contract]]:
+    """Contracts of each commodity."""
+    held: dict[str, list[Contract]] = {}
+    for contract in contracts:
+        held.setdefault(contract.commodity, []).append(contract)
+    return held
+
+
+def tier_periods(contracts: Iterable[Contract], first: str, last: str) -> tuple[str, ...]:
+    """Periods from `first` to `last`, nearest first; an end that is empty is open, one of a month includes its days.
+
+    >>> days = [Contract("OIL", period, (ZERO,) * 16, ONE) for period in ("202612", "20261203", "202703")]
+    >>> tier_periods(days, "202612", "202612"), tier_periods(days, "202701", "")
+    (('202612', '20261203'), ('202703',))
+    """
+    periods = sorted({contract.period for contract in contracts})
+    return tuple(p for p in periods if (not first or p >= first) and (not last or p[: len(last)] <= last))
+
+
+def price_range(contracts: Iterable[Contract]) -> Decimal:
+    """The price scan range of a commodity: the largest loss of one of its futures at the full range, 0 without any."""
+    futures = (contract for contract in contracts if contract.kind == "future")
+    return max((loss for contract in futures for loss in contract.array[10:14]), default=ZERO)
 
 
 def _root(data: bytes) -> Element:
@@ -200,14 +234,12 @@ def _rate(element: Element, number: str) -> Decimal | None:
     return _number(chosen[0], "val") if chosen else None
 
 
-def _commodity(definition: Element, periods: list[str], reading: _Reading) -> Commodity:
+def _commodity(definition: Element, contracts: list[Contract], reading: _Reading) -> Commodity:
     name = _text(definition, "cc")
     tiers: dict[str, tuple[str, ...]] = {}
     for tier in definition.findall("intraTiers/tier"):
         first, last = tier.findtext("sPe", "").strip(), tier.findtext("ePe", "").strip()
-        tiers[_text(tier, "tn")] = tuple(
-            period for period in periods if (not first or period >= first) and (not last or period[: len(last)] <= last)
-        )
+        tiers[_text(tier, "tn")] = tier_periods(contracts, first, last)
     spreads = []
     for spread in definition.findall("dSpread"):
         rate = _rate(spread, reading.rate)
@@ -234,7 +266,22 @@ def _commodity(definition: Element, periods: list[str], reading: _Reading) -> Co
     shorts = [rate for tier in definition.findall("somTiers/tier") if (rate := _rate(tier, reading.rate)) is not None]
     if len(set(shorts)) > 1:
         reading.warnings.append(f"{name}: short-option rates differ by tier; the largest is used")
-    return Commodity(tiers, tuple(spreads), delivery, max(shorts, default=ZERO), reading.method)
+    return Commodity(
+        tiers,
+        tuple(spreads),
+        delivery,
+        max(shorts, default=ZERO),
+        _choice(definition, "somMeth", SHORT_OPTION_METHODS, reading.method),
+        _choice(definition, "wfprMeth", WEIGHTED_PRICES, "normal"),
+        price_range(contracts),
+    )
+
+
+def _choice(definition: Element, path: str, known: Mapping[str, Chosen], default: Chosen) -> Chosen:
+    text = definition.findtext(path, "").strip().upper()
+    if text and text not in known:
+        raise BadInput("bad_span_file", f"<ccDef><{path}>", text, " or ".join(known))
+    return known[text] if text else default
 
 
 def _leg(leg: Element, of: str) -> SpreadLeg:
