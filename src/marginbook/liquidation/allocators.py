@@ -99,9 +99,9 @@ def water_filling(
     Where the weighted capacities do not suffice, everyone with a weight pays its capacity. BadInput where a number is
     negative or the lists have different lengths.
     """
-    if len(weights) != len(capacities) or any(weight < 0 or not weight.is_finite() for weight in weights):
-        raise BadInput("bad_weights", "weights", len(weights), f"{len(capacities)} weights, none negative")
     target, most = _in_units(budget, capacities, places)
+    if len(weights) != len(capacities) or not all(weight.is_finite() and weight >= 0 for weight in weights):
+        raise BadInput("bad_weights", "weights", len(weights), f"{len(capacities)} finite weights of at least 0")
     scale = max((-_exponent(weight) for weight in weights), default=0)
     pulls = [to_raw_floor(weight, max(scale, 0)) for weight in weights]
     return [from_raw(amount, places) for amount in filled(target, most, pulls)]

@@ -5,7 +5,7 @@
 | BitMEX, CoinEx, MEXC, Satori | in profit PnL % · leverage, else PnL % / leverage | help pages, in the same words |
 | Binance, Aster | PnL share of the wallet · margin ratio | help article 360033525471, text of 2020 |
 | Hyperliquid | (mark / entry) · (notional / account value) | documentation, auto-deleveraging |
-| the model of arXiv 2512.01112 | leverage · mark / reference price | section on queues |
+| all of these, by arXiv 2512.01112 | leverage · mark / reference price | its definition of the queue |
 
 dYdX has no order: the chain starts at a pseudo-random offset and skips those whose bankruptcy prices do not overlap
 (`overlaps`). Bybit and OKX say "profit and leverage" without a formula that was found; GMX's keeper chooses. Not here.
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from marginbook.exact import ZERO, divide, in_exact_context
-from marginbook.liquidation.winners import Score, Winner, effective_leverage, profit
+from marginbook.liquidation.winners import INFINITY, Score, Winner, effective_leverage, profit
 from marginbook.venues.binance_adl import adl_score
 from marginbook.venues.hyperliquid.liquidation import adl_index
 
@@ -71,21 +71,23 @@ def hyperliquid(winner: Winner, mark: Decimal) -> Decimal:
     return adl_index(winner.entry, mark, notional, winner.equity)
 
 
-def lineage(reference: Decimal) -> Score:
-    """leverage · mark / reference for a long, · reference / mark for a short.
+def lineage(reference: Score) -> Score:
+    """leverage · mark / reference price, as the paper writes the score that BitMEX's ranking became, for either side.
 
-    `reference` is the bankruptcy price of the position that is being closed (Binance, by the paper) or the mark before
-    (Hyperliquid, by the paper).
+    `reference` gives the price of a winner: by the paper its own bankruptcy price on Binance, the
+    last mark on Hyperliquid (`lambda winner, mark: last`). A long that cannot go bankrupt (reference 0) then comes
+    first, and shorts near their bankruptcy before those in profit: the venues' own formulas above do neither.
 
-    >>> one = Winner(account="a", side="long", quantity=Decimal(3), entry=Decimal(9), equity=Decimal(4))
-    >>> str(lineage(Decimal("7.5"))(one, Decimal(10)))
-    '10'
+    >>> from marginbook.liquidation.winners import bankruptcy_price
+    >>> one = Winner(account="a", side="long", quantity=Decimal(4), entry=Decimal(9), equity=Decimal(8))
+    >>> str(lineage(bankruptcy_price)(one, Decimal(10)))
+    '6.25'
     """
 
     @in_exact_context
     def score(winner: Winner, mark: Decimal) -> Decimal:
-        above, below = (mark, reference) if winner.side == "long" else (reference, mark)
-        return divide(effective_leverage(winner, mark) * above, below)
+        price = reference(winner, mark)
+        return divide(effective_leverage(winner, mark) * mark, price) if price > 0 else INFINITY
 
     return score
 

@@ -62,6 +62,18 @@ def effective_leverage(winner: Winner, mark: Decimal) -> Decimal:
     return divide(winner.quantity * mark, winner.equity) if winner.equity > 0 else INFINITY
 
 
+@in_exact_context
+def bankruptcy_price(winner: Winner, mark: Decimal) -> Decimal:
+    """The price at which nothing of the equity is left: mark − side · equity / quantity, at least 0.
+
+    >>> bankruptcy_price(
+    ...     Winner(account="a", side="short", quantity=Decimal(4), entry=Decimal(9), equity=Decimal(10)), Decimal(8)
+    ... )
+    Decimal('10.5')
+    """
+    return max(ZERO, mark - winner.sign * divide(winner.equity, winner.quantity))
+
+
 def rank(winners: Sequence[Winner], mark: Decimal, score: Score) -> list[Winner]:
     """The winners, first to be closed first: highest score, then by account id, so that a replay has the same order.
 
