@@ -51,6 +51,8 @@ HEAD = (
     ("Basel", "long / short"),
     ("largest beyond", "long / short"),
     ("mean beyond", "long / short"),
+    ("shortfall Z₂", "long / short"),
+    ("McNeil-Frey p", "long / short"),
 )
 
 
@@ -70,12 +72,19 @@ def page(found: Comparison) -> str:
         f"overlap, confidence {told['confidence']}, window {told['window_days']} days; "
         f"{told['expected_exceedances']:.1f} exceedances expected of each side."
     )
+    limits = told["shortfall_z2_at_5_percent"]
+    shortfall = (
+        "Z₂ (Acerbi and Szekely) is below 0 where losses beyond the rate are more or larger than forecast: for "
+        f"independent periods and a right model below {limits['normal']:.2f} (normal losses) or {limits['t3']:.2f} "
+        "(Student t of 3 degrees) in 5 % of cases. McNeil and Frey's p is of sizes alone."
+    )
     parts = [
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>",
         f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style></head><body>",
         f"<h1>{title}</h1><p>{escape(facts)}</p>",
         *(f"<p>{escape(text)}</p>" for text in told["warnings"]),
         _table(told),
+        f"<p>{escape(shortfall)}</p>",
         "<h2>Cost, coverage and procyclicality</h2>",
         _frontier(found),
         "<h2>Through time</h2>",
@@ -110,10 +119,16 @@ def _table(told: dict[str, Any]) -> str:
                     " / ".join(zones),
                     " / ".join(percent(side["largest_exceedance"]) for side in sides),
                     " / ".join(percent(side["mean_exceedance"]) for side in sides),
+                    " / ".join(_number(side["shortfall_z2"], 2) for side in sides),
+                    " / ".join(_number(side["shortfall_mcneil_frey_p"], 4) for side in sides),
                 )
             )
         )
     return f"<div class='wide'><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _number(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
 
 
 def percent(share: float) -> str:
@@ -125,7 +140,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def _ticks(top: float, about: int = 4) -> list[float]:
+def ticks(top: float, about: int = 4) -> list[float]:
     """Round numbers from 0 to at most `top`."""
     rough = top / about
     unit = 10.0 ** floor(log10(rough))
@@ -148,8 +163,8 @@ def _frontier(found: Comparison) -> str:
     def y(share: float) -> float:
         return height - BOTTOM - share / top * (height - 2 * BOTTOM)
 
-    marks = [_axis_x(x(cost), height, percent(cost)) for cost in _ticks(right, 10) if cost >= left]
-    marks += [_axis_y(y(share), percent(share)) for share in _ticks(top)]
+    marks = [axis_x(x(cost), height, percent(cost)) for cost in ticks(right, 10) if cost >= left]
+    marks += [axis_y(y(share), percent(share)) for share in ticks(top)]
     marks.append(f"<line class='expected' x1='{LEFT}' x2='{WIDTH}' y1='{y(expected):.1f}' y2='{y(expected):.1f}'/>")
     below = -1.0
     for tested, cost, share, move in sorted(
@@ -165,7 +180,7 @@ def _frontier(found: Comparison) -> str:
         "Right: mean rate. Up: share of periods that exceeded it, both sides; the dashed line is what was to be "
         "expected. Area: peak to trough. Better is left, on the line, small."
     )
-    return _figure(marks, height, "Frontier of cost, coverage and procyclicality", caption)
+    return figure(marks, height, "Frontier of cost, coverage and procyclicality", caption)
 
 
 def _through_time(found: Comparison, tested: Result) -> str:
@@ -181,12 +196,10 @@ def _through_time(found: Comparison, tested: Result) -> str:
         return 8 + (top - change) / (2 * top) * (HEIGHT - BOTTOM - 8)
 
     xs = [x(int(at)) for at in times]
-    marks = [
-        _axis_y(y(sign * tick), percent(sign * tick)) for tick in _ticks(top, 3) for sign in {1, -1 if tick else 1}
-    ]
+    marks = [axis_y(y(sign * tick), percent(sign * tick)) for tick in ticks(top, 3) for sign in {1, -1 if tick else 1}]
     years = sorted({format_time(int(at))[:4] for at in times})
     firsts = [next(i for i, at in enumerate(times) if format_time(int(at)).startswith(year)) for year in years]
-    marks += [_axis_x(xs[i], HEIGHT, year) for i, year in zip(firsts, years, strict=True)]
+    marks += [axis_x(xs[i], HEIGHT, year) for i, year in zip(firsts, years, strict=True)]
     marks.append(f"<path class='change' d='{_path(xs, found.change, y)}'/>")
     marks.append(f"<path class='rate' d='{_path(xs, tested.short_rate, y)}'/>")
     marks.append(f"<path class='rate' d='{_path(xs, -tested.long_rate, y)}'/>")
@@ -199,7 +212,7 @@ def _through_time(found: Comparison, tested: Result) -> str:
             marks.append(f"<circle class='beyond' cx='{xs[i]:.1f}' cy='{y(sign * loss[i]):.1f}' r='3'>")
             marks.append(f"<title>{escape(label)}</title></circle>")
     caption = MODELS[tested.model][0] + "; short above, long below" + "".join(f"; {text}" for text in tested.warnings)
-    return f"<h3>{escape(tested.model)}</h3>" + _figure(marks, HEIGHT, f"Rates of {tested.model}", caption)
+    return f"<h3>{escape(tested.model)}</h3>" + figure(marks, HEIGHT, f"Rates of {tested.model}", caption)
 
 
 def _rates(tested: Result) -> tuple[Floats, Floats]:
@@ -213,17 +226,20 @@ def _path(xs: Sequence[float], values: Floats, y: Any) -> str:
     return "M" + "L".join(f"{xs[i]:.1f} {y(float(values[i])):.1f}" for i in picked)
 
 
-def _axis_x(x: float, height: int, text: str) -> str:
+def axis_x(x: float, height: int, text: str) -> str:
+    """A vertical line of a plot so high, with its text below."""
     line = f"<line class='axis' x1='{x:.1f}' x2='{x:.1f}' y1='8' y2='{height - BOTTOM}'/>"
     return line + f"<text x='{x:.1f}' y='{height - 6}' text-anchor='middle'>{text}</text>"
 
 
-def _axis_y(y: float, text: str) -> str:
+def axis_y(y: float, text: str) -> str:
+    """A horizontal line of a plot, with its text to the left."""
     line = f"<line class='axis' x1='{LEFT}' x2='{WIDTH}' y1='{y:.1f}' y2='{y:.1f}'/>"
     return line + f"<text x='{LEFT - 5}' y='{y + 4:.1f}' text-anchor='end'>{text}</text>"
 
 
-def _figure(marks: Iterable[str], height: int, label: str, caption: str) -> str:
+def figure(marks: Iterable[str], height: int, label: str, caption: str) -> str:
+    """The marks as an inline SVG of `WIDTH` by `height`, its caption below."""
     return (
         f"<figure><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' role='img' "
         f"aria-label='{escape(label)}'>{''.join(marks)}</svg><figcaption>{escape(caption)}</figcaption></figure>"
