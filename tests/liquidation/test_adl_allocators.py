@@ -75,6 +75,7 @@ def test_fractions_of_a_unit_go_to_the_largest_remainders_then_to_the_first() ->
     assert water_filling(Decimal(10), caps, decimals("1", "2", "0"), 0) == [3, 7, 0]
     assert water_filling(Decimal(10), caps, decimals("2", "1", "0"), 0) == [7, 3, 0]
     assert water_filling(Decimal(5), caps, decimals("1", "1", "1"), 0) == [2, 2, 1]
+    assert water_filling(Decimal(10), decimals("8", "99"), decimals("1", "2"), 0) == [3, 7]
 
 
 def test_who_has_no_weight_pays_nothing() -> None:
