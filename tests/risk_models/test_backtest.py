@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marginbook.domain.errors import BadInput
-from marginbook.risk_models.backtest import backtest, coverage, losses, shortfall_test
+from marginbook.risk_models.backtest import backtest, coverage, losses
 from marginbook.risk_models.dynamic import Policy
 
 CONFIDENCE = Decimal("0.99")
@@ -50,20 +50,12 @@ def test_the_frontier_of_four_policies() -> None:
     assert stressed.movement.peak_to_trough < plain.movement.peak_to_trough
 
 
-def test_shortfall_statistic_falls_when_losses_are_larger_than_forecast() -> None:
-    sample = np.random.default_rng(4).standard_normal(100_000)
-    held, mean = np.full(sample.size, 2.326348), np.full(sample.size, 2.665214)
-    assert abs(shortfall_test(sample, held, mean, CONFIDENCE)) < 0.1
-    assert shortfall_test(1.3 * sample, held, mean, CONFIDENCE) < -0.7
-
-
 def test_bad_input_is_named() -> None:
     for action in (
         lambda: losses([1.0], 1, "long"),
         lambda: losses([1.0, -1.0], 1, "long"),
         lambda: coverage([], [], CONFIDENCE),
         lambda: coverage([1.0], [1.0, 2.0], CONFIDENCE),
-        lambda: shortfall_test([1.0], [1.0], [0.0], CONFIDENCE),
     ):
         with pytest.raises(BadInput):
             action()

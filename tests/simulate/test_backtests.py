@@ -200,3 +200,28 @@ def test_two_crashes_on_real_prices(data: Path) -> None:
         assert worst & {"2020-03-11", "2020-03-12"}, "March 2020 was beyond every model"
     movement = {tested.model: tested.movement.peak_to_trough for tested in found.tested}
     assert movement["historical"] < movement["ewma"]
+
+
+def test_shortfalls_by_hand_and_what_they_say() -> None:
+    prices = walk(1200)
+    found = daily(prices, models=("historical", "age-weighted", "normal"), confidence=Decimal("0.95"))
+    x = np.log(prices[1:] / prices[:-1])
+    lost, beyond = -found.change, []
+    for i in range(len(found.times)):
+        worst = np.sort(-np.expm1(x[i : i + 365]))[::-1]  # 365 · 0.05 = 18.25 of them
+        beyond.append(float(worst[:18].sum() + 0.25 * worst[18]) / 18.25)
+    historical = found.tested[0]
+    over = lost > historical.long_rate
+    assert historical.long_shortfall is not None
+    assert historical.long_shortfall.z2 == pytest.approx(1 - (lost / beyond)[over].sum() / (len(lost) * 0.05))
+    assert set(found.critical) == {"normal", "t3"}
+    for tested in found.tested:
+        for side in (tested.long_shortfall, tested.short_shortfall):
+            assert side is not None
+            assert side.z2 > 2 * found.critical["t3"]
+    told = answer(found)["models"][0]["long"]
+    assert told["shortfall_z2"] == historical.long_shortfall.z2
+    shaken = daily(np.where(np.arange(1200) % 40 == 39, 0.9, 1.0) * prices, models=("normal",))
+    side = shaken.tested[0].long_shortfall
+    assert side is not None
+    assert side.z2 < shaken.critical["t3"]

@@ -67,7 +67,18 @@ def backtest_table(answer: dict[str, Any]) -> None:
     console.print(f"{answer['market']}: {facts}; {expected}", highlight=False, markup=False)
     table = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    names = ("rate %", "peak/ trough", "side", "count", "Kupiec p", "Christ. p", "Basel", "largest %", "mean %")
+    names = (
+        "rate %",
+        "peak/ trough",
+        "side",
+        "count",
+        "Kupiec p",
+        "Christ. p",
+        "Basel",
+        "largest %",
+        "mean %",
+        "ES Z₂",
+    )
     for name in names:
         table.add_column(name, justify="right")
     for model in answer["models"]:
@@ -83,8 +94,12 @@ def backtest_table(answer: dict[str, Any]) -> None:
                 side["basel_zone"],
                 f"{100 * side['largest_exceedance']:.2f}",
                 f"{100 * side['mean_exceedance']:.2f}",
+                "–" if side["shortfall_z2"] is None else f"{side['shortfall_z2']:.2f}",
             )
     console.print(table)
+    limits = answer["shortfall_z2_at_5_percent"]
+    meaning = f"shortfall Z₂ of a right model: below {limits['normal']:.2f} (normal) to {limits['t3']:.2f} (t3) in 5 %"
+    console.print(meaning, highlight=False)
     told = [f"{model['model']}: {text}" for model in answer["models"] for text in model["warnings"]]
     print_notes(
         console, [*answer["warnings"], *told], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["errors"]]

@@ -4,11 +4,8 @@
     exceeded where loss > rate_t, the rate that was known before row t
 
 Windows do not overlap (every h-th row), since the coverage tests need independent periods. The first rows, whose
-volatility comes from the warm-up and so from their own future, are left out.
-
-    expected shortfall   Z = 1 − Σ_(loss_t > margin_t) loss_t / (T·a·shortfall_t)       Acerbi and Szekely (2014), Z_2
-
-Z is 0 on average where the model is right; −0.7 is near the 5 % point for a wide range of tails (theirs).
+volatility comes from the warm-up and so from their own future, are left out. Tests of an expected shortfall are in
+`shortfall`.
 """
 
 from dataclasses import dataclass
@@ -117,16 +114,3 @@ def backtest(prices: ArrayLike, policy: Policy, skip: int = WARM_UP) -> Backtest
         rows = np.arange(skip, lost.size, policy.days)
         sides[side] = coverage(lost[rows], path.rate[rows], policy.confidence)
     return Backtest(path.rate, sides["long"], sides["short"], procyclicality(path.rate[skip:]), path.warnings)
-
-
-def shortfall_test(lost: ArrayLike, margin: ArrayLike, shortfall: ArrayLike, confidence: Decimal) -> float:
-    """Acerbi and Szekely's second statistic; below 0 where losses beyond the margin are more or larger than forecast.
-
-    >>> shortfall_test([0.0, 3.0, 0.0, 0.0], [2.0] * 4, [3.0] * 4, Decimal("0.75"))
-    0.0
-    """
-    loss, held, mean = (np.asarray(x, np.float64) for x in (lost, margin, shortfall))
-    if not loss.shape == held.shape == mean.shape or loss.ndim != 1 or not loss.size or not (mean > 0).all():
-        raise BadInput("no_backtest", "shortfall", mean.shape, "three series of one length, shortfall above 0")
-    counted = np.where(loss > held, loss / mean, 0.0)
-    return 1.0 - float(counted.sum()) / (loss.size * float(tail_of(confidence)))

@@ -12,7 +12,10 @@ tested periods do not overlap. With x_s = ln(P_(s+h) / P_s), window of W rows, t
     ewma-buffer, ewma-stressed, ewma-long-run                              `risk_models.dynamic`: with a tool against it
 
 The first three have a rate of each side, 1 − e^x and e^x − 1; the others one of both. `ewma-stressed` takes the largest
-rate before the first tested row as its stressed one. Procyclicality and cost are of the mean of both sides. Float64.
+rate before the first tested row as its stressed one. Procyclicality and cost are of the mean of both sides.
+
+Each model also forecasts the mean loss beyond its rate: the first three the mean of their worst a (of their losses),
+the others rate·φ(z)/(a·z). `risk_models.shortfall` tests it. Float64.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +36,7 @@ from marginbook.risk_models.dynamic import Policy, Procyclicality, Tool, margin_
 from marginbook.risk_models.historical import rank
 from marginbook.risk_models.parametric import normal_factor
 from marginbook.risk_models.reducers import tail_of
+from marginbook.risk_models.shortfall import Shortfall, Tail, critical, shortfall_tests
 from marginbook.risk_models.volatility import DECAY, WARM_UP, Floats, ewma, log_returns, realised
 from marginbook.units import DAY_MICROSECONDS, format_time
 
@@ -50,7 +54,6 @@ REBUILD = 0.01
 LONG_RUN_DAYS = 3652
 
 Tick = Callable[[int, int | None], None]
-Sides = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +80,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One model: its rate at each tested row, the coverage of both sides, how much it moved, what it cost."""
+    """One model: its rate at each tested row, the coverage of both sides, how much it moved, what it cost.
+
+    Tests of the shortfall of each side are None where a forecast is 0.
+    """
 
     model: str
     long_rate: Floats
     short_rate: Floats
     long: Coverage
     short: Coverage
+    long_shortfall: Shortfall | None
+    short_shortfall: Shortfall | None
     movement: Procyclicality
     warnings: tuple[str, ...] = ()
 
@@ -97,6 +105,7 @@ class Comparison:
     times: NDArray[np.int64]
     change: Floats
     tested: tuple[Result, ...]
+    critical: dict[str, float]  # Z2 at 5 % for losses with that tail
     warnings: tuple[str, ...] = ()
 
 
@@ -138,21 +147,29 @@ def compare(
     for done, name in enumerate(names):
         if tick:
             tick(done, len(names))
-        (long, short), told = MODELS[name][1](ground)
+        found = MODELS[name][1](ground)
         tested.append(
             Result(
                 name,
-                long,
-                short,
-                coverage(-change, long, choice.confidence),
-                coverage(change, short, choice.confidence),
-                procyclicality(0.5 * (long + short)),
-                told,
+                found.long,
+                found.short,
+                coverage(-change, found.long, choice.confidence),
+                coverage(change, found.short, choice.confidence),
+                _shortfall(-change, found.long, found.long_mean, choice.confidence),
+                _shortfall(change, found.short, found.short_mean, choice.confidence),
+                procyclicality(0.5 * (found.long + found.short)),
+                found.warnings,
             )
         )
     if tick:
         tick(len(names), len(names))
-    return Comparison(market, choice, grid[ground.at], change, tuple(tested), warnings)
+    tails: tuple[Tail, ...] = ("normal", "t3")
+    limits: dict[str, float] = {tail: critical(len(change), choice.confidence, tail=tail) for tail in tails}
+    return Comparison(market, choice, grid[ground.at], change, tuple(tested), limits, warnings)
+
+
+def _shortfall(lost: Floats, margin: Floats, mean: Floats, confidence: Decimal) -> Shortfall | None:
+    return shortfall_tests(lost, margin, mean, confidence) if (mean > 0).all() else None
 
 
 def _ground(
@@ -200,65 +217,82 @@ def _ground(
     return grid, ground, tuple(warnings)
 
 
-Rates = tuple[Sides, tuple[str, ...]]
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Rates of both sides at the tested rows, and the forecast mean losses beyond them."""
+
+    long: Floats
+    short: Floats
+    long_mean: Floats
+    short_mean: Floats
+    warnings: tuple[str, ...] = ()
 
 
-def _of_sides(low: Floats, high: Floats) -> Rates:
-    """From the worst changes of a long and of a short position, in logarithms, to rates."""
-    return (np.maximum(0.0, -np.expm1(low)), np.maximum(0.0, np.expm1(high))), ()
-
-
-def _worst(values: Floats, ground: Ground) -> Sides:
-    """The k-th lowest and the k-th highest value of the window before each tested row."""
-    low, high = np.empty(len(ground.at)), np.empty(len(ground.at))
+def _of_tails(values: Floats, ground: Ground, scale: Floats) -> Rates:
+    """From the worst changes of the window, in logarithms and times the row's `scale`: the last loss and the mean."""
+    count = ground.window - ground.rows + 1
+    many = rank(count, 1 - ground.confidence, "ceiling") + 1
+    reached = float(tail_of(ground.confidence) * count)
+    shares = np.ones(many)
+    shares[-1] = reached - (many - 1)  # the last one belongs to the tail in part
+    found = np.empty((4, len(ground.at)))
     for i, t in enumerate(ground.at):
         seen = values[t - ground.window : t - ground.rows + 1]
-        k = rank(len(seen), 1 - ground.confidence, "ceiling")
-        ordered = np.partition(seen, (k, len(seen) - 1 - k))
-        low[i], high[i] = ordered[k], ordered[len(seen) - 1 - k]
-    return low, high
+        ordered = np.partition(seen, (many - 1, count - many))
+        sides = -np.sort(ordered[:many]), np.sort(ordered[-many:])[::-1]
+        lost = -np.expm1(-sides[0] * scale[i]), np.expm1(sides[1] * scale[i])
+        found[:2, i] = [side[-1] for side in lost]
+        found[2:, i] = [float((shares * side).sum()) / reached for side in lost]
+    return Rates(*np.maximum(0.0, found))
 
 
 def _historical(ground: Ground) -> Rates:
-    return _of_sides(*_worst(ground.changes, ground))
+    return _of_tails(ground.changes, ground, np.ones(len(ground.at)))
 
 
 def _filtered(ground: Ground) -> Rates:
     sigma = ground.volatility()
     if not (sigma > 0).all():
         raise BadInput("bad_prices", "prices", "no volatility", "prices that move")
-    low, high = _worst(ground.changes / sigma[: len(ground.changes)], ground)
-    now = sigma[ground.at]
-    return _of_sides(low * now, high * now)
+    return _of_tails(ground.changes / sigma[: len(ground.changes)], ground, sigma[ground.at])
 
 
 def _age_weighted(ground: Ground) -> Rates:
     count, tail = ground.window - ground.rows + 1, float(tail_of(ground.confidence))
     weights = (AGE_DECAY**ground.days) ** np.arange(count - 1.0, -1.0, -1.0)
     weights /= weights.sum()
-    low, high = np.empty(len(ground.at)), np.empty(len(ground.at))
+    found = np.empty((4, len(ground.at)))
     for i, t in enumerate(ground.at):
         seen = ground.changes[t - ground.window : t - ground.rows + 1]
-        low[i], high[i] = _reached(seen, weights, tail), -_reached(-seen, weights, tail)
-    return _of_sides(low, high)
+        found[0, i], found[2, i] = _reached(seen, -np.expm1(seen), weights, tail)
+        found[1, i], found[3, i] = _reached(-seen, np.expm1(seen), weights, tail)
+    return Rates(*np.maximum(0.0, found))
 
 
-def _reached(values: Floats, weights: Floats, tail: float) -> float:
-    """The value at which the weight of the lower ones and itself reaches `tail`."""
+def _reached(values: Floats, losses: Floats, weights: Floats, tail: float) -> tuple[float, float]:
+    """Loss of the value at which the weight of the lower ones and itself reaches `tail`; mean loss of that tail."""
     few = min(len(values), 256)
     while True:
         lowest = np.argpartition(values, few - 1)[:few]
         lowest = lowest[np.argsort(values[lowest])]
         reached = np.cumsum(weights[lowest])
         if reached[-1] >= tail or few == len(values):
-            return float(values[lowest[min(few - 1, int(np.searchsorted(reached, tail)))]])
+            last = min(few - 1, int(np.searchsorted(reached, tail)))
+            shares = np.minimum(weights[lowest], np.maximum(0.0, tail - reached + weights[lowest]))[: last + 1]
+            tail_losses = losses[lowest[: last + 1]]
+            return float(tail_losses[-1]), float((shares * tail_losses).sum() / shares.sum())
         few = min(len(values), 4 * few)
+
+
+def _same(rate: Floats, ground: Ground, warnings: tuple[str, ...] = ()) -> Rates:
+    """One rate of both sides, of a normal distribution."""
+    beyond = normal_factor(ground.confidence, "expected_shortfall") / normal_factor(ground.confidence, "value_at_risk")
+    return Rates(rate, rate, rate * beyond, rate * beyond, warnings)
 
 
 def _normal(ground: Ground) -> Rates:
     scale = normal_factor(ground.confidence, "value_at_risk") * ground.rows**0.5
-    rate = np.array([scale * float(realised(ground.returns[:t], ground.window)[0]) for t in ground.at])
-    return (rate, rate), ()
+    return _same(np.array([scale * float(realised(ground.returns[:t], ground.window)[0]) for t in ground.at]), ground)
 
 
 def _dynamic(tool: Tool) -> Callable[[Ground], Rates]:
@@ -278,8 +312,7 @@ def _dynamic(tool: Tool) -> Callable[[Ground], Rates]:
             long_run=int(LONG_RUN_DAYS / ground.days),
         )
         path = margin_path(ground.prices, policy)
-        rate = path.rate[ground.at]
-        return (rate, rate), path.warnings
+        return _same(path.rate[ground.at], ground, path.warnings)
 
     return rates
 
@@ -311,6 +344,7 @@ def answer(found: Comparison) -> dict[str, Any]:
         "to": format_time(int(found.times[-1]) + int(choice.horizon * HOUR)),
         "periods": len(found.times),
         "expected_exceedances": float(tail_of(choice.confidence)) * len(found.times),
+        "shortfall_z2_at_5_percent": found.critical,
         "models": [_model_answer(found, tested) for tested in found.tested],
         "warnings": list(found.warnings),
     }
@@ -320,8 +354,8 @@ def _model_answer(found: Comparison, tested: Result) -> dict[str, Any]:
     return {
         "model": tested.model,
         "description": MODELS[tested.model][0],
-        "long": _side_answer(tested.long),
-        "short": _side_answer(tested.short),
+        "long": _side_answer(tested.long, tested.long_shortfall),
+        "short": _side_answer(tested.short, tested.short_shortfall),
         "mean_rate": tested.movement.cost,
         "peak_to_trough": tested.movement.peak_to_trough,
         "largest_rise": {str(n): rise for n, rise in tested.movement.rises.items()},
@@ -330,7 +364,7 @@ def _model_answer(found: Comparison, tested: Result) -> dict[str, Any]:
     }
 
 
-def _side_answer(side: Coverage) -> dict[str, Any]:
+def _side_answer(side: Coverage, shortfall: Shortfall | None) -> dict[str, Any]:
     return {
         "exceeded": side.exceeded,
         "coverage": 1.0 - side.exceeded / side.periods,
@@ -340,6 +374,9 @@ def _side_answer(side: Coverage) -> dict[str, Any]:
         "basel_zone": side.zone,
         "largest_exceedance": side.largest,
         "mean_exceedance": side.mean,
+        "shortfall_z1": shortfall and shortfall.z1,
+        "shortfall_z2": shortfall and shortfall.z2,
+        "shortfall_mcneil_frey_p": shortfall and shortfall.p_value,
     }
 
 
