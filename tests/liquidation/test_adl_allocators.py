@@ -223,7 +223,7 @@ def test_the_least_largest_rate_is_that_of_trying_everything(budget, rows) -> No
     tried = product(*(range(row.contracts + 1) for row in able))
     assert largest(found) == min(largest(counts) for counts in tried if collected(counts) >= budget)
     spare = [row.gap for k, row in zip(found, able, strict=True) if k]
-    assert not spare or collected(found) - budget < max(spare)
+    assert not spare or collected(found) - budget < min(spare)
 
 
 def test_a_contract_more_or_less() -> None:
@@ -234,3 +234,9 @@ def test_a_contract_more_or_less() -> None:
     assert least_largest(Decimal(2) + UNIT, pair) == [2, 0]
     assert least_largest(Decimal(45), pair) == [9, 9]
     assert least_largest(Decimal(46), pair) == [9, 9]
+
+
+def test_contracts_that_are_not_needed_are_given_back() -> None:
+    pair = [Holder(1, Decimal(1), Decimal(100)), Holder(1, Decimal(5), Decimal(100))]
+    assert least_largest(Decimal(5), pair) == [0, 1]
+    assert least_largest(Decimal(5) + UNIT, pair) == [1, 1]

@@ -155,7 +155,7 @@ def test_equity_is_zero_at_bankruptcy_and_the_maintenance_at_liquidation(side, q
         assert abs(equity(held, price) - rate * price * quantity) < tiny
 
 
-@given(sides, st.integers(1, 99), st.integers(0, 50), st.integers(0, 40), st.integers(0, 20), st.integers(0, 20))
+@given(sides, st.integers(1, 99), st.integers(0, 900), st.integers(0, 40), st.integers(0, 20), st.integers(0, 20))
 def test_a_slice_restores_the_maintenance_and_a_smaller_one_does_not(side, drop, alpha, fixed, mark, exec_) -> None:  # type: ignore[no-untyped-def]
     held = IsolatedPosition(side=side, quantity=Decimal(10), collateral=Decimal(120), entry=Decimal(100))
     price = Decimal(100) - held.sign * Decimal(drop) / 5

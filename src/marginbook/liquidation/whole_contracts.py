@@ -45,8 +45,8 @@ def floor_pro_rata(needed: int, held: Sequence[int]) -> list[int]:
 def least_largest(budget: Decimal, holders: Sequence[Holder]) -> list[int]:
     """Contracts of each holder that collect `budget` with the least largest rate; everything where that is too little.
 
-    Among the answers with that rate, contracts that are not needed are given back, one per holder, from the highest
-    rate down: the overshoot is less than the smallest gap that a contract was closed for.
+    Contracts that are not needed for the budget are given back, the holder with the highest rate first: the overshoot
+    is less than the smallest gap of those who close any.
 
     >>> pair = [Holder(9, Decimal(2), Decimal(100)), Holder(9, Decimal(3), Decimal(50))]
     >>> least_largest(Decimal(10), pair)
@@ -79,9 +79,9 @@ def _raise(counts: dict[int, int], candidates: list[int], holders: Sequence[Hold
 def _give_back(counts: dict[int, int], holders: Sequence[Holder], budget: Decimal) -> None:
     over = _collected(counts, holders) - budget
     for i in sorted(counts, key=lambda i: _rate(holders[i], counts[i]), reverse=True):
-        if counts[i] and holders[i].gap <= over:
-            counts[i] -= 1
-            over -= holders[i].gap
+        spare = min(counts[i], int(Fraction(Fraction(over), Fraction(holders[i].gap))))
+        counts[i] -= spare
+        over -= spare * holders[i].gap
 
 
 def _collected(counts: dict[int, int], holders: Sequence[Holder]) -> Decimal:
