@@ -90,7 +90,7 @@ def stress(
         old, new = before.add(then), after.add(now)
         if old != new:
             changed.append((new, {"account": account.id, "rules": account.rules, "from": old.label, "to": new.label}))
-    currency = _currency({*before.notional, *after.notional}, market, problems)
+    currency = common_currency({*before.notional, *after.notional}, market, problems)
     return {
         "shocks": [shock if isinstance(shock, str) else shock.text for shock in shocks],
         "moved": [
@@ -104,8 +104,8 @@ def stress(
             for m in moved
         ],
         "currency": currency,
-        "before": _side(before, currency, market),
-        "after": _side(after, currency, market),
+        "before": side_of(before, currency, market),
+        "after": side_of(after, currency, market),
         "accounts": [row for _, row in sorted(changed, key=lambda pair: pair[0], reverse=True)],
         "errors": [{"code": p.code, "place": p.place, "value": p.value, "expected": p.expected} for p in problems],
     }
@@ -168,7 +168,8 @@ def _bad_debt(risk: Risk[Any], scale: int) -> Decimal:
     return max(ZERO, from_raw(lacking, scale) if isinstance(lacking, int) else lacking)
 
 
-def _currency(currencies: set[str], market: Market, problems: list[Problem]) -> str | None:
+def common_currency(currencies: set[str], market: Market, problems: list[Problem]) -> str | None:
+    """The currency that totals are told in; None, with a problem, where rates are missing."""
     if len(currencies) <= 1:
         return next(iter(currencies), REPORTING)
     missing = sorted(currencies - market.rates.keys() - {REPORTING})
@@ -180,7 +181,8 @@ def _currency(currencies: set[str], market: Market, problems: list[Problem]) -> 
     return REPORTING
 
 
-def _side(totals: Totals, currency: str | None, market: Market) -> dict[str, Any]:
+def side_of(totals: Totals, currency: str | None, market: Market) -> dict[str, Any]:
+    """Totals at one set of prices, as they stand in answers."""
     by_currency = {
         name: {
             "notional": {zone.label: _text(Decimal(sums[zone])) for zone in ZONES if zone in sums},

@@ -1,0 +1,338 @@
+"""Cascades over many markets and venues, by the exact rules of each: mark, liquidate, sell, mark again.
+
+Every round, each pool that is liquidatable at the round's prices has one step of its venue's plan carried out by the
+venue's own rules. What the steps sell and buy, net by underlying asset and valued at the prices before the cascade,
+adds up over the rounds, and the asset's `Impact` turns the sum into a price; everything that follows the asset moves by
+the same ratio on all venues, which is how one venue's liquidations reach another. The rounds end when no step can be
+done.
+
+    price of the asset = P₀·I(Σ net sold),  rounded to 12 decimals of the ratio: exact from there on
+    price of a fill    = mark + `execution`·(mark of the next round − mark); 0.5: the seller bears half of the move
+
+Who loses what: fills lose their slippage to buyers and their fee to the venue's insurance fund, loans lose the penalty
+to liquidators and protocol. What a closed account of contracts still owes its venue is paid by the fund as far as it
+goes; the rest is bad debt, as is what loans owe beyond their assets.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.market import Market, QuoteKey
+from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
+from marginbook.margin_calls.assets import is_stable, underlying
+from marginbook.simulate.closing import Step, carried_out, deficit, fee_of, made_whole, step_of
+from marginbook.simulate.holders import Holders, PoolKey
+from marginbook.simulate.impact import Impact
+from marginbook.simulate.shocks import PLACES
+from marginbook.simulate.stress import REPORTING
+from marginbook.units import STABLE_ASSETS
+from marginbook.venues.common.views import in_units
+from marginbook.venues.registry import rule_set
+
+RATIO_PLACES = 12
+FILL_DIGITS = 8
+"""Significant digits of the price of a fill."""
+ROUNDS_MOST = 200
+Planner = Callable[[Account, str, Market, Any, int], Step | str]
+FundKey = tuple[str, str]
+"""(venue, currency)."""
+Money = defaultdict[Any, Decimal]
+Tick = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How markets react: impact by underlying asset, or for all others; funds by venue and currency."""
+
+    impact: Impact
+    impacts: Mapping[str, Impact] = field(default_factory=dict)
+    funds: Mapping[FundKey, Decimal] = field(default_factory=dict)
+    execution: Decimal = Decimal("0.5")  # share of the round's move that fills bear
+    rounds_most: int = ROUNDS_MOST
+    planner: Planner = step_of  # what one step of a liquidation is
+
+    def of(self, asset: str) -> Impact:
+        """The impact of sales of an asset."""
+        return self.impacts.get(asset, self.impact)
+
+
+def _money() -> Money:
+    return defaultdict(Decimal)
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round did; values in the reporting currency, at the prices that the round began with."""
+
+    steps: Counter[str] = field(default_factory=Counter)  # venue -> pools of which something was closed
+    accounts: dict[str, set[str]] = field(default_factory=dict)  # venue -> accounts
+    closed: Money = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )  # venue -> value of positions closed, of collateral taken
+    sold: Money = field(default_factory=_money)  # asset -> net value sold
+    fees: Money = field(default_factory=_money)  # (venue, currency) -> what the fund took in
+    paid: Money = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )  # (venue, currency) -> what the fund paid for deficits
+    uncovered: Money = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )  # (venue, currency) -> deficits that nobody paid
+    lost: Money = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )  # "buyers", "liquidators" -> value that accounts lost to them
+    refused: dict[PoolKey, str] = field(default_factory=dict)  # liquidatable, but no step could be done: why
+    ratios: Mapping[str, Decimal] = field(default_factory=dict)  # asset -> price after it / price before the cascade
+    funds: Mapping[FundKey, Decimal] = field(default_factory=dict)  # after it
+    bad_debt: Decimal = ZERO  # [reporting currency] up to its end: deficits that nobody paid, loans beyond their assets
+
+
+@dataclass(slots=True)
+class _Working:
+    """One run: prices as ratios to those before the cascade, and what was sold so far."""
+
+    start: Market
+    terms: Terms
+    at: int
+    funds: dict[FundKey, Decimal]
+    net: dict[str, float] = field(default_factory=dict)  # asset -> value sold, at prices before the cascade
+    ratios: dict[str, Decimal] = field(default_factory=dict)
+    owed: dict[PoolKey, Decimal] = field(default_factory=dict)  # [reporting currency] loans beyond their assets
+    uncovered: Decimal = ZERO  # [reporting currency]
+
+
+@in_exact_context
+def rounds(holders: Holders, terms: Terms, at: int, tick: Tick | None = None) -> list[Round]:
+    """All rounds of a cascade that starts from the present prices; `holders` end where the cascade does.
+
+    A last round without steps tells pools that are liquidatable and cannot be liquidated, if there are any.
+    """
+    working = _Working(holders.market, terms, at, dict(terms.funds))
+    found: list[Round] = []
+    while len(found) < terms.rounds_most:
+        done = _round(holders, working)
+        if done.steps or done.refused:
+            found.append(done)
+        if not done.steps:
+            break
+        if tick:
+            tick(len(found), None)
+    return found
+
+
+def _round(holders: Holders, working: _Working) -> Round:
+    done = Round()
+    planned = _planned(holders, working, done)
+    pressure: Money = _money()
+    for _, values in planned:
+        _gather(pressure, values)
+    ratios = _next_ratios(pressure, working)
+    for step, values in planned:
+        try:
+            _carry_out(step, values, ratios, holders, working, done)
+        except BadInput as bad:
+            done.refused[step.account, step.pool] = str(bad.problem)
+    if done.refused:  # what was refused sells nothing
+        ratios = _next_ratios(done.sold, working)
+    for asset, value in done.sold.items():
+        working.net[asset] = working.net.get(asset, 0.0) + _at_start(value, asset, working)
+    working.ratios.update(ratios)
+    if ratios:
+        holders.move(_prices(working.start, ratios))
+    done.ratios, done.funds = dict(sorted(working.ratios.items())), dict(sorted(working.funds.items()))
+    done.bad_debt = working.uncovered + sum(working.owed.values(), ZERO)
+    return done
+
+
+def _planned(holders: Holders, working: _Working, done: Round) -> list[tuple[Step, dict[str, Decimal]]]:
+    """The step of every pool that is due, and what it sells; those without one are noted as refused."""
+    market = holders.market
+    found = []
+    for name, pool in holders.due():
+        account = holders.account(name)
+        try:
+            step = working.terms.planner(account, pool, market, holders.parameters(account), working.at)
+            if isinstance(step, str):
+                done.refused[name, pool] = step
+            else:
+                found.append((step, _values(step, account, holders, working.at)))
+        except BadInput as bad:
+            done.refused[name, pool] = str(bad.problem)
+    return found
+
+
+def _gather(sums: Money, values: Mapping[str, Decimal]) -> None:
+    for name, value in values.items():
+        sums[name] += value
+
+
+def _at_start(value: Decimal, asset: str, working: _Working) -> float:
+    return float(value) / float(working.ratios.get(asset, ONE))
+
+
+def _next_ratios(pressure: Mapping[str, Decimal], working: _Working) -> dict[str, Decimal]:
+    """Price ratios after a round's net sales [value at the round's prices]."""
+    ratios = {}
+    for asset, value in sorted(pressure.items()):
+        net = working.net.get(asset, 0.0) + _at_start(value, asset, working)
+        ratio = round_half_up(Decimal(float(working.terms.of(asset)(net))), RATIO_PLACES)
+        if ratio != working.ratios.get(asset, ONE):
+            ratios[asset] = ratio
+    return ratios
+
+
+def _prices(start: Market, ratios: Mapping[str, Decimal]) -> dict[QuoteKey, Decimal]:
+    moved: dict[QuoteKey, Decimal] = {}
+    for key, quote in start.quotes.items():
+        ratio = ratios.get(underlying(key[1]))
+        if ratio is not None:
+            moved[key] = round_half_up(quote.price * ratio, PLACES)
+    return moved
+
+
+def _values(step: Step, account: Account, holders: Holders, at: int) -> dict[str, Decimal]:
+    """Net value by underlying asset that a step sells (above 0) or buys; stable assets press on nothing."""
+    market, found = holders.market, dict[str, Decimal]()
+    for sign, quantities in ((ONE, step.sold), (-ONE, step.bought)):
+        for name, quantity in quantities.items():
+            asset = underlying(name)
+            if is_stable(name, STABLE_ASSETS):
+                continue
+            value = sign * (
+                _position_value(step, account, holders, at)
+                if step.position is not None
+                else quantity * _price_of(account, name, market)
+            )
+            found[asset] = found.get(asset, ZERO) + value
+    return found
+
+
+def _position_value(step: Step, account: Account, holders: Holders, at: int) -> Decimal:
+    """[reporting currency] what the step closes, by the venue's own notional of the position alone."""
+    assert step.position is not None
+    assert step.mark is not None
+    market = holders.market
+    alone = replace(account, positions=(step.position,), orders=())
+    given = (alone, market, holders.parameters(account), at)
+    figures = rule_set(account.rules).module.quantities(*given).get(step.pool)
+    if figures is None or not figures.notional:
+        return step.quantity * step.mark
+    whole = figures.notional * rate_to_reporting(figures.currency, account.venue, market, step)
+    return divide(whole * step.quantity, step.position.quantity)
+
+
+def rate_to_reporting(currency: str, venue: str, market: Market, step: Step | None = None) -> Decimal:
+    """Reporting currency per unit: the book's rates, 1 for stable assets, else a price that the venue has for it."""
+    if currency in market.rates:
+        return market.rates[currency]
+    if currency == REPORTING or is_stable(currency, STABLE_ASSETS):
+        return ONE
+    if step is not None and step.mark is not None and underlying(step.plan.market) == underlying(currency):
+        return step.mark
+    return _price_of_asset(currency, venue, market)
+
+
+def _price_of(account: Account, asset: str, market: Market) -> Decimal:
+    rules = rule_set(account.rules)
+    quote = market.quotes.get((rules.venue, asset, rules.price_kind))
+    return quote.price if quote is not None else _price_of_asset(asset, rules.venue, market)
+
+
+def _price_of_asset(asset: str, venue: str, market: Market) -> Decimal:
+    same = [key for key in sorted(market.quotes) if underlying(key[1]) == underlying(asset)]
+    chosen = next((key for key in same if key[0] == venue), next(iter(same), None))
+    return ZERO if chosen is None else market.quotes[chosen].price
+
+
+def _fill_price(step: Step, ratios: Mapping[str, Decimal], working: _Working) -> Decimal | None:
+    """The mark, moved by the seller's share of the round's move."""
+    if step.mark is None:
+        return None
+    asset = underlying(step.plan.market)
+    before = working.ratios.get(asset, ONE)
+    if not (step.sold or step.bought) or ratios.get(asset, before) == before:
+        return step.mark
+    move = divide(ratios[asset] - before, before) * working.terms.execution
+    price = step.mark * (ONE + move)
+    return round_half_up(price, max(0, FILL_DIGITS - 1 - price.adjusted()))
+
+
+def _carry_out(
+    step: Step,
+    values: Mapping[str, Decimal],
+    ratios: Mapping[str, Decimal],
+    holders: Holders,
+    working: _Working,
+    done: Round,
+) -> None:
+    """One step by the venue's own rules, and who lost what by it. BadInput, and nothing done, where it is refused."""
+    account, market, at = holders.account(step.account), holders.market, working.at
+    parameters, venue = holders.parameters(account), account.venue
+    after, state = carried_out(step, account, market, parameters, at, _fill_price(step, ratios, working))
+    lost = _lost(account, after, state, parameters, market, at, step)
+    missing: dict[str, Decimal] = {}
+    if step.position is not None:
+        for owed, amount in deficit(account, after, step).items():
+            after, state = made_whole(after, owed, amount, state, parameters, at)
+            missing[owed] = amount
+    holders.changed(after, state)
+    if step.position is None:
+        done.lost["liquidators"] += lost
+        _note_owed(after, state, parameters, working, step)
+    else:
+        currency, fee = fee_of(step)
+        if fee:
+            lost -= fee * rate_to_reporting(currency, venue, market, step)
+            done.fees[venue, currency] += fee
+            working.funds[venue, currency] = working.funds.get((venue, currency), ZERO) + fee
+        done.lost["buyers"] += lost
+    for owed, amount in missing.items():
+        _paid(venue, owed, amount, rate_to_reporting(owed, venue, market, step), working, done)
+    done.steps[venue] += 1
+    done.accounts.setdefault(venue, set()).add(step.account)
+    done.closed[venue] += max((abs(value) for value in values.values()), default=ZERO)
+    _gather(done.sold, values)
+
+
+def _paid(venue: str, currency: str, amount: Decimal, rate: Decimal, working: _Working, done: Round) -> None:
+    """The fund pays as far as it goes."""
+    key = (venue, currency)
+    paid = min(amount, working.funds.get(key, ZERO))
+    if paid:
+        working.funds[key] -= paid
+        done.paid[key] += paid
+    if amount > paid:
+        done.uncovered[key] += amount - paid
+        working.uncovered += (amount - paid) * rate
+
+
+def _lost(
+    before: Account, after: Account, state: Market, parameters: Any, market: Market, at: int, step: Step
+) -> Decimal:
+    """[reporting currency] what the account lost by a step, at prices that stand still."""
+    sums: Money = _money()
+    for sign, account, seen in ((1, before, market), (-1, after, state)):
+        rules = rule_set(account.rules)
+        risks = rules.module.risk(account, seen, parameters, at)
+        figures = rules.module.quantities(account, seen, parameters, at)
+        for pool, risk in risks.items():
+            exact = in_units(risk, rules.risk_scale)
+            sums[figures[pool].currency] += sign * (exact.assets - exact.liabilities)
+    return sum((v * rate_to_reporting(c, before.venue, market, step) for c, v in sums.items() if v), ZERO)
+
+
+def _note_owed(account: Account, state: Market, parameters: Any, working: _Working, step: Step) -> None:
+    """Remember what a loan owes beyond its assets after a step."""
+    rules, key = rule_set(account.rules), (step.account, step.pool)
+    risk = rules.module.risk(account, state, parameters, working.at).get(step.pool)
+    working.owed.pop(key, None)
+    if risk is not None:
+        exact = in_units(risk, rules.risk_scale)
+        currency = rules.module.quantities(account, state, parameters, working.at)[step.pool].currency
+        missing = (exact.liabilities - exact.assets) * rate_to_reporting(currency, account.venue, state, step)
+        if missing > 0:
+            working.owed[key] = missing
