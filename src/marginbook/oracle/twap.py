@@ -19,7 +19,7 @@ from marginbook.exact import CONTEXT, div_floor, mul_div_floor, remainder_floor
 
 Q112, Q128 = 1 << 112, 1 << 128
 UINT_32, UINT_256 = 1 << 32, 1 << 256
-INT_56, UINT_160 = 1 << 56, 1 << 160
+INT_24, INT_56, UINT_160 = 1 << 24, 1 << 56, 1 << 160
 CARDINALITY_MOST = 65_535
 
 
@@ -54,14 +54,14 @@ def decoded_q112(price: int) -> Decimal:
 
 
 def mean_tick(start: int, end: int, seconds: int) -> int:
-    """The mean tick between two v3 accumulators, toward minus infinity.
+    """The mean tick between two v3 accumulators, toward minus infinity, cut to int24 as the library cuts it.
 
     >>> mean_tick(7, 12, 3), mean_tick(-7, -12, 3)
     (1, -2)
     """
     if seconds <= 0:
         raise BadInput("bad_window", "seconds", seconds, "a window of at least a second")
-    return div_floor(_signed(end - start, INT_56), seconds)
+    return _signed(div_floor(_signed(end - start, INT_56), seconds), INT_24)
 
 
 def harmonic_liquidity(start_x128: int, end_x128: int, seconds: int) -> int:
