@@ -64,6 +64,35 @@ def test_order_statistics_are_those_of_sorted_profits(scenarios: int) -> None:
         assert line == pytest.approx([float(x) for x in expected], rel=1e-13, abs=1e-16)
 
 
+KINDS = {
+    "plain": lambda random, shape: random.standard_normal(shape),
+    "nearer than float32 can tell": lambda random, shape: 1 + 1e-8 * random.standard_normal(shape),
+    "at the grain of float32": lambda random, shape: 1 + 3e-8 * random.permutation(shape[1]) * np.ones(shape),
+    "few values": lambda random, shape: random.integers(-30, 3, shape) / 8.0,
+    "of every size": lambda random, shape: random.standard_normal(shape) * 10.0 ** random.integers(-40, 40, shape),
+    "heavy tails": lambda random, shape: random.standard_cauchy(shape) ** 3,
+    "contracts of every size": lambda random, shape: (
+        random.standard_normal(shape) * 10.0 ** random.integers(-120, 120, (shape[0], 1))
+    ),
+    "too small to scale": lambda random, shape: random.standard_normal(shape) * 1e-290,
+    "subnormal": lambda random, shape: random.integers(-90, 90, shape) * 5e-324,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_screen_in_float32_never_changes_a_bit(kind: str) -> None:
+    random = np.random.default_rng(len(kind))
+    for scenarios in (32, 60, 333, 1000):
+        arrays = KINDS[kind](random, (9, scenarios))
+        held = random.standard_normal((200, 9)) * (random.random((200, 9)) < 0.9)
+        held[100:] *= 10.0 ** random.integers(-6, 6, (100, 9))
+        need = scenarios // 12
+        found = requirements(rows(held), arrays, [kth_loss(k) for k in range(1, need + 1)])
+        for account in range(200):
+            expected = -np.sort(profits(rows(held), arrays, account))[:need]
+            assert found[account].tolist() == expected.tolist(), (kind, scenarios, account)
+
+
 def test_profits_are_those_of_a_matrix_product() -> None:
     held, arrays = book(30, 50, 700, 3)
     for account in range(30):
@@ -176,6 +205,8 @@ def test_bad_input_is_named() -> None:
         lambda: quantile(100, Decimal(1), "floor"),
         lambda: tail_mean(0, MEAN, "inclusive"),
         lambda: requirement(float("nan"), Decimal(1)),
+        lambda: profits(one, np.zeros((4, 4)), 1),
+        lambda: what_if(one, np.zeros((4, 4)), -1, [0], [1.0], [worst()]),
     ):
         with pytest.raises(BadInput):
             action()

@@ -161,40 +161,6 @@ def smallest(values: Any, need: int, most: int, tail: Any, spare: Any, ranks: An
     sort_many(tail, n)
 
 
-@njit(**INLINE)
-def _ordered(out: Any, account: int, tail: Any, weights: Any) -> None:
-    for r in range(weights.shape[0]):
-        total = 0.0
-        for k in range(weights.shape[1]):
-            total = fused(weights[r, k], -tail[k], total)
-        out[account, r] = total
-
-
-@njit(**INLINE)
-def _ordered_slice(w: int, of: int, book: Any, weights: Any, most: int, buffers: Any, ranks: Any, out: Any) -> None:
-    starts, contract, quantity, arrays = book
-    accounts = starts.size - 1
-    for account in range(accounts * w // of, accounts * (w + 1) // of):
-        profit = buffers[0, : arrays.shape[1]]
-        add_up(starts, contract, quantity, arrays, account, profit)
-        smallest(profit, weights.shape[1], most, buffers[1], buffers[2], ranks)
-        _ordered(out, account, buffers[1], weights)
-
-
-@njit(**KERNEL)
-def ordered_serial(book: Any, weights: Any, most: int, buffers: Any, ranks: Any, out: Any) -> None:
-    """out[account, reducer] = Σ_k weights[reducer, k] · (k-th largest loss of the account)."""
-    for w in range(len(buffers)):
-        _ordered_slice(w, len(buffers), book, weights, most, buffers[w], ranks[w], out)
-
-
-@njit(parallel=True, **KERNEL)
-def ordered_parallel(book: Any, weights: Any, most: int, buffers: Any, ranks: Any, out: Any) -> None:
-    """Twin of `ordered_serial` on all cores."""
-    for w in prange(len(buffers)):
-        _ordered_slice(w, len(buffers), book, weights, most, buffers[w], ranks[w], out)
-
-
 @njit(**KERNEL)
 def profits_of(book: Any, account: int, out: Any) -> None:
     """Profit of one account in every scenario."""

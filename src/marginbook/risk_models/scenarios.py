@@ -2,15 +2,16 @@
 
 A risk array is the profit of one long contract in every scenario [currency], computed once per contract; accounts
 gather the arrays of what they hold. Nothing of the size accounts × scenarios is ever stored: a thread works through its
-accounts one by one in buffers of 28 bytes per scenario. Memory, in bytes:
+accounts one by one in buffers of 40 bytes per scenario. Memory, in bytes:
 
-    12·positions + 8·accounts + 8·contracts·scenarios + 8·accounts·reducers + 112·threads·scenarios
+    12·positions + 8·accounts + 12·contracts·scenarios + 8·accounts·reducers + 160·threads·scenarios
 
-so 1,000,000 accounts of 10 positions in 1,000 contracts under 10,000 scenarios take 0.22 GB with two reducers (all
+so 1,000,000 accounts of 10 positions in 1,000 contracts under 10,000 scenarios take 0.27 GB with two reducers (all
 profits would be 80 GB).
 
-float64 throughout: float32 would be a fifth faster and wrong in the seventh digit, 0.50 on a requirement of ten
-million. Rounding of a profit: at most n·2^-53·Σ|q·r| for n positions, one rounding each (fused multiply-add).
+Every figure is float64's. float32, wrong in the seventh digit (0.50 on a requirement of ten million), only finds which
+scenarios can be among the worst, with a bound on its error (`scenario_screen`). Rounding of a profit: at most
+n·2^-53·Σ|q·r| for n positions, one rounding each (fused multiply-add).
 
 The result of an account has the same bits for any number of threads and any order of accounts or positions: positions
 of an account are merged and added up in the order of their contract numbers (equal ones by quantity). Renumbering the
@@ -32,8 +33,8 @@ SLICES = 4
 """Parts of the accounts per thread, each with its own buffers."""
 MOST = 1e300
 """No sum may come near the end of float64, where it would become infinite or no number."""
-ROOM = 1.5
-"""Candidates that are sorted per order statistic that is needed, about."""
+ROOM, SPARE = 3, 32
+"""Candidates per order statistic that is needed, and besides, at most about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ class Positions:
         return self.starts.size - 1
 
     def only(self, account: int) -> "Positions":
-        """The holdings of one account."""
+        """The holdings of one account; BadInput where there is no such account."""
+        if not 0 <= account < self.accounts:
+            raise BadInput("unknown_account", "positions", account, f"0 to {self.accounts - 1}")
         first, last = int(self.starts[account]), int(self.starts[account + 1])
         return Positions(np.array([0, last - first]), self.contract[first:last], self.quantity[first:last])
 
@@ -101,6 +104,7 @@ class RiskArrays:
 
     profit: Floats
     largest: float
+    singles: tuple[NDArray[np.float32], Floats]  # `scaled`, for `scenario_screen`
 
     @classmethod
     def of(cls, arrays: "ArrayLike | RiskArrays") -> "RiskArrays":
@@ -113,7 +117,22 @@ class RiskArrays:
         largest = _largest(found)
         if not np.isfinite(largest):
             raise BadInput("bad_value", "risk arrays", "not finite", "finite numbers")
-        return cls(found, largest)
+        return cls(found, largest, scaled(found))
+
+
+def scaled(arrays: Floats) -> tuple[NDArray[np.float32], Floats]:
+    """(float32 arrays of size at most 1, the power of two that each contract's was divided by).
+
+    >>> rough, scale = scaled(np.array([[3.0, -1.0], [0.0, 0.0]]))
+    >>> rough.tolist(), scale.tolist()
+    ([[0.75, -0.25], [0.0, 0.0]], [4.0, 1.0])
+    """
+    largest = np.maximum(arrays.max(axis=1, initial=0.0), -arrays.min(axis=1, initial=0.0))
+    scale = np.ldexp(1.0, np.frexp(largest)[1])
+    rough = np.empty(arrays.shape, np.float32)
+    for row, by, out in zip(arrays, scale, rough, strict=True):
+        out[:] = row / by
+    return rough, scale
 
 
 def _largest(values: Floats) -> float:
@@ -184,14 +203,15 @@ def profits(positions: Positions, arrays: ArrayLike | RiskArrays, account: int) 
     """Profit of one account in every scenario, with the bits that the reducers see."""
     from marginbook.risk_models import scenario_kernel as kernel
 
-    book = _book(positions, arrays)
+    book = _book(positions.only(account), arrays)
     out = np.empty(book[3].shape[1])
-    kernel.profits_of(book, account, out)
+    kernel.profits_of(book, 0, out)
     return out
 
 
 def _ordered(positions: Positions, table: RiskArrays, reducers: Sequence[Any], threads: int | None) -> Floats:
     from marginbook.risk_models import scenario_kernel as kernel
+    from marginbook.risk_models import scenario_screen as screen
 
     scenarios = table.profit.shape[1]
     need = max(len(reducer.weights) for reducer in reducers)
@@ -204,12 +224,20 @@ def _ordered(positions: Positions, table: RiskArrays, reducers: Sequence[Any], t
     for n, reducer in enumerate(reducers):
         weights[n, : len(reducer.weights)] = reducer.weights
     out = np.empty((positions.accounts, len(reducers)))
+    book = _book(positions, table)
     with _Threads(threads) as count:
-        run = kernel.ordered_serial if count == 1 else kernel.ordered_parallel
-        most = min(scenarios, int(need * ROOM) + kernel.SAMPLE)
-        room = max(scenarios, kernel.SAMPLE)
-        buffers = np.empty((SLICES * count, 3, room)), np.empty((SLICES * count, room), np.int32)
-        run(_book(positions, table), weights, most, *buffers, out)
+        run = screen.ordered_serial if count == 1 else screen.ordered_parallel
+        most = min(scenarios, int(need * ROOM) + SPARE)
+        slices, room = SLICES * count, max(scenarios, kernel.SAMPLE)
+        held = int(np.diff(positions.starts).max(initial=0))
+        rooms = (
+            np.empty((slices, 3, room)),
+            np.empty((slices, room), np.int32),
+            np.empty((slices, 2, scenarios), np.float32),
+            np.empty((slices, room), np.int32),
+            np.empty((slices, held), np.float32),
+        )
+        run(book, table.singles, weights, most, rooms, out)
     return out
 
 
