@@ -19,12 +19,12 @@ def test_a_cap_and_a_latency_hold_to_the_unit() -> None:
 
 def test_the_winner_pays_the_second_highest_and_a_tenth() -> None:
     found = gas_auction((ANN, CAT), D(100_000), 500, D(10))
-    assert (found.winner, found.gas_price, found.profit) == ("cat", 55, 100_000 - 55 * 500)
+    assert (found.winner, found.gas_price, found.profit) == ("cat", D(55), D(100_000 - 55 * 500))
 
 
 def test_alone_the_base_price_is_enough() -> None:
     found = gas_auction((ANN, CAT), D(100_000), 500, D(51))
-    assert (found.winner, found.gas_price, found.present) == ("cat", 51, ("cat",))
+    assert (found.winner, found.gas_price, found.present) == ("cat", D(51), ("cat",))
 
 
 def test_a_profit_that_does_not_pay_the_gas_is_left() -> None:
@@ -36,7 +36,7 @@ def test_a_profit_that_does_not_pay_the_gas_is_left() -> None:
 def test_the_others_pay_for_their_failed_transactions() -> None:
     found = gas_auction((ANN, BOB, CAT), D(100_000), 400, D(10), elapsed=12, failed_gas=20)
     assert found.winner == "cat"  # willing to pay 250, bob his cap of 200
-    assert (found.gas_price, found.lost) == (220, (200 + 50) * 20)
+    assert (found.gas_price, found.lost) == (D(220), D(250 * 20))
 
 
 @given(
