@@ -117,7 +117,7 @@ first_bit: Any = intrinsic(_bit("llvm.cttz"))
 
 
 @njit(**INLINE)
-def _count(values: Any, n: int, threshold: Any) -> int:
+def _count(values: Any, n: int, threshold: Any) -> Any:
     """How many of the first `n` values are at or below the threshold."""
     found = np.uint64(0)
     whole = n - n % WIDTH
@@ -129,7 +129,7 @@ def _count(values: Any, n: int, threshold: Any) -> int:
 
 
 @njit(**INLINE)
-def _keep(values: Any, n: int, limit: Any, places: Any) -> int:
+def _keep(values: Any, n: int, limit: Any, places: Any) -> Any:
     """Which of the first `n` values are at or below the limit, into `places`; returns how many."""
     found = 0
     whole = n - n % WIDTH
