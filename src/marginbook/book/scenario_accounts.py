@@ -23,7 +23,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
 from marginbook.domain.zones import DERIVATIVES_BORDERS, Border, Zone
 from marginbook.risk_models.option_arrays import Floats
-from marginbook.risk_models.scenarios import Positions, RiskArrays, requirements, worst_losses
+from marginbook.risk_models.scenarios import Positions, RiskArrays, requirements, scaled, worst_losses
 
 WIDTHS = (0.01, 0.05, 0.2)
 """Half-widths of the hulls over which slopes are bounded; each account takes the one that gives it the widest band."""
@@ -94,6 +94,7 @@ class ScenarioAccounts:
         count, scenarios = len(model.names), model.scan.cover.size
         self._arrays: Floats = np.zeros((count, scenarios))
         self._values: Floats = np.zeros((count, 1))
+        self._singles = np.zeros((count, scenarios), np.float32), np.ones(count)
         self._gross: Floats = np.zeros(count)
         self._valued = np.full(len(self._prices), np.nan)  # price of the arrays of an underlying
         self._widths = np.array(widths)
@@ -274,6 +275,7 @@ class ScenarioAccounts:
             if self._valued[u] != price:
                 found = self.model.revalued(first, last, price)
                 self._values[first:last, 0], self._arrays[first:last] = found
+                self._singles[0][first:last], self._singles[1][first:last] = scaled(found[1])
                 self._gross[first:last] = self.model.gross(first, last, price)
                 self._valued[u] = price
                 self.refreshes += 1
@@ -319,7 +321,8 @@ class ScenarioAccounts:
         return [ZoneMove(self._ids[numbers[n]], Zone(int(before[n])), Zone(int(after[n]))) for n in changed]
 
     def _table(self, arrays: Floats) -> RiskArrays:
-        return RiskArrays(arrays, float(max(arrays.max(), -arrays.min())) if arrays.size else 0.0)
+        largest = float(max(arrays.max(), -arrays.min())) if arrays.size else 0.0
+        return RiskArrays(arrays, largest, self._singles)
 
     def _certify(self, positions: Positions, runs: tuple[Integers, Integers, Integers], state: Any) -> None:
         first_run, under, slots = runs
