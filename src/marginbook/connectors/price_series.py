@@ -36,19 +36,23 @@ class PriceSeries:
 
 def read_price_series(path: Path, market: str | None = None) -> PriceSeries:
     """The prices of `market`: `BTCUSDT`, `binance:BTCUSDT` or `binance:BTCUSDT:mark`; None where there is only one."""
+    points, problems = read_points(path)
+    name, found = _chosen(points, market, path.as_posix())
+    latest = dict(sorted(found, key=lambda point: point[0]))
+    return PriceSeries(name, tuple(latest), tuple(latest.values()), tuple(problems))
+
+
+def read_points(path: Path) -> tuple[Points, list[Problem]]:
+    """(prices of every market of a file, what could not be read)."""
     source = source_of_path(path)
     rows = open_rows(source)
     problems: list[Problem] = []
     if is_history(rows.header):
-        points = _history(source, problems)
-    elif "close" in rows.header and any(name in rows.header for name in TIMES):
-        points = _candles(rows, problems)
-    else:
-        expected = f"columns {', '.join(LONG_COLUMNS)}; or time, VENUE:MARKET, …; or candles: {TIMES[1]}, close"
-        raise BadInput("missing_key", rows.place(1), ", ".join(rows.names[:NAMED_MOST]), expected)
-    name, found = _chosen(points, market, source.name)
-    latest = dict(sorted(found, key=lambda point: point[0]))
-    return PriceSeries(name, tuple(latest), tuple(latest.values()), tuple(problems))
+        return _history(source, problems), problems
+    if "close" in rows.header and any(name in rows.header for name in TIMES):
+        return _candles(rows, problems), problems
+    expected = f"columns {', '.join(LONG_COLUMNS)}; or time, VENUE:MARKET, …; or candles: {TIMES[1]}, close"
+    raise BadInput("missing_key", rows.place(1), ", ".join(rows.names[:NAMED_MOST]), expected)
 
 
 def _history(source: Source, problems: list[Problem]) -> Points:
