@@ -20,6 +20,7 @@ BENCHES: dict[str, str] = {
     "mixed-book": "mixed",
     "scenario-var": "scenario_var",
     "span-arrays": "span_arrays",
+    "scenario-live": "scenario_live",
     "what-if": "what_if",
     "recovery": "recovery",
     "start-up": "start_up",
