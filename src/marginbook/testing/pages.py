@@ -1,4 +1,4 @@
-"""The generated parts of the pages: the support matrix, its evidence, and the table of measurements.
+"""The generated parts of the pages: the support matrix, its evidence, each venue's results, and the table of measurements.
 
 `python -m marginbook.testing.pages` measures what every rule set can do and rewrites the parts in place; tests fail
 while they are out of date.
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from marginbook.testing.support import FILE, as_text, measured
-from marginbook.venues.matrix import evidence_markdown, support_markdown
+from marginbook.venues.matrix import evidence_markdown, results_markdown, support_markdown
 
-PAGES = ("README.md", "docs/support.md")
+PAGES = ("README.md", "docs/support.md", "docs/venues/*.md")
 """Pages with generated parts."""
 
 
@@ -39,11 +39,12 @@ def with_generated_parts(page: str, root: Path) -> str:
     for name, make in parts.items():
         mark = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
         page = mark.sub(lambda match: match[1] + make() + "\n" + match[2], page)  # noqa: B023
-    return page
+    results_of = re.compile(r"(<!-- results ([^:]+):start -->\n).*?(<!-- results:end -->)", re.DOTALL)
+    return results_of.sub(lambda match: f"{match[1]}{results_markdown(match[2].split())}\n{match[3]}", page)
 
 
 if __name__ == "__main__":
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     FILE.write_text(as_text(measured([root / "tests" / "vectors"])))
-    for name in PAGES:
-        (root / name).write_text(with_generated_parts((root / name).read_text(), root))
+    for page in (path for name in PAGES for path in root.glob(name)):
+        page.write_text(with_generated_parts(page.read_text(), root))

@@ -4,6 +4,7 @@ The measured half is `support.json`, written by trying every rule set (`testing/
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -49,10 +50,19 @@ def support_markdown() -> str:
     return _table(columns, support_matrix())
 
 
-def evidence_markdown() -> str:
-    """By what each rule set is verified, what is not, and which laws it breaks."""
+def results_markdown(names: Sequence[str]) -> str:
+    """What was measured of some rule sets and by what they are verified, as it stands on their venue's page."""
+    rows = [row for row in support_matrix() if row["rules"] in names]
+    columns = ("rules", "price_kind", "lowering", "interest", "laws", "vectors", "evm", "parameters")
+    return f"{_table(columns, rows)}\n\n{evidence_markdown(names)}"
+
+
+def evidence_markdown(names: Sequence[str] | None = None) -> str:
+    """By what each rule set (all where None) is verified, what is not, and which laws it breaks."""
     lines = []
     for row in support_matrix():
+        if names is not None and row["rules"] not in names:
+            continue
         lines.append(f"- `{row['rules']}` — {'; '.join(row['verified_by']) or 'not verified'}.")
         if row["unverified"]:
             lines.append(f"  Unverified: {'; '.join(row['unverified'])}.")
