@@ -1,7 +1,7 @@
 """The index of a venue: prices of several exchanges made one, with a word on each of them.
 
     valid      enabled, not banned, a positive price, not older (or newer) than the rule allows, not unchanged too long
-    median     of the valid prices; of an even number the mean of the middle two
+    median     of the valid prices (`median_of_all`: and the banned ones); of an even number the mean of the middle two
     outliers   clamp           to median·(1 ± band)
                exclude         the weight goes to the others; from `median_from` outliers on the median is the index
                drop_extremes   the highest and the lowest fall out
@@ -53,6 +53,7 @@ class IndexRule:
     max_ahead: int | None = None
     max_unchanged: int | None = None
     hold: Mapping[int, Decimal] | None = None  # number of sources -> deviation at which the last index is kept
+    median_of_all: bool = False  # banned sources count for the median
     ban: int | None = None  # how long an outlier stays out before it is looked at again
     strikes: int | None = None  # consecutive bans within `strike_window` that need a person to end them
     strike_window: int | None = None
@@ -139,7 +140,7 @@ def index(
             kept.append(_Valid(source.name, source.price, source.price, source.weight))
     if not kept:
         return Index(price=last, median=None, parts=_parts(sources, kept, gone), reason=_no_source(last))
-    middle = median(part.given for part in kept)
+    middle = _middle(sources, kept, rule, at)
     if rule.equal or len(kept) < rule.weighted_from:
         kept = [replace(part, weight=ONE) for part in kept]
     outliers: Gone = {}
@@ -147,6 +148,12 @@ def index(
         kept, outliers = _RULES[rule.outliers](kept, middle, rule)
     price, reason = _made(kept, outliers, middle, rule, last)
     return Index(price=price, median=middle, parts=_parts(sources, kept, gone | outliers), reason=reason)
+
+
+def _middle(sources: Sequence[Source], kept: Kept, rule: IndexRule, at: int) -> Decimal:
+    if not rule.median_of_all:
+        return median(part.given for part in kept)
+    return median(source.price for source in sources if source.price is not None and not refusal(source, rule, at, {}))
 
 
 def _made(

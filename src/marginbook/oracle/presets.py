@@ -19,7 +19,7 @@ Rule = TypeVar("Rule")
 RECORD = "oracles"
 TIMES = ("max_age", "max_ahead", "max_unchanged", "ban", "strike_window", "return_after")
 FRACTIONS = ("band", "return_band")
-PLAIN = ("outliers", "at_band", "outliers_from", "median_from", "weighted_from", "equal", "strikes")
+PLAIN = ("outliers", "at_band", "outliers_from", "median_from", "weighted_from", "equal", "strikes", "median_of_all")
 
 
 @dataclass(frozen=True, slots=True)
