@@ -1,4 +1,4 @@
-"""The generated parts of the pages: the support matrix, its evidence, each venue's results, and the table of measurements.
+"""The generated parts of the pages: the support matrix, its evidence, the results of each venue, the measurements.
 
 `python -m marginbook.testing.pages` measures what every rule set can do and rewrites the parts in place; tests fail
 while they are out of date.
