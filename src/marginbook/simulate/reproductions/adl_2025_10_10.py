@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
-from marginbook.liquidation.allocators import allocate, queue, water_filling
+from marginbook.exact import ZERO, divide, in_exact_context
+from marginbook.simulate.reproductions.adl_accounts import by_rule, events
 from marginbook.simulate.reproductions.adl_columns import READ_ONLY, recomputed
-from marginbook.simulate.reproductions.adl_tables import FOLDER, Line, lines, over, total, waves
+from marginbook.simulate.reproductions.adl_rows import computed, money, percent, stated
+from marginbook.simulate.reproductions.adl_tables import FOLDER, Wave, lines, over, total, waves
 from marginbook.simulate.reproductions.table import Row, run
 
 TITLE = "Deleveraging on Hyperliquid, 10 October 2025 (arXiv 2512.01112)"
-HUNDRED, THOUSAND, MILLION = Decimal(100), Decimal(1000), Decimal(10**6)
-TINY, UNIT = Decimal("1e-12"), Decimal("1e-8")
+TINY = Decimal("1e-12")
 ILP = "fixed_point_ilp_integer"
 
 
@@ -134,8 +134,14 @@ def disagreements(folder: Path) -> list[Row]:
             "of all rules",
             f"above wealth pro-rata's in {len(fairer)} of {len(every)} waves",
             "",
-            "closes whole contracts, and only at the wave's gaps; “fairness regret” is |difference|, so that a lower "
-            "haircut counts as regret",
+            "it closes whole contracts, and only at the wave's gaps",
+        ),
+        Row(
+            "… “fairness regret” of wealth and contract pro-rata",
+            "drawn",
+            f"{money(_regret(every, 'pr'))} and {money(_regret(every, 'contract_pr'))}",
+            "",
+            "Σ of the absolute difference of largest haircuts · needed; taking less is regret too",
         ),
         stated("shocks (the first version's appendix)", "1,097", Decimal(len(shocks)), "a sentence dropped since"),
         stated("… markets", "160", Decimal(len({shock["coin"] for shock in shocks})), ""),
@@ -158,6 +164,11 @@ def disagreements(folder: Path) -> list[Row]:
             f"collects too little in waves {', '.join(str(wave.number) for wave in under)}",
         ),
     ]
+
+
+def _regret(every: Sequence[Wave], policy: str) -> Decimal:
+    """The paper's fairness regret: distance of the largest haircut from the program's, times what was needed."""
+    return over(every, lambda wave: abs(wave.largest[policy] - wave.largest[ILP]) * wave.needed)
 
 
 @in_exact_context
@@ -186,125 +197,6 @@ def by_column(folder: Path) -> list[Row]:
         )
     )
     return found + [Row(name, "", "read", "", f"would need {lacking}") for name, lacking in READ_ONLY.items()]
-
-
-@in_exact_context
-def events(folder: Path) -> list[Row]:
-    """Totals of the event by account, by market and by second."""
-    accounts = lines(folder, "conejo_adl_by_user_REALTIME.csv.gz")
-    markets = lines(folder, "conejo_adl_by_coin_REALTIME.csv")
-    seconds = json.loads((folder / FOLDER / "conejo_cascade_timing_results.json").read_text(encoding="utf-8"))
-    by_size = sorted((Decimal(line["adl_notional"]) for line in accounts), reverse=True)
-    notional, fills = sum(by_size, ZERO), sum(second["liquidations"] for second in seconds["timeline"])
-    ratios = sorted(
-        divide(Decimal(line["account_value_realtime"]), Decimal(line["closed_pnl"])) for line in _won(accounts)
-    )
-    trim = len(ratios) * 3 // 100
-    trimmed = divide(sum(ratios[trim:-trim], ZERO), Decimal(len(ratios) - 2 * trim))
-    return [
-        stated("deleveraged notional", "2,103,111,431", notional, "Σ over 19,337 accounts"),
-        stated("… by market", "2,103,111,431", total(markets, "adl_notional"), f"Σ over {len(markets)} markets"),
-        stated("deleveraging fills", "34,983", total(accounts, "num_adl_events"), "Σ over accounts"),
-        stated("liquidation fills", "63,637", Decimal(fills), "by second"),
-        stated("share of the ten largest accounts", "45.8 %", HUNDRED * divide(sum(by_size[:10], ZERO), notional), ""),
-        stated(
-            "winners' equity / profit, trimmed mean",
-            "6.66",
-            trimmed,
-            f"closed profit of {len(ratios):,} accounts; theirs is unrealised profit at the first fill of 17,771",
-        ),
-        stated("… median", "4.41", ratios[len(ratios) // 2], "not comparable, for the same reason"),
-    ]
-
-
-@in_exact_context
-def by_rule(folder: Path) -> list[Row]:
-    """What each rule would take from the accounts that were deleveraged, for all that was needed in one go.
-
-    Capacity = min(closed profit, account value); the queue is ordered by BitMEX's score, PnL % · leverage. Ours: nobody
-    published it.
-    """
-    accounts = _won(lines(folder, "conejo_adl_by_user_REALTIME.csv.gz"))
-    accounts.sort(key=lambda line: -Decimal(line["pnl_percent"]) * Decimal(line["leverage_realtime"]))
-    needed = round_half_up(over(waves(folder), lambda wave: wave.needed), 2)
-    equity = [Decimal(line["account_value_realtime"]) for line in accounts]
-    gain = [Decimal(line["closed_pnl"]) for line in accounts]
-    most = [min(pair) for pair in zip(equity, gain, strict=True)]
-    risk = [won * Decimal(line["leverage_realtime"]) for won, line in zip(gain, accounts, strict=True)]
-    rules = {
-        "queue by PnL % · leverage": queue(needed, most),
-        "wealth pro-rata": allocate(needed, most),
-        "profit pro-rata": water_filling(needed, most, gain),
-        "equity pro-rata": water_filling(needed, most, equity),
-        "risk-aware (leverage)": water_filling(needed, most, risk),
-    }
-    return [_haircuts(name, paid, equity, most, needed) for name, paid in rules.items()]
-
-
-def _haircuts(
-    name: str, paid: Sequence[Decimal], equity: Sequence[Decimal], most: Sequence[Decimal], needed: Decimal
-) -> Row:
-    assert sum(paid) == needed
-    largest = max(divide(amount, own) for amount, own in zip(paid, equity, strict=True))
-    emptied = sum(amount > 0 and bound - amount < UNIT for amount, bound in zip(paid, most, strict=True))
-    ten = percent(divide(sum(sorted(paid, reverse=True)[:10], ZERO), needed))
-    paying = sum(amount > 0 for amount in paid)
-    return Row(
-        f"{name}: largest haircut of {len(paid):,} accounts",
-        "",
-        percent(largest),
-        "",
-        f"{paying:,} pay, {emptied:,} of them all they can; the ten largest payments are {ten}",
-    )
-
-
-def _won(accounts: list[Line]) -> list[Line]:
-    return [
-        line for line in accounts if Decimal(line["closed_pnl"]) > 0 and Decimal(line["account_value_realtime"]) > 0
-    ]
-
-
-def computed(quantity: str, shipped: Decimal, ours: Decimal, why: str, places: int = 2) -> Row:
-    """A row for a number that was shipped with all its digits: the difference is that of the rounded numbers."""
-    theirs, own = round_half_up(shipped, places), round_half_up(ours, places)
-    return Row(quantity, f"{theirs:,}", f"{own:,}", f"{own - theirs:,}" if own != theirs else "0", why)
-
-
-@in_exact_context
-def stated(quantity: str, printed: str, ours: Decimal, why: str) -> Row:
-    """A row for a rounded number in a text, such as `-371 K (wave 1)`: ours in its unit, with two digits more.
-
-    >>> stated("missed", "-1.5 M", Decimal(-3_020_121), "")
-    Row(quantity='missed', published='-1.5 M', ours='-3.020 M', difference='-1.5', why='')
-    """
-    number, _, unit = printed.partition(" (")[0].partition(" ")
-    value = Decimal(number.replace(",", ""))
-    places = len(number.partition(".")[2])
-    own = divide(ours, {"M": MILLION, "K": THOUSAND}.get(unit, ONE))
-    difference = round_half_up(own, places) - value
-    shown = round_half_up(own, places + 2 if unit or places else 0)
-    return Row(quantity, printed, f"{shown:,} {unit}".strip(), f"{difference:,}" if difference else "0", why)
-
-
-def money(amount: Decimal) -> str:
-    """An amount with cents.
-
-    >>> money(Decimal("1234567.891"))
-    '1,234,567.89'
-    """
-    return f"{round_half_up(amount, 2):,}"
-
-
-@in_exact_context
-def percent(share: Decimal) -> str:
-    """A share in percent, to three digits.
-
-    >>> percent(Decimal("0.00866")), percent(Decimal(1)), percent(Decimal("0.0000471"))
-    ('0.866 %', '100 %', '0.00471 %')
-    """
-    scaled = HUNDRED * share
-    places = max(0, 2 - scaled.adjusted()) if scaled else 0
-    return f"{round_half_up(scaled, places)} %"
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ class Release:
 
 
 READ_ONLY = {
-    "policy_per_wave_metrics: other budget_*, max_pct_*, ptsr_*, total_cap": "winners' positions and equities by wave",
-    "two_pass_equity_delta_by_wave: budget_prod, max_prod_haircut, winners_*_start": "fills and account states",
+    "policy_per_wave_metrics: other budget_…, max_pct_…, ptsr_…, total_cap": "winners' positions and equities by wave",
+    "two_pass_equity_delta_by_wave: budget_prod, max_prod_haircut, winners_…_start": "fills and account states",
     "bad_debt_loser_waves, deficit_usd": "equities of those liquidated",
     "per_shock_metrics_queue: deficit, capacity, queue budget": "winners of each shock",
     "eval_horizon_sweep: production at 500 ms and later": "marks after each wave",
@@ -165,13 +165,13 @@ RULES: tuple[tuple[str, str, str, Callable[[Release], Pairs]], ...] = (
     ("wave_coin_gap_per_contract", "gap_usd_x_qty", "quantity · gap per contract", _gaps),
     ("policy_per_wave_metrics", "budget_needed, budget_target", "Σ gaps of the wave's markets", _needed),
     ("policy_per_wave_metrics", "budget_pr, budget_pnl_pr, budget_eq_pr", "allocate(needed, capacity)", _pro_rata),
-    ("policy_per_wave_metrics", "overshoot_* (7)", "budget − needed", _overshoots),
-    ("policy_per_wave_metrics", "rd_nse_* (7)", "ptsr / (1 + ptsr)", _shares),
-    ("policy_per_wave_metrics", "pmr_* (7)", "ptsr · deficit / largest loss", _ratios),
-    ("policy_per_wave_metrics", "theta_*_capped (2)", "min(1, budget / deficit)", _severities),
+    ("policy_per_wave_metrics", "overshoot_… (7)", "budget − needed", _overshoots),
+    ("policy_per_wave_metrics", "rd_nse_… (7)", "ptsr / (1 + ptsr)", _shares),
+    ("policy_per_wave_metrics", "pmr_… (7)", "ptsr · deficit / largest loss", _ratios),
+    ("policy_per_wave_metrics", "theta_…_capped (2)", "min(1, budget / deficit)", _severities),
     (
         "two_pass_equity_delta_by_wave",
-        "needed, overshoot, theta_* (4), H_star_* (2)",
+        "needed, overshoot, theta_… (4), H_star_… (2)",
         "waves, winners' sums",
         _replayed,
     ),

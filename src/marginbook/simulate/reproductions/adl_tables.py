@@ -23,7 +23,7 @@ POLICIES = {
     "eq_pr": "equity pro-rata",
     "vector": "vector mirror descent",
     "contract_pr": "contract pro-rata",
-    "fixed_point_ilp_integer": "min-max ILP",
+    "fixed_point_ilp_integer": "“min-max ILP”",
 }
 """Names of the rules in the columns, and in words."""
 
