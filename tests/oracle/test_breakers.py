@@ -14,6 +14,7 @@ from marginbook.oracle.breakers import (
     Decision,
     confidence_gate,
     deviation_bound,
+    frozen_pause,
     growth_cap,
     in_turn,
     last_price_protected,
@@ -31,6 +32,7 @@ BREAKERS: dict[str, Callable[[D | None], Decision]] = {
     "step_limit": lambda price: step_limit(price, D(100), D("0.1")),
     "growth_cap": lambda price: growth_cap(price, D(100), D("0.1"), 0, YEAR),
     "stale_pause": lambda price: stale_pause(price, 0, 60, 60),
+    "frozen_pause": lambda price: frozen_pause(price, 0, 60, 60),
     "confidence_gate": lambda price: confidence_gate(price, D("0.5"), D("0.01")),
     "sequencer_grace": lambda price: sequencer_grace(price, True, 0, 3601, 3600),
     "platform_lock": lambda price: platform_lock(price, D(100), D("0.1")),
@@ -99,6 +101,13 @@ def test_ages(time: int | None, allowed: bool) -> None:
     found = stale_pause(D(100), time, 60, 60)
     assert found.allow_liquidation is allowed
     assert found.price == 100, "shown all the same"
+
+
+@pytest.mark.parametrize(("changed", "allowed"), [(0, True), (-1, False), (None, False)])
+def test_a_price_that_is_sent_again_and_again_without_moving(changed: int | None, allowed: bool) -> None:
+    found = frozen_pause(D(100), changed, 60, 60)
+    assert (found.price, found.allow_liquidation) == (D(100), allowed)
+    assert bool(found.reason) is not allowed
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def test_an_update_is_read_only_once_it_is_included_and_none_is_sent_meanwhile()
     ]
     assert [read_at(sent, at).price for at in (14, 15, 24, 25)] == [100, 90, 90, 80]  # type: ignore[union-attr]
     assert read_at(sent, -1) is None
+    (_, beat) = updates([(0, D(100)), (HOUR, D(100))], rule)
+    assert (beat.sent, beat.read, beat.why) == (HOUR, HOUR + 10, "heartbeat")
     worst = worst_stale_error(ticks, rule)
     assert (worst.error, worst.at) == (D("-0.2"), 10)
 
@@ -148,6 +150,7 @@ def test_pyths_printed_example() -> None:
     assert (found.price, found.confidence, found.time) == (D("122.7625"), D("0.015"), 1_000_000)
     assert (collateral_price(found), debt_price(found)) == (D("122.7475"), D("122.7775"))
     assert collateral_price(UncertainPrice(1, 5, 0)) == 0
+    assert (collateral_price(found, D(2)), debt_price(found, D(2))) == (D("122.7325"), D("122.7925"))
 
 
 @pytest.mark.parametrize(

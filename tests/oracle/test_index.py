@@ -122,6 +122,28 @@ def test_bingx_comes_back_after_five_minutes_and_counts_from_three_percent_on() 
     assert after(bans, back, index(back, rule, at), rule, at) == {}, "strikes are of bans in a row"
 
 
+def test_bingx_bans_in_a_row_count_within_half_an_hour() -> None:
+    """Looked at again at 0, 10, 20 and 30 minutes, the fourth is still within the window; a second later it is not."""
+    rule = index_rule("bingx", OCTOBER).rule
+    minute = 60 * MICROSECONDS
+    for last, by_hand in ((30 * minute, True), (30 * minute + 1, False)):
+        bans: dict[str, Ban] = {}
+        for at in (0, 10 * minute, 20 * minute, last):
+            given_prices = sources({"A": "97", "B": "100", "C": "100"})
+            out = banned(bans, rule, at)
+            assert not out
+            bans = after(bans, given_prices, index(given_prices, rule, at, out), rule, at)
+        assert bans["A"].by_hand is by_hand
+
+
+def test_bingx_measures_by_the_median_of_all_even_of_those_that_are_out() -> None:
+    rule = index_rule("bingx", OCTOBER).rule
+    prices = sources({"A": "90", "B": "100", "C": "104", "D": "100"})
+    found = index(prices, rule, banned={"B": "out", "D": "out"})
+    assert found.median == 100
+    assert found.price is None, "both that are left are outliers of the median of all four"
+
+
 def test_okx_three_two_and_one_source() -> None:
     rule = index_rule("okx", OCTOBER).rule
     weights = {"A": "2", "B": "1", "C": "1"}
@@ -143,7 +165,8 @@ def test_bybit_weights_by_the_inverse_square_of_the_spread() -> None:
     found = index(sources({"A": "99", "B": "100", "C": "104"}), rule)
     # the mean is 101: spreads −2, −1 and 3, weights 1/4, 1 and 1/9
     assert found.price == pytest.approx((99 / D(4) + 100 + 104 / D(9)) / (D(1) / 4 + 1 + D(1) / 9), abs=D("1e-20"))
-    on_the_mean = index(sources({"A": "99", "B": "100", "C": "101"}), rule)
+    # (98 + 5·100 + 2·101) / 8 is B's own price: no spread, so it takes all the weight
+    on_the_mean = index(sources({"A": "98", "B": "100", "C": "101"}, {"A": "1", "B": "5", "C": "2"}), rule)
     assert on_the_mean.price == 100
 
 

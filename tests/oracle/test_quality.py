@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginbook.oracle.quality import check_book, check_price, check_time, frozen, pinned
+from marginbook.oracle.quality import check_book, check_price, check_sources, check_time, frozen, pinned
 from marginbook.units import format_time, parse_time
 
 REFERENCE = D(60_000)
@@ -56,6 +56,16 @@ def test_prices_that_are_fine_are_left_alone() -> None:
 @pytest.mark.parametrize("price", ["1000000000001", "0.0000000000009"])
 def test_an_absurd_price_without_a_reference(price: str) -> None:
     assert [found.code for found in check_price("p", D(price))] == ["absurd"]
+
+
+def test_sources_among_themselves() -> None:
+    sound = {"A": D(100), "B": D(101), "C": D(99)}
+    assert check_sources(sound) == []
+    assert check_sources({}) == []
+    for price, code in (("0.0101", "inverse"), ("-100", "negative"), ("150", "outlier"), ("1010", "wrong_unit")):
+        (found,) = check_sources(sound | {"D": D(price)})
+        assert (found.place, found.code) == ("D", code)
+    assert [found.code for found in check_sources({"A": None, "B": D(0)})] == ["missing", "zero"]
 
 
 def test_times() -> None:

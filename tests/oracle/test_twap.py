@@ -128,6 +128,11 @@ def test_liquidity_is_averaged_harmonically() -> None:
     assert harmonic_liquidity(*(observed(pool, 20, ago).seconds_per_liquidity_x128 for ago in (10, 0)), 10) == 400
 
 
+def test_a_pool_without_liquidity_counts_as_one_unit() -> None:
+    pool = moved(created(0, 0, 0, 2), 10, 1)
+    assert pool.observations[-1].seconds_per_liquidity_x128 == 10 * 2**128
+
+
 @settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.integers(-TICK_MOST, TICK_MOST)), min_size=1, max_size=20),

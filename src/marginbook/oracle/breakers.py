@@ -8,6 +8,7 @@ a price that a breaker changes, and every pause, has a reason, so that nobody is
     step_limit            one update moves the price by at most `step` of the last: the limit, allowed
     growth_cap            a rising rate is capped at base·(1 + rate·years): the cap, allowed (falls pass)
     stale_pause           older than max_age, or of unknown age: the price, paused
+    frozen_pause          not moved for max_unchanged, though it was sent again: the price, paused
     confidence_gate       an uncertainty beyond limit·price: the price, paused
     sequencer_grace       chain down, or up for no more than `grace`: the price, paused
     platform_lock         index beyond band of an external benchmark, or no index: locked
@@ -120,6 +121,21 @@ def stale_pause(price: Decimal | None, time: int | None, at: int, max_age: int) 
         return Decision(price, False, f"the price is from the future, {time - at} µs ahead")
     if at - time > max_age:
         return Decision(price, False, f"the price is {at - time} µs old, at most {max_age}")
+    return Decision(price, True)
+
+
+def frozen_pause(price: Decimal | None, changed: int | None, at: int, max_unchanged: int) -> Decision:
+    """No liquidation on a price that has stood still for longer than `max_unchanged`, however fresh its time is.
+
+    >>> frozen_pause(Decimal(1), 0, 61, 60).reason
+    'the price has not moved for 61 µs, at most 60'
+    """
+    if price is None or unusable(price):
+        return plain(price)
+    if changed is None:
+        return Decision(price, False, "when the price last moved is not known")
+    if at - changed > max_unchanged:
+        return Decision(price, False, f"the price has not moved for {at - changed} µs, at most {max_unchanged}")
     return Decision(price, True)
 
 

@@ -2,7 +2,7 @@
 
     missing, not_a_number, negative, zero, absurd      one price by itself
     stale, from_the_future                             one price and its time
-    wrong_unit, inverse, wrong_decimals, outlier       one price against a reference
+    wrong_unit, inverse, wrong_decimals, outlier       one price against a reference, or the median of all sources
     crossed                                            the best bid above the best ask
     frozen                                             a series that does not move in a row while others do
     pinned                                             a series that keeps coming back to one value while others move
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from marginbook.exact import ONE, divide, in_exact_context
+from marginbook.oracle.index import median
 from marginbook.units import format_time
 
 ABSURD = Decimal(10) ** 12
@@ -90,6 +91,19 @@ def _power_of_ten(ratio: Decimal, near: Decimal) -> int | None:
         if abs(ratio.scaleb(-power) - ONE) <= near:
             return power
     return None
+
+
+@in_exact_context
+def check_sources(prices: Mapping[str, Decimal | None], band: Decimal = Decimal("0.1")) -> list[Finding]:
+    """Several sources of one price, each against the median of all that are positive.
+
+    >>> prices = {"A": Decimal(100), "B": Decimal(101), "C": Decimal("10050"), "D": None}
+    >>> [(found.code, found.place) for found in check_sources(prices)]
+    [('wrong_unit', 'C'), ('missing', 'D')]
+    """
+    sound = [price for price in prices.values() if price is not None and price.is_finite() and price > 0]
+    reference = median(sound) if sound else None
+    return [found for name, price in prices.items() for found in check_price(name, price, reference, band)]
 
 
 def check_time(place: str, time: int | None, at: int, max_age: int, max_ahead: int = 0) -> list[Finding]:
