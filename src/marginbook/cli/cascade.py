@@ -50,7 +50,8 @@ def cascade(
         ),
     ] = None,
     fund: Annotated[
-        list[str] | None, typer.Option(metavar="binance:USDT=1000000", help="An insurance fund; may repeat.")
+        list[str] | None,
+        typer.Option(metavar="binance:USDT=1000000", help="An insurance fund; may repeat; a+b:USDT=… is shared."),
     ] = None,
     execution: Annotated[
         str, typer.Option(metavar="SHARE", help="Share of a round's move that fills bear: 0 at the mark, 1 all of it.")
@@ -75,10 +76,12 @@ def cascade(
     warnings: list[str] = []
     try:
         general, impacts = _impacts(impact or [], depth or [], warnings)
+        funds = _funds(fund or [])
         terms = Terms(
             impact=general or parse_impact(DEFAULT),
             impacts=impacts,
-            funds=_funds(fund or []),
+            funds=funds,
+            fund_of={venue: name for name, _ in funds for venue in name.split("+")},
             execution=_share(execution),
             rounds_most=rounds,
         )

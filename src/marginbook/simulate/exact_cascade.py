@@ -16,7 +16,7 @@ goes; the rest is bad debt, as is what loans owe beyond their assets.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,7 @@ from marginbook.simulate.closing import Step, carried_out, deficit, fee_of, made
 from marginbook.simulate.holders import Holders, PoolKey
 from marginbook.simulate.impact import Impact
 from marginbook.simulate.shocks import PLACES
-from marginbook.simulate.stress import REPORTING
+from marginbook.simulate.values import position_value, price_of, rate_to_reporting
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.common.views import in_units
 from marginbook.venues.registry import rule_set
@@ -40,7 +40,7 @@ FILL_DIGITS = 8
 ROUNDS_MOST = 200
 Planner = Callable[[Account, str, Market, Any, int], Step | str]
 FundKey = tuple[str, str]
-"""(venue, currency)."""
+"""(venue, or name of a shared fund; currency)."""
 Money = defaultdict[Any, Decimal]
 Tick = Callable[[int, int | None], None]
 
@@ -52,6 +52,7 @@ class Terms:
     impact: Impact
     impacts: Mapping[str, Impact] = field(default_factory=dict)
     funds: Mapping[FundKey, Decimal] = field(default_factory=dict)
+    fund_of: Mapping[str, str] = field(default_factory=dict)  # venue -> the fund that it shares; default: its own
     execution: Decimal = Decimal("0.5")  # share of the round's move that fills bear
     rounds_most: int = ROUNDS_MOST
     planner: Planner = step_of  # what one step of a liquidation is
@@ -75,7 +76,7 @@ class Round:
         default_factory=lambda: defaultdict(Decimal)
     )  # venue -> value of positions closed, of collateral taken
     sold: Money = field(default_factory=_money)  # asset -> net value sold
-    fees: Money = field(default_factory=_money)  # (venue, currency) -> what the fund took in
+    fees: Money = field(default_factory=_money)  # (fund, currency) -> what the fund took in
     paid: Money = field(
         default_factory=lambda: defaultdict(Decimal)
     )  # (venue, currency) -> what the fund paid for deficits
@@ -199,53 +200,16 @@ def _values(step: Step, account: Account, holders: Holders, at: int) -> dict[str
     market, found = holders.market, dict[str, Decimal]()
     for sign, quantities in ((ONE, step.sold), (-ONE, step.bought)):
         for name, quantity in quantities.items():
-            asset = underlying(name)
             if is_stable(name, STABLE_ASSETS):
                 continue
-            value = sign * (
-                _position_value(step, account, holders, at)
-                if step.position is not None
-                else quantity * _price_of(account, name, market)
-            )
-            found[asset] = found.get(asset, ZERO) + value
+            if step.position is None:
+                value = quantity * price_of(account, name, market)
+            else:
+                whole = position_value(account, step.position, market, holders.parameters(account), at)
+                value = divide(whole * quantity, step.position.quantity)
+            asset = underlying(name)
+            found[asset] = found.get(asset, ZERO) + sign * value
     return found
-
-
-def _position_value(step: Step, account: Account, holders: Holders, at: int) -> Decimal:
-    """[reporting currency] what the step closes, by the venue's own notional of the position alone."""
-    assert step.position is not None
-    assert step.mark is not None
-    market = holders.market
-    alone = replace(account, positions=(step.position,), orders=())
-    given = (alone, market, holders.parameters(account), at)
-    figures = rule_set(account.rules).module.quantities(*given).get(step.pool)
-    if figures is None or not figures.notional:
-        return step.quantity * step.mark
-    whole = figures.notional * rate_to_reporting(figures.currency, account.venue, market, step)
-    return divide(whole * step.quantity, step.position.quantity)
-
-
-def rate_to_reporting(currency: str, venue: str, market: Market, step: Step | None = None) -> Decimal:
-    """Reporting currency per unit: the book's rates, 1 for stable assets, else a price that the venue has for it."""
-    if currency in market.rates:
-        return market.rates[currency]
-    if currency == REPORTING or is_stable(currency, STABLE_ASSETS):
-        return ONE
-    if step is not None and step.mark is not None and underlying(step.plan.market) == underlying(currency):
-        return step.mark
-    return _price_of_asset(currency, venue, market)
-
-
-def _price_of(account: Account, asset: str, market: Market) -> Decimal:
-    rules = rule_set(account.rules)
-    quote = market.quotes.get((rules.venue, asset, rules.price_kind))
-    return quote.price if quote is not None else _price_of_asset(asset, rules.venue, market)
-
-
-def _price_of_asset(asset: str, venue: str, market: Market) -> Decimal:
-    same = [key for key in sorted(market.quotes) if underlying(key[1]) == underlying(asset)]
-    chosen = next((key for key in same if key[0] == venue), next(iter(same), None))
-    return ZERO if chosen is None else market.quotes[chosen].price
 
 
 def _fill_price(step: Step, ratios: Mapping[str, Decimal], working: _Working) -> Decimal | None:
@@ -273,7 +237,7 @@ def _carry_out(
     account, market, at = holders.account(step.account), holders.market, working.at
     parameters, venue = holders.parameters(account), account.venue
     after, state = carried_out(step, account, market, parameters, at, _fill_price(step, ratios, working))
-    lost = _lost(account, after, state, parameters, market, at, step)
+    lost = _lost(account, after, state, parameters, market, at)
     missing: dict[str, Decimal] = {}
     if step.position is not None:
         for owed, amount in deficit(account, after, step).items():
@@ -286,12 +250,13 @@ def _carry_out(
     else:
         currency, fee = fee_of(step)
         if fee:
-            lost -= fee * rate_to_reporting(currency, venue, market, step)
-            done.fees[venue, currency] += fee
-            working.funds[venue, currency] = working.funds.get((venue, currency), ZERO) + fee
+            lost -= fee * rate_to_reporting(currency, venue, market)
+            key = (working.terms.fund_of.get(venue, venue), currency)
+            done.fees[key] += fee
+            working.funds[key] = working.funds.get(key, ZERO) + fee
         done.lost["buyers"] += lost
     for owed, amount in missing.items():
-        _paid(venue, owed, amount, rate_to_reporting(owed, venue, market, step), working, done)
+        _paid(venue, owed, amount, rate_to_reporting(owed, venue, market), working, done)
     done.steps[venue] += 1
     done.accounts.setdefault(venue, set()).add(step.account)
     done.closed[venue] += max((abs(value) for value in values.values()), default=ZERO)
@@ -300,29 +265,30 @@ def _carry_out(
 
 def _paid(venue: str, currency: str, amount: Decimal, rate: Decimal, working: _Working, done: Round) -> None:
     """The fund pays as far as it goes."""
-    key = (venue, currency)
+    key = (working.terms.fund_of.get(venue, venue), currency)
     paid = min(amount, working.funds.get(key, ZERO))
     if paid:
         working.funds[key] -= paid
         done.paid[key] += paid
     if amount > paid:
-        done.uncovered[key] += amount - paid
+        done.uncovered[venue, currency] += amount - paid
         working.uncovered += (amount - paid) * rate
 
 
-def _lost(
-    before: Account, after: Account, state: Market, parameters: Any, market: Market, at: int, step: Step
-) -> Decimal:
+def _lost(before: Account, after: Account, state: Market, parameters: Any, market: Market, at: int) -> Decimal:
     """[reporting currency] what the account lost by a step, at prices that stand still."""
+    module, scale = rule_set(before.rules).module, rule_set(before.rules).risk_scale
+    currencies: dict[str, str] = {}
     sums: Money = _money()
     for sign, account, seen in ((1, before, market), (-1, after, state)):
-        rules = rule_set(account.rules)
-        risks = rules.module.risk(account, seen, parameters, at)
-        figures = rules.module.quantities(account, seen, parameters, at)
+        risks = module.risk(account, seen, parameters, at)
+        if not risks.keys() <= currencies.keys():
+            figures = module.quantities(account, seen, parameters, at)
+            currencies |= {pool: found.currency for pool, found in figures.items()}
         for pool, risk in risks.items():
-            exact = in_units(risk, rules.risk_scale)
-            sums[figures[pool].currency] += sign * (exact.assets - exact.liabilities)
-    return sum((v * rate_to_reporting(c, before.venue, market, step) for c, v in sums.items() if v), ZERO)
+            exact = in_units(risk, scale)
+            sums[currencies[pool]] += sign * (exact.assets - exact.liabilities)
+    return sum((v * rate_to_reporting(c, before.venue, market) for c, v in sums.items() if v), ZERO)
 
 
 def _note_owed(account: Account, state: Market, parameters: Any, working: _Working, step: Step) -> None:
@@ -333,6 +299,6 @@ def _note_owed(account: Account, state: Market, parameters: Any, working: _Worki
     if risk is not None:
         exact = in_units(risk, rules.risk_scale)
         currency = rules.module.quantities(account, state, parameters, working.at)[step.pool].currency
-        missing = (exact.liabilities - exact.assets) * rate_to_reporting(currency, account.venue, state, step)
+        missing = (exact.liabilities - exact.assets) * rate_to_reporting(currency, account.venue, state)
         if missing > 0:
             working.owed[key] = missing

@@ -96,7 +96,10 @@ class PlainHolders:
 
 
 class BookHolders:
-    """The fast book: frames of prices and changed accounts return who crosses a border."""
+    """The fast book: frames of prices, and accounts that steps have changed, return who crosses a border.
+
+    What steps change is written to the book together, when prices next move or somebody asks who is due.
+    """
 
     def __init__(self, book: "Book") -> None:
         import numpy as np
@@ -105,51 +108,70 @@ class BookHolders:
 
         self._book = book
         self.parameters = book.parameters
-        self.problems = dict(book.problems)
         pools = book.store.live_pools
         found = np.flatnonzero((pools["zone"] >= int(Zone.LIQUIDATION)) & ~(pools["flags"] & FLAG_DEAD).astype(bool))
-        self._due = {(book.identities.name(int(pools[p]["account"])), book.pool_name(p)) for p in found.tolist()}
+        self._due: dict[str, set[str]] = {}
+        for p in found.tolist():
+            self._due.setdefault(book.identities.name(int(pools[p]["account"])), set()).add(book.pool_name(p))
+        self._read: dict[str, Account] = {}  # as of now, changed ones included
+        self._changed: dict[str, Account] = {}
+        self._market = book.market  # after the steps that are not written yet
 
     @property
     def market(self) -> Market:
         """Prices, indices and state as they now are."""
-        return self._book.market
+        return self._market
 
     def due(self) -> list[PoolKey]:
         """Pools that are liquidatable now, in order."""
-        return sorted(self._due)
+        self._write()
+        return sorted((name, pool) for name, pools in self._due.items() for pool in pools)
 
     def account(self, name: str) -> Account:
         """One account as it now is."""
-        return self._book.account(name)
+        if name not in self._read:
+            self._read[name] = self._book.account(name)
+        return self._read[name]
 
     def accounts(self) -> Iterable[Account]:
         """All of them."""
+        self._write()
         return (self._book.account(name) for name in self._book.ids())
 
     def move(self, prices: Mapping[QuoteKey, Decimal]) -> None:
         """Other prices."""
+        self._write()
         self._crossed(self._book.prices(prices, self._book.at))
+        self._market = self._book.market
 
     def changed(self, account: Account, market: Market) -> None:
         """An account after a step, and what the step did to its venue's indices and state."""
-        book, at = self._book, self._book.at
-        was = book.market
-        self._crossed(book.upsert([account], at))
-        held = set(book.pool_zones(account.id))
-        self._due -= {key for key in self._due if key[0] == account.id and key[1] not in held}
-        if market.indices is not was.indices:
-            moved = {key: index for key, index in market.indices.items() if was.indices.get(key) != index}
+        self._read[account.id] = self._changed[account.id] = account
+        self._market = market
+
+    def _write(self) -> None:
+        """Bring the book up to what the steps have done."""
+        book, was = self._book, self._book.market
+        if self._changed:
+            self._crossed(book.upsert(self._changed.values(), book.at))
+            for name in self._changed.keys() & self._due.keys():
+                self._due[name] &= book.pool_zones(name).keys()
+        if self._market.indices is not was.indices:
+            moved = {key: index for key, index in self._market.indices.items() if was.indices.get(key) != index}
             if moved:
-                self._crossed(book.indices(moved, at))
-        if market.state is not was.state and market.state != was.state:
-            venues = {key[0] for key in market.state if market.state[key] != was.state.get(key)}
-            self._crossed(book.state_changed(venues, market.state, at))
+                self._crossed(book.indices(moved, book.at))
+        state = self._market.state
+        if state is not was.state and state != was.state:
+            venues = {key[0] for key in state if state[key] != was.state.get(key)}
+            self._crossed(book.state_changed(venues, state, book.at))
+        self._read.clear()
+        self._changed.clear()
+        self._market = book.market
 
     def _crossed(self, crossings: Iterable[Any]) -> None:
         for crossing in crossings:
-            key = (crossing.account, crossing.pool)
-            (self._due.add if crossing.to_zone >= Zone.LIQUIDATION else self._due.discard)(key)
+            pools = self._due.setdefault(crossing.account, set())
+            (pools.add if crossing.to_zone >= Zone.LIQUIDATION else pools.discard)(crossing.pool)
 
 
 def holders_of(accounts: list[Account], market: Market, parameters_of: ParametersOf, at: int) -> Holders:
