@@ -66,27 +66,54 @@ def stress(
         typer.Option("--shock", metavar="ETH=-20%", help="A price move; may repeat; `all` is every non-stable price."),
     ] = None,
     only: Annotated[bool, typer.Option("--only", help="Move what is named, not what is derived from it.")] = False,
+    scenario: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A crash by name, perhaps with :1h, :24h or :48h.")
+    ] = None,
+    history: Annotated[Path | None, typer.Option(metavar="FILE", help="The worst window of these prices.")] = None,
+    hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="aave.WETH.liquidation_threshold=0.80", help="Another parameter; may repeat."),
+    ] = None,
+    venue_down: Annotated[
+        str | None, typer.Option("--venue-down", metavar="VENUE", help="Owners' accounts there are out of reach.")
+    ] = None,
+    reverse: Annotated[
+        str | None, typer.Option(metavar="bad_debt=1000000", help="The smallest move that costs so much.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="Of --reverse: all, ETH, +ETH, ETH=-1,SOL=-1.5, a scenario.")] = "all",
     at: At = None,
     json_: Json = False,
 ) -> None:
     """What a price move does to a book: zones, notional and bad debt before and after."""
-    from marginbook.connectors.books import market_of
-    from marginbook.engine.evaluate import parameters_source
-    from marginbook.simulate.stress import stress as run
+    from marginbook.cli.stress_options import WhatIf, stress_answer
 
-    if not shock:
-        raise typer.BadParameter("give at least one --shock, for example --shock ETH=-20%")
+    asked = WhatIf(
+        shocks=tuple(shock or ()),
+        only=only,
+        scenario=scenario,
+        history=history,
+        hours=hours,
+        parameters=tuple(parameter or ()),
+        venue_down=venue_down,
+        reverse=reverse,
+        direction=direction,
+    )
+    if not asked.anything:
+        raise typer.BadParameter("give at least one --shock, for example --shock ETH=-20%, or --scenario, --reverse …")
+    if history:
+        must_exist(history)
     loaded = loaded_book(book, prices)
-    moment = moment_of(at, loaded)
-    parameters_of = parameters_source(loaded.overlays, moment)
-    answer = run(loaded.accounts, market_of(loaded), parameters_of, shock, moment, only=only)
+    answer = stress_answer(loaded, moment_of(at, loaded), asked)
     append_problems(answer, loaded)
     if json_:
         print_json(answer)
     else:
         from marginbook.render.simulations import stress_table
+        from marginbook.render.stress import what_if_tables
 
         stress_table(answer)
+        what_if_tables(answer)
     if answer["errors"]:
         raise typer.Exit(BAD_DATA)
 

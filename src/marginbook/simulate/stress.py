@@ -65,9 +65,11 @@ def stress(
     only: bool = False,
     borders: Borders | None = None,
     stable: frozenset[str] = STABLE_ASSETS,
+    parameters_after: ParametersOf | None = None,
 ) -> dict[str, Any]:
     """The answer of `stress --json`: shocks, what moved, both sides, and the accounts whose zone changed.
 
+    `parameters_after` are in force after the shock, where they differ from `parameters_of`.
     An account that cannot be judged is in `errors` and counts nowhere. Money is in one currency: the pools' own if they
     share it, else USD by `market.rates`; a missing rate is an error, and the sums stay apart in `by_currency`.
     """
@@ -79,11 +81,12 @@ def stress(
     for account in accounts:
         try:
             parameters = parameters_of(account)
+            later = parameters if parameters_after is None else parameters_after(account)
             then = pool_states(account, market, parameters, at, borders)
             now = then
             used = quotes_of_pools(rule_set(account.rules), account, market, parameters).values()
-            if any(not touched.isdisjoint(keys) for keys in used):
-                now = pool_states(account, after_market, parameters, at, borders)
+            if later is not parameters or any(not touched.isdisjoint(keys) for keys in used):
+                now = pool_states(account, after_market, later, at, borders)
         except BadInput as bad:
             problems.append(bad.problem)
             continue
