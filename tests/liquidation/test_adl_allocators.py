@@ -176,6 +176,21 @@ def test_water_filling_is_the_least_sum_of_squares(budget, rows) -> None:  # typ
     assert cost(paid) <= best + 2 * len(rows)
 
 
+@given(st.integers(1, 99), st.lists(st.integers(1, 10**6), min_size=1, max_size=9))
+def test_squared_capacities_are_the_euclidean_projection(percent, capacities) -> None:  # type: ignore[no-untyped-def]
+    """The nearest shares x in [0, 1] to zero with Σ c·x = B are clip(λ·c), λ by bisection in floats."""
+    budget = sum(capacities) * percent / 100
+    low, high = 0.0, 1.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        enough = sum(c * min(1.0, middle * c) for c in capacities) >= budget
+        low, high = (low, middle) if enough else (middle, high)
+    exact = [Decimal(c) for c in capacities]
+    paid = water_filling(Decimal(budget), exact, [c * c for c in exact])
+    for amount, c in zip(paid, capacities, strict=True):
+        assert abs(float(amount) - c * min(1.0, high * c)) <= 1e-6 * c
+
+
 # Whole contracts
 
 

@@ -122,6 +122,7 @@ def test_the_rules_on_the_real_winners(rows: dict[str, Row]) -> None:
         "profit pro-rata": "100.0 %",
         "equity pro-rata": "0.600 %",
         "risk-aware (leverage)": "100 %",
+        "vector mirror descent": "3.61 %",
     }
 
 

@@ -66,6 +66,7 @@ def by_rule(folder: Path) -> list[Row]:
         "profit pro-rata": water_filling(needed, most, gain),
         "equity pro-rata": water_filling(needed, most, equity),
         "risk-aware (leverage)": water_filling(needed, most, risk),
+        "vector mirror descent": water_filling(needed, most, [each * each for each in most]),
     }
     return [_haircuts(name, paid, equity, most, needed) for name, paid in rules.items()]
 
