@@ -6,6 +6,7 @@
     quote(tick, amount)     what `amount` of one token buys of the other, rounded down
 
 Source: Uniswap/v3-core TickMath.sol and v3-periphery OracleLibrary.sol (read 2026-11); its 20 constants are c_i.
+Run beside this in an EVM (tests/evm/test_oracles.py).
 """
 
 from decimal import Decimal, localcontext

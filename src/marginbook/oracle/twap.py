@@ -8,7 +8,8 @@
 A v3 pool keeps `cardinality` observations, 1 when it is created and at most 65,535: a window that begins before the
 oldest is refused, as the pool refuses it (`OLD`). v4 pools keep none. Times are seconds; uint32 clocks may wrap.
 
-Source: Uniswap v2-core UniswapV2Pair.sol, v3-core Oracle.sol, v3-periphery OracleLibrary.sol (read 2026-11).
+Source: Uniswap v2-core UniswapV2Pair.sol, v3-core Oracle.sol, v3-periphery OracleLibrary.sol (read 2026-11),
+run beside this in an EVM (tests/evm/test_oracles.py).
 """
 
 from dataclasses import dataclass

@@ -64,13 +64,13 @@ def svg() -> str:
     marks.append(
         f'<text x="14" y="{HEIGHT // 2}" transform="rotate(-90 14 {HEIGHT // 2})" text-anchor="middle">index</text>'
     )
+    start = WIDTH - RIGHT + 12
     for n, (name, rule, colour) in enumerate(LINES):
         path = "L".join(f"{_x(third):.1f} {_y(made):.1f}" for third, made in points(rule))
-        y = TOP + 14 + 22 * n
-        start = WIDTH - RIGHT + 12
+        row = TOP + 14 + 22 * n
         marks.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        marks.append(f'<line x1="{start}" x2="{start + 20}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="3"/>')
-        marks.append(f'<text x="{start + 26}" y="{y}" dy="4">{name}</text>')
+        marks.append(f'<line x1="{start}" x2="{start + 20}" y1="{row}" y2="{row}" stroke="{colour}" stroke-width="3"/>')
+        marks.append(f'<text x="{start + 26}" y="{row}" dy="4">{name}</text>')
     style = "text{font:12px sans-serif;fill:#555}.grid{stroke:#999;stroke-opacity:.3}"
     dark = "@media(prefers-color-scheme:dark){text{fill:#bbb}}"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
