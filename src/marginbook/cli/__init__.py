@@ -6,10 +6,10 @@ Exit codes: 0 fine · 1 bad data, a price missing or stale, or undecided · 2 us
 
 import sys
 
-from marginbook.cli import accounts, calibrate, cascade, rules, service, simulations, sweep
+from marginbook.cli import accounts, calibrate, cascade, liquidate, rules, service, simulations, sweep
 from marginbook.cli.common import BAD_DATA, app, complain
 
-__all__ = ["accounts", "app", "calibrate", "cascade", "main", "rules", "service", "simulations", "sweep"]
+__all__ = ["accounts", "app", "calibrate", "cascade", "liquidate", "main", "rules", "service", "simulations", "sweep"]
 
 
 def main() -> None:

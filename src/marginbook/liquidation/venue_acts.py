@@ -1,0 +1,310 @@
+"""Steps that only one family of venues knows: calls of lending protocols, auctions, seizures, books of vaults.
+
+In the flows of a lending protocol a debt that is repaid or written off is received by the account; what its lenders get
+for it and what they give up cancel out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from marginbook.domain.account import Account
+from marginbook.domain.errors import BadInput
+from marginbook.domain.events import AccountSnapshot, Event
+from marginbook.domain.risk import Flow, Party, Plan
+from marginbook.exact import ZERO, divide, from_raw, in_exact_context, round_ceil
+from marginbook.liquidation.acts import (
+    action,
+    after,
+    as_planned,
+    close,
+    fill_of,
+    mark_of,
+    parts_of,
+    position_of,
+    settlement,
+    stamp_of,
+)
+from marginbook.liquidation.deficits import balances
+from marginbook.liquidation.stages import Done, Scene, Stage
+from marginbook.units import seconds
+from marginbook.venues.ftx import ORDER_LEAST
+from marginbook.venues.maker.auction import Sale, price_at, take
+from marginbook.venues.maker.holdings import DEBT, WAD_DECIMALS, prices_of, vault_of
+from marginbook.venues.maker.parameters import RAD_DECIMALS, Ilk
+from marginbook.venues.maker.planning import liquidation
+from marginbook.venues.synthetix.account import book_of
+from marginbook.venues.synthetix.liquidation import window_of
+from marginbook.venues.synthetix.margins import liquidatable_amount
+from marginbook.venues.synthetix.wad import DECIMALS, VENUE
+
+ALL = Decimal("Infinity")
+WINDOW, LATEST = "liquidated_in_window", "last_liquidation_time"
+
+
+@in_exact_context
+def call(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """One liquidation call that repays `amount` of the plan's debt; the debt is received by the account."""
+    event = action(scene, "liquidation", plan.market, amount, plan.collateral)
+    return _called(scene, plan, amount, [event])
+
+
+@in_exact_context
+def call_measured(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call`, where the account states amounts: its flows are what the call did, the liquidator's their opposite."""
+    done = call(scene, stage, plan, amount)
+    before, now = balances(scene.account), balances(done.scene.account)
+    flows: tuple[Flow, ...] = ()
+    for asset in (plan.market, plan.collateral or ""):
+        moved = now.get(asset, ZERO) - before.get(asset, ZERO)
+        flows += (Flow("account", asset, moved), Flow("liquidator", asset, -moved))
+    return replace(done, flows=tuple(flow for flow in flows if flow.amount), lost=ZERO)
+
+
+@in_exact_context
+def call_for_all(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call`; the largest call is by shares, so that nothing of the debt, or of the collateral, is left over."""
+    if amount < plan.close_most:
+        return call(scene, stage, plan, amount)
+    repays = action(scene, "liquidation", plan.market, ALL, plan.collateral)
+    try:
+        return _called(scene, plan, amount, [repays])
+    except BadInput as bad:
+        if plan.collateral is None or bad.problem.code != "refused":
+            raise
+    seizes = action(scene, "liquidation", plan.collateral, ALL)
+    try:
+        return _called(scene, plan, amount, [seizes])
+    except BadInput as bad:
+        if bad.problem.code != "refused":
+            raise
+    return call(scene, stage, plan, amount)
+
+
+@in_exact_context
+def call_offering_all(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call`; the largest call offers more than is taken, as one does that is to take all the collateral."""
+    if amount == plan.close_most:
+        offer = action(scene, "liquidation", plan.market, ALL, plan.collateral)
+        try:
+            return _called(scene, plan, amount, [offer])
+        except BadInput as bad:
+            if bad.problem.code != "refused":
+                raise
+    return call(scene, stage, plan, amount)
+
+
+def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) -> Done:
+    whole = amount == plan.close_most
+    flows = plan.flows if whole else parts_of(plan.flows, divide(amount, plan.close_most))
+    return Done(
+        scene=after(scene, events),
+        events=tuple(events),
+        flows=flows,
+        quantity=amount,
+        price=plan.price,
+        lost=plan.bad_debt if whole else ZERO,
+    )
+
+
+@in_exact_context
+def call_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call`, of rule sets whose plans leave out that the account is relieved of its debt."""
+    return _relieved(call(scene, stage, plan, amount), plan.market)
+
+
+@in_exact_context
+def call_for_all_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call_for_all`, likewise; what is written off because no collateral is left is the lenders' loss."""
+    done = _relieved(call_for_all(scene, stage, plan, amount), plan.market)
+    if not done.lost:
+        return done
+    off = (Flow("account", plan.market, done.lost), Flow("pool", plan.market, -done.lost))
+    return replace(done, flows=(*done.flows, *off))
+
+
+@in_exact_context
+def absorb(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """The whole account goes to the protocol, which repays its debt to the lenders."""
+    done = call(scene, stage, plan, amount)
+    relief = (Flow("account", plan.market, amount), Flow("pool", plan.market, -amount))
+    return replace(done, flows=(*done.flows, *relief))
+
+
+def _relieved(done: Done, asset: str) -> Done:
+    """What lenders get for a debt pays for their claim: the account has what it was worth."""
+    flows = tuple(
+        replace(flow, party="account") if (flow.party, flow.asset) == ("pool", asset) else flow for flow in done.flows
+    )
+    return replace(done, flows=flows)
+
+
+@in_exact_context
+def close_and_settle(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """A vault position closed whole; the wallet gets what the plan leaves of its collateral, in the plan's tokens."""
+    held = position_of(scene, plan)
+    alone = replace(scene, account=replace(scene.account, positions=(held,)))
+    price = plan.price if plan.price else mark_of(scene, plan.market)
+    fill = fill_of(scene, held, amount, price, ZERO, stage.name)
+    events: list[Event] = [replace(fill, position_side=held.side)]
+    found = after(alone, events)
+    token = "USD" if any(flow.asset == "USD" for flow in plan.flows) else plan.collateral or ""
+    due = {token: held.isolated_wallet or ZERO}
+    for flow in plan.flows:
+        if flow.party == "account":
+            due[flow.asset] = due.get(flow.asset, ZERO) + flow.amount
+    for asset, wanted in due.items():
+        has = found.account.wallet.get(asset, ZERO) - scene.account.wallet.get(asset, ZERO)
+        if has != wanted:
+            events.append(settlement(found, asset, wanted - has))
+            found = after(found, events[-1:])
+    kept = tuple(position for position in scene.account.positions if position is not held)
+    found = replace(found, account=replace(found.account, positions=kept))
+    return Done(
+        scene=found,
+        events=tuple(events),
+        flows=plan.flows,
+        quantity=amount,
+        price=plan.price,
+    )
+
+
+@in_exact_context
+def close_to_backstop(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """FTX: one second's part, at least 1,000 USD of the position, so that it ends."""
+    held = position_of(scene, plan)
+    least = round_ceil(divide(ORDER_LEAST, mark_of(scene, plan.market)), 8)
+    return close(scene, stage, plan, min(held.quantity, max(amount, least)))
+
+
+@in_exact_context
+def flag_and_close(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """Perps v3: flag, seize everything, and take from each position what its market's window still allows."""
+    book = book_of(scene.account, scene.parameters)
+    events: list[Event] = []
+    found, state = scene, dict(scene.market.state)
+    for holding in book.holdings:
+        closed = liquidatable_amount(
+            holding.terms, abs(holding.size), window_of(scene.market, holding.market, scene.at)
+        )
+        if not closed:
+            continue
+        held = next(p for p in scene.account.positions if p.market == holding.market)
+        price = scene.market.price(scene.rules.venue, holding.market, scene.rules.price_kind)
+        events.append(fill_of(scene, held, from_raw(closed, DECIMALS), price, ZERO, stage.name))
+        key = (VENUE, holding.market, WINDOW)
+        state[key] = Decimal(state.get(key, 0)) + from_raw(closed, DECIMALS)
+        state[VENUE, holding.market, LATEST] = seconds(scene.at)
+    if not book.holdings:
+        account = replace(scene.account, wallet={}, collateral=(), debt=(), details=_without_debt(scene.account))
+        events.append(AccountSnapshot(stamp=stamp_of(scene), account=account))
+    found = after(found, events)
+    found = replace(found, market=replace(found.market, state=state))
+    return Done(
+        scene=found,
+        events=tuple(events),
+        flows=plan.flows,
+        quantity=amount,
+        price=plan.price,
+        lost=plan.bad_debt,
+    )
+
+
+def _without_debt(account: Account) -> dict[str, str]:
+    return {name: text for name, text in account.details.items() if name != "debt"}
+
+
+@in_exact_context
+def perp_or_spot(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """Drift: a perp position goes to the liquidator at the oracle price; else a borrow is swapped for a deposit."""
+    if plan.collateral is None or any(p.market == plan.market and p.quantity for p in scene.account.positions):
+        return as_planned(scene, stage, plan, amount)
+    share = divide(amount, plan.close_most)
+    flows = plan.flows if amount == plan.close_most else parts_of(plan.flows, share)
+    own = {flow.asset: flow.amount for flow in flows if flow.party == "account"}
+    events: list[Event] = [
+        action(scene, "withdraw", plan.collateral, -own[plan.collateral]),
+        action(scene, "repay", plan.market, own[plan.market]),
+    ]
+    return Done(
+        scene=after(scene, events),
+        events=tuple(events),
+        flows=flows,
+        quantity=amount,
+        price=plan.price,
+    )
+
+
+@in_exact_context
+def sell_and_repay(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """Spot margin: assets are sold for what is owed, and it is repaid; what is still missing stays a debt."""
+    given = [(flow.asset, -flow.amount) for flow in plan.flows if flow.party == "account"]
+    repaid = plan.close_most - plan.bad_debt
+    asset = plan.collateral or ""
+    events: list[Event] = [action(scene, "withdraw", name, sold) for name, sold in given if sold]
+    if repaid:
+        events.append(action(scene, "repay", plan.market, repaid))
+    sold = sum((taken for name, taken in given if name == asset), ZERO)
+    bought = repaid - sum((taken for name, taken in given if name == plan.market), ZERO)
+    flows = (
+        Flow("account", asset, -sold),
+        Flow("counterparties", asset, sold),
+        Flow("account", plan.market, bought),
+        Flow("counterparties", plan.market, -bought),
+    )
+    return Done(
+        scene=after(scene, events),
+        events=tuple(events),
+        flows=tuple(flow for flow in flows if flow.amount),
+        quantity=repaid,
+        price=plan.price,
+    )
+
+
+@in_exact_context
+def bark_and_take(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """Maker: the vault goes to an auction, and buyers take all of it once its price is down to the oracle's.
+
+    What is left of the lot goes back to the owner, outside the vault; what is not raised is the system's loss.
+    """
+    v = vault_of(scene.account, scene.pool, scene.market, scene.parameters, scene.at)
+    _, sale, _ = liquidation(v, scene.market, scene.parameters, scene.at)
+    event = action(scene, "liquidation", DEBT, ALL)
+    market_price = prices_of(v, scene.market, scene.parameters)[0] * 10**9
+    waited = _until(sale, v.ilk, market_price)
+    bought = take(sale, v.ilk, sale.lot, sale.top, sale.tic + waited)
+    owe, part, back = from_raw(bought.owe, RAD_DECIMALS), from_raw(bought.slice, WAD_DECIMALS), bought.returned
+    gem = v.ilk.collateral
+    rows: list[tuple[Party, str, Decimal]] = [
+        ("account", DEBT, plan.close_most),
+        ("protocol", DEBT, -plan.close_most),
+        ("liquidator", DEBT, -owe),
+        ("protocol", DEBT, owe),
+        ("pool", gem, -part),
+        ("liquidator", gem, part),
+        ("pool", gem, -from_raw(back, WAD_DECIMALS)),
+        ("account", gem, from_raw(back, WAD_DECIMALS)),
+    ]
+    flows = (*plan.flows, *(Flow(*row) for row in rows if row[2]))
+    says = (
+        f"sold after {waited} s at {from_raw(bought.price, 27):.6f}; {from_raw(back, WAD_DECIMALS)} back to the owner"
+    )
+    lost = max(ZERO, plan.close_most - owe)
+    return Done(
+        scene=after(scene, [event]),
+        events=(event,),
+        flows=flows,
+        quantity=plan.close_most,
+        price=from_raw(bought.price, 27),
+        lost=lost,
+        says=says,
+    )
+
+
+def _until(sale: Sale, ilk: Ilk, wanted: int) -> int:
+    """Seconds until the auction's price [ray] is at most `wanted`; its tail where it never is before that."""
+    low, high = -1, ilk.tail
+    while high - low > 1:
+        middle = (low + high) >> 1
+        low, high = (low, middle) if price_at(ilk, sale.top, middle) <= wanted else (middle, high)
+    return high
