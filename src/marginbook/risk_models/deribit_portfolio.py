@@ -16,9 +16,11 @@ I index price, DTE days to expiry, at least 1. Results are rounded nowhere. Floa
 
 Verified by two printed answers of private/pme/simulate (futures alone; BTC of 17 June 2024, ETH of 15 February 2026):
 all results of both tables before and after dampener and offset, worst case, roll shock, margins. Sources: support
-article 25944756247837 (tables, moves), docs.deribit.com (settings). Unverified, after two public implementations that
-quote the venue's paper and after Paradex, whose table has the same moves and weights range/|move|: options, the floor
-of the volatility, the size of the dampener, and the delta shock above its threshold (0 in both answers).
+article 25944756247837 (tables, moves), docs.deribit.com (settings), deribit.com/pages/docs/portfoliomargin (the shock's
+term scaling, with an example), the venue's model deck as quoted by others (forward of the expiry, no interest; a
+volatility of 60 with 45 % up is 87). Unverified, after two public implementations and after Paradex, whose table has
+the same moves and weights range/|move|: results of options, the floor of the volatility, the size of the dampener, and
+the delta shock above its threshold (0 in both answers).
 
 `short_options` and `offsetting_futures` are contingencies of the model of 2019 to 2021, with the venue's examples.
 """
@@ -122,8 +124,11 @@ def moves(settings: Settings) -> tuple[float, ...]:
 
 
 def shocked(volatility: float, days: float, settings: Settings) -> tuple[float, float, float]:
-    """Volatility up, same and down.
+    """Volatility up, same and down. The venue's example: 60 with 45 % up becomes 87.
 
+    >>> from dataclasses import replace
+    >>> round(shocked(0.6, 30, replace(settings_at(1_771_200_000_000_000, "ETH"), volatility_range_up=0.45))[0], 6)
+    0.87
     >>> some = settings_at(1_771_200_000_000_000, "ETH")
     >>> [round(value, 6) for value in shocked(0.8, 30, some)], round(shocked(0.2, 30, some)[0], 6)
     ([1.12, 0.8, 0.6], 0.5)

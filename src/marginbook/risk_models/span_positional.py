@@ -68,6 +68,18 @@ class _Line:
         found = Decimal(self.whole(first, last)).scaleb(-decimals)
         return -found if sign is not None and self.cut(sign, sign) == "-" else found
 
+    def losses(self, count: int, digits: int, factor: Decimal) -> list[Decimal]:
+        """`count` numbers with a sign behind each, from column 55 on."""
+        found = []
+        for i in range(count):
+            start = 54 + (digits + 1) * i
+            text, sign = self.text[start : start + digits], self.text[start + digits : start + digits + 1]
+            if not (text.isdigit() and sign in ("+", "-", " ")):
+                place = f"line {self.number}, columns {start + 1}-{start + digits + 1}"
+                raise BadInput("bad_span_file", place, text + sign, "digits and a sign")
+            found.append(factor * Decimal(f"-{text}" if sign == "-" else text))
+        return found
+
     def side(self, column: int) -> Literal[1, -1]:
         found = self.cut(column, column)
         if found not in ("A", "B"):
@@ -333,13 +345,8 @@ def _contracts(reading: _Reading) -> dict[str, Contract]:
             raise BadInput("bad_span_file", f"line {first.number}", " ".join(product), "a product of a type 2 record")
         commodity, factor = reading.products[product]
         future, option = _month(first.text[29:37]), _month(first.text[38:46])
-        ends = [55 + (digits + 1) * i + digits for i in range(9)]
-        losses = tuple(
-            factor * line.number_at(end - digits, end - 1, 0, end)
-            for line, count in ((first, 9), (second, 7))
-            for end in ends[:count]
-        )
-        after = ends[6] + 1
+        losses = (*first.losses(9, digits, factor), *second.losses(7, digits, factor))
+        after = 55 + 7 * (digits + 1)
         delta = second.number_at(after, after + 4, 4, after + 5)
         delta *= reading.scaling.get((*product, future, option), ONE)
         exchange, code, kind = product
