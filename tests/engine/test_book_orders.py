@@ -124,19 +124,24 @@ def test_one_step_decides_at_the_border() -> None:
     assert (told["accounts"], told["allowed"], told["refused"], told["zones_after"]) == (3, 1, 2, {"safe": 3})
 
 
+ORDER = Trial(market="ETHUSDT", side="buy", quantity=D(1), leverage=D(10))
+
+
 def test_nothing_left_over_is_enough_whatever_the_rounding() -> None:
     """Each account has to the last digit what the order asks; in float64 about half of them would seem to lack it."""
-    mark, bought = D("60123.7"), D("0.37")
+    mark, other, bought = D("60123.7"), D("2601.33"), D("0.37")
     accounts = []
     for n in range(1, 41):
         quantity = D(n) / 1000
-        needed = (quantity + bought) * mark / 10 - quantity * (mark - 60_000)
+        needed = quantity * mark / 10 + bought * other / 10 - quantity * (mark - 60_000)
         accounts.append(trader(f"a{n}", str(needed), str(quantity)))
     setting = world("binance/usdm", Random(1))
-    quotes = {("binance", "BTCUSDT", "mark"): Quote(mark)}
+    quotes = {("binance", "BTCUSDT", "mark"): Quote(mark), ("binance", "ETHUSDT", "mark"): Quote(other)}
     book = Book.from_accounts(accounts, Market(quotes=quotes), lambda account: setting.parameters, AT)
-    columns = book_orders.book_orders(OrderDesk(book), [Trial(market="BTCUSDT", side="buy", quantity=bought)])
+    columns = book_orders.book_orders(OrderDesk(book), [replace(ORDER, quantity=bought)])
     assert columns["answer"].tolist() == [ALLOWED] * 40
+    less = book_orders.book_orders(OrderDesk(book), [replace(ORDER, quantity=bought + D("0.00000001"))])
+    assert less["answer"].tolist() == [REFUSED] * 40
 
 
 def test_each_account_may_have_its_own_orders() -> None:
