@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from marginbook.domain.errors import BadInput
 from marginbook.liquidation.allocators import (
     allocate,
+    cap,
     capped_pro_rata,
     filled,
     queue,
@@ -40,6 +41,12 @@ def test_the_queue_of_the_paper() -> None:
 
 def test_the_pro_rata_rule_of_the_paper() -> None:
     assert allocate(Decimal("7.5"), decimals("8", "4", "0.5", "0", "0")) == decimals("4.8", "2.4", "0.3", "0", "0")
+
+
+def test_the_rate_of_the_paper_at_t_2() -> None:
+    equities = decimals("1.2613", "5.6214", "0.8397")
+    paid = allocate(Decimal("0.7054"), equities)  # the deficit of B and D
+    assert {str(round(amount / own, 4)) for amount, own in zip(paid, equities, strict=True)} == {"0.0913"}
 
 
 @pytest.mark.parametrize(
@@ -128,8 +135,8 @@ def test_the_shares_are_the_water_level(budget, rows) -> None:  # type: ignore[n
     """Nobody below its cap pays a smaller share of its endowment than anybody else (to the unit)."""
     endowments, caps = [row[0] for row in rows], [row[1] for row in rows]
     paid = capped_pro_rata(budget, endowments, caps)
-    for mine, e, cap in zip(paid, endowments, caps, strict=True):
-        if e and mine < e * cap - UNIT:
+    for mine, e, share in zip(paid, endowments, caps, strict=True):
+        if e and mine < e * share - UNIT:
             level = (mine + UNIT) / e
             assert all(other - UNIT <= level * f for other, f in zip(paid, endowments, strict=True))
 
@@ -151,6 +158,15 @@ def test_scale_changes_nothing(budget, rows, scale) -> None:  # type: ignore[no-
     for rule in ("pro-rata", "capped", "risk-aware"):
         small, large = shared(budget, rows)[rule][0], shared(budget * scale, larger)[rule][0]
         assert all(abs(a * scale - b) <= 3 * scale * UNIT for a, b in zip(small, large, strict=True)), rule
+
+
+@given(amounts, st.lists(st.tuples(amounts, amounts, amounts, rates), min_size=1, max_size=9))
+def test_nobody_is_left_with_less_than_was_guaranteed(budget, rows) -> None:  # type: ignore[no-untyped-def]
+    endowments = [row[0] for row in rows]
+    caps = [cap(limit, endowment, endowment + cash, least) for endowment, cash, least, limit in rows]
+    for paid, (endowment, cash, least, limit) in zip(capped_pro_rata(budget, endowments, caps), rows, strict=True):
+        assert paid == 0 or endowment + cash - paid >= least
+        assert paid <= limit * endowment
 
 
 def test_the_queue_is_not_invariant_to_splitting() -> None:

@@ -82,6 +82,23 @@ def test_leverage_and_prices_of_the_five(held: IsolatedPosition, opening: str, b
 
 
 @pytest.mark.parametrize(
+    ("price", "funding", "printed"),
+    [
+        ("1.4", "0.4667", "1.9333 0.6000 2.9334 0.0386 0.1677"),
+        ("1.3", "1.0387", "1.2613 -0.0720 5.6214 -0.6334 0.8397"),
+    ],
+    ids=["t=1", "t=2"],
+)
+def test_equities_of_the_five_with_funding(price: str, funding: str, printed: str) -> None:
+    """Longs have paid `funding` per unit to the shorts since the opening."""
+    found = [
+        equity(replace(held, funding=-held.sign * held.quantity * Decimal(funding)), Decimal(price))
+        for held in (A, B, C, D, E)
+    ]
+    assert all(agrees(value, text) for value, text in zip(found, printed.split(), strict=True))
+
+
+@pytest.mark.parametrize(
     ("side", "price", "closed", "executed"),
     [
         ("long", "1.30", "0.5", "1.05"),

@@ -69,6 +69,18 @@ def capped_pro_rata(
 
 
 @in_exact_context
+def cap(limit: Decimal, endowment: Decimal, equity: Decimal, least_equity: Decimal) -> Decimal:
+    """The largest share β of an endowment that a winner may give: `limit`, or what leaves it `least_equity`.
+
+    >>> cap(Decimal("0.5"), Decimal(100), Decimal(130), Decimal(100)), cap(ONE, Decimal(100), Decimal(90), Decimal(100))
+    (Decimal('0.3'), Decimal('0'))
+    """
+    if endowment <= 0:
+        return ZERO
+    return min(limit, max(ZERO, divide(equity - least_equity, endowment)))
+
+
+@in_exact_context
 def risk_aware_pro_rata(
     budget: Decimal,
     endowments: Sequence[Decimal],

@@ -5,6 +5,7 @@ Source: ConejoCapital/HyperMultiAssetedADL, as in `adl_tables`.
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def events(folder: Path) -> list[Row]:
     seconds = json.loads((folder / FOLDER / "conejo_cascade_timing_results.json").read_text(encoding="utf-8"))
     by_size = sorted((Decimal(line["adl_notional"]) for line in accounts), reverse=True)
     notional, fills = sum(by_size, ZERO), sum(second["liquidations"] for second in seconds["timeline"])
+    first = next(second for second in seconds["timeline"] if second["adls"])
+    waited = datetime.fromisoformat(seconds["first_adl"]) - datetime.fromisoformat(seconds["first_liquidation"])
     ratios = sorted(
         divide(Decimal(line["account_value_realtime"]), Decimal(line["closed_pnl"])) for line in _won(accounts)
     )
@@ -35,6 +38,15 @@ def events(folder: Path) -> list[Row]:
         stated("… by market", "2,103,111,431", total(markets, "adl_notional"), f"Σ over {len(markets)} markets"),
         stated("deleveraging fills", "34,983", total(accounts, "num_adl_events"), "Σ over accounts"),
         stated("liquidation fills", "63,637", Decimal(fills), "by second"),
+        stated("fills in all", "98,620", fills + total(accounts, "num_adl_events"), ""),
+        stated("deleveraging fills of the first second", "11,279", Decimal(first["adls"]), "as many liquidations"),
+        stated(
+            "seconds until the first of them",
+            "61.70",
+            Decimal(f"{waited.total_seconds()}"),
+            "after the first liquidation",
+        ),
+        stated("fills of accounts below zero", "302", total(markets, "is_negative_equity"), "Σ over markets"),
         stated("share of the ten largest accounts", "45.8 %", HUNDRED * divide(sum(by_size[:10], ZERO), notional), ""),
         stated(
             "winners' equity / profit, trimmed mean",
