@@ -7,8 +7,9 @@ standing for its whole minute, so that windows of a minute and less cannot be to
 
 The accounts are a seeded population, not the venue's: longs of binance/usdm, notional log-normal around 5,000 USD,
 leverage log-normal around 3, entered at Coinbase's last price before 21:00. Each is judged by its exact liquidation
-price, and the lowest price that a rule printed from 21:00 to 21:59 decides. A perpetual is judged by its mark: the rows
-of index rules say what a market that lends on such an index would have done.
+price, and the lowest price that a rule printed from 21:00 to 21:59 decides. The same longs margined in the coin
+(binance/coinm, maintenance rate 1 % assumed) are counted beside. A perpetual is judged by its mark: the rows of index
+rules say what a market that lends on such an index would have done.
 """
 
 import csv
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
@@ -29,6 +31,7 @@ from marginbook.oracle.presets import index_rule, mark_window
 from marginbook.simulate.reproductions.table import Row, run
 from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
+from marginbook.venues.rules import RuleSet
 
 FILE = "oct10_2025_1m_from_trades.csv"
 ASSETS = ("AAVE", "DOT", "FIL", "WLD", "ATOM")
@@ -37,6 +40,8 @@ BOOKS = {"coinbase": "{}-USD", "gemini": "{}USD", PERPETUAL: "{}USD_PERP"}
 MINUTE = 60_000_000
 FIRST, START, END = (parse_time(f"2025-10-10T{hour}Z") for hour in ("20:00", "21:00", "22:00"))
 PEOPLE = 1_000
+CONTRACT = Decimal(10)  # [USD]
+COIN_RATE = Decimal("0.01")
 SEED = 20251010
 
 
@@ -59,22 +64,23 @@ class Printed:
     price: Decimal
     at: int
     liquidated: int
+    in_coin: int  # of the same longs, had they been margined in the coin
 
 
-def read_bars(folder: Path, asset: str) -> Bars:
-    """The books of one asset."""
+def read_bars(folder: Path) -> dict[str, Bars]:
+    """The books of each asset."""
     path = folder / FILE
     if not path.is_file():
         raise BadInput("missing_file", str(folder), "nothing", FILE)
-    names = {(book, pattern.format(asset)): book for book, pattern in BOOKS.items()}
-    found: dict[str, dict[int, Bar]] = {}
+    names = {(book, pattern.format(asset)): (asset, book) for asset in ASSETS for book, pattern in BOOKS.items()}
+    found: dict[str, dict[str, dict[int, Bar]]] = {asset: {} for asset in ASSETS}
     with path.open() as file:
         for row in csv.DictReader(file):
-            book = names.get((row["exchange"], row["symbol"]))
-            if book:
+            if (row["exchange"], row["symbol"]) in names:
+                asset, book = names[row["exchange"], row["symbol"]]
                 bar = Bar(Decimal(row["low"]), Decimal(row["close"]))
-                found.setdefault(book, {})[parse_time(row["minute_utc"])] = bar
-    return found
+                found[asset].setdefault(book, {})[parse_time(row["minute_utc"])] = bar
+    return dict(found)
 
 
 def last_before(bars: Mapping[int, Bar], minute: int) -> tuple[int, Bar] | None:
@@ -120,29 +126,54 @@ def mark_prints(bars: Bars, day: str) -> Prints:
     return {minute: perpetual_mark(indices[minute], mean, contract[minute]).price for minute, mean in means.items()}
 
 
-@in_exact_context
-def population(asset: str, entry: Decimal, people: int = PEOPLE, seed: int = SEED) -> list[Account]:
-    """Longs of `asset` on binance/usdm, each with one position and its margin in the wallet."""
+Draw = tuple[Decimal, Decimal]  # notional [USD], leverage
+
+
+def draws(asset: str, people: int = PEOPLE, seed: int = SEED) -> list[Draw]:
+    """Who the longs of `asset` are: the same in either margin."""
     import numpy as np
 
     random = np.random.default_rng([seed, ASSETS.index(asset)])
     notionals = 5_000 * np.exp(1.2 * random.standard_normal(people))
     leverages = np.clip(3 * np.exp(0.6 * random.standard_normal(people)), 1.1, 20)
+    pairs = zip(notionals.tolist(), leverages.tolist(), strict=True)
+    return [(Decimal(f"{notional:.2f}"), Decimal(f"{leverage:.2f}")) for notional, leverage in pairs]
+
+
+@in_exact_context
+def stable_margined(asset: str, entry: Decimal, drawn: Iterable[Draw]) -> list[Account]:
+    """Longs on binance/usdm, each with one position and its margin in the wallet."""
     accounts = []
-    for n, (notional, leverage) in enumerate(zip(notionals.tolist(), leverages.tolist(), strict=True)):
-        quantity = round_half_up(divide(Decimal(f"{notional:.2f}"), entry), 3) + Decimal("0.001")
-        times = Decimal(f"{leverage:.2f}")
-        wallet = round_half_up(divide(quantity * entry, times), 2)
+    for n, (notional, leverage) in enumerate(drawn):
+        quantity = round_half_up(divide(notional, entry), 3) + Decimal("0.001")
+        wallet = {"USDT": round_half_up(divide(quantity * entry, leverage), 2)}
         position = Position(market=f"{asset}USDT", side="long", quantity=quantity, entry=entry)
-        account = Account(id=f"{asset}-{n}", rules="binance/usdm", wallet={"USDT": wallet}, positions=(position,))
-        accounts.append(account)
+        accounts.append(Account(id=f"{asset}-{n}", rules="binance/usdm", wallet=wallet, positions=(position,)))
     return accounts
 
 
-def liquidation_prices(accounts: Iterable[Account]) -> list[Decimal]:
-    """The exact liquidation price of each, in order; 0 for a long that no price above 0 liquidates."""
-    rules = rule_set("binance/usdm")
-    parameters = rules.module.parameters(rules.version, START)
+@in_exact_context
+def coin_margined(asset: str, entry: Decimal, drawn: Iterable[Draw]) -> list[Account]:
+    """The same longs on binance/coinm, in contracts of 10 USD with margin in the coin."""
+    accounts = []
+    for n, (notional, leverage) in enumerate(drawn):
+        contracts = round_half_up(divide(notional, CONTRACT), 0) + 1
+        wallet = {asset: round_half_up(divide(contracts * CONTRACT, entry * leverage), 8)}
+        position = Position(market=f"{asset}USD_PERP", side="long", quantity=contracts, entry=entry)
+        accounts.append(Account(id=f"{asset}-coin-{n}", rules="binance/coinm", wallet=wallet, positions=(position,)))
+    return accounts
+
+
+def terms(rules: RuleSet) -> Any:
+    """Brackets recorded for the day; for coin-margined contracts of these assets none are, so a rate is assumed."""
+    overlay = {f"{asset}USD_PERP": {"maintenance_rate": str(COIN_RATE)} for asset in ASSETS}
+    return rules.module.parameters(rules.version, START, overlay if rules.name == "binance/coinm" else None)
+
+
+def liquidation_prices(accounts: Sequence[Account]) -> list[Decimal]:
+    """The exact liquidation price of each, in order; 0 for a long that no price above 0 liquidates. One rule set."""
+    rules = rule_set(accounts[0].rules)
+    parameters = terms(rules)
     found = []
     for account in accounts:
         prices = rules.module.liquidation_prices(account, Market(), parameters, START)
@@ -193,28 +224,30 @@ RULES: tuple[tuple[str, Rule, str], ...] = (
 def printed(folder: Path, people: int = PEOPLE, seed: int = SEED) -> dict[str, dict[str, Printed]]:
     """By rule and asset: the lowest print from 21:00 to 21:59, and the longs that it liquidates."""
     found: dict[str, dict[str, Printed]] = {name: {} for name, _, _ in RULES}
-    for asset in ASSETS:
-        bars = read_bars(folder, asset)
+    for asset, bars in read_bars(folder).items():
         entry = last_before(bars["coinbase"], START)
         if entry is None:
             raise BadInput("missing_price", f"{asset} at 21:00", "nothing", "a trade on Coinbase")
-        borders = liquidation_prices(population(asset, entry[1].close, people, seed))
+        drawn, at_entry = draws(asset, people, seed), entry[1].close
+        borders = liquidation_prices(stable_margined(asset, at_entry, drawn))
+        in_coin = liquidation_prices(coin_margined(asset, at_entry, drawn))
         for name, rule, _ in RULES:
             prints = {minute: price for minute, price in rule(bars).items() if minute >= START}
             at = min(prints, key=lambda minute: (prints[minute], minute))
-            found[name][asset] = Printed(prints[at], at, liquidated(borders, prints[at]))
+            low = prints[at]
+            found[name][asset] = Printed(low, at, liquidated(borders, low), liquidated(in_coin, low))
     return found
 
 
 def rows(folder: Path) -> list[Row]:
-    """One row per rule: for each asset the lowest price, and the longs of 1,000 that it liquidates."""
+    """One row per rule: for each asset the lowest price, and the longs of 1,000 that it liquidates in either margin."""
     results = printed(folder)
     return [
         Row(
             quantity=name,
             published="",
             ours="; ".join(
-                f"{asset} {format_decimal(round_half_up(one.price, 3))} ({one.liquidated})"
+                f"{asset} {format_decimal(round_half_up(one.price, 3))} ({one.liquidated}, {one.in_coin})"
                 for asset, one in results[name].items()
             ),
             difference="",
@@ -225,4 +258,4 @@ def rows(folder: Path) -> list[Row]:
 
 
 if __name__ == "__main__":
-    run("10 October 2025, 21:00 to 21:59 UTC: lowest print (longs liquidated of 1,000)", rows)
+    run("10 October 2025, 21:00 to 21:59 UTC: lowest print (longs liquidated of 1,000; in coin)", rows)
