@@ -92,3 +92,18 @@ def test_a_history_is_drawn_from_or_measured(book: Path, tmp_path: Path) -> None
 )
 def test_usage_errors(words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
+
+
+def test_a_parameter_and_a_search(book: Path) -> None:
+    words = (str(book), "--paths", "20", "--steps", "3", "--cost", "0.05", "--volatility", "all=2", "--json")
+    usual = json.loads(run(*words).stdout)
+    other = json.loads(run(*words, "--parameter", "aave.WETH.liquidation_threshold=0.95").stdout)
+    hits = "liquidated_accounts"
+    assert float(other[hits]["mean"]) < float(usual[hits]["mean"])
+    axis = ("--search", "aave.WETH.liquidation_threshold=0.83:0.95:0.06", "--limit", "1e9")
+    told = json.loads(run(*words, *axis).stdout)
+    assert [trial["fits"] for trial in told["trials"]] == [True] * 3
+    assert told["best"] == ["aave.WETH.liquidation_threshold=0.95"]
+    assert told["trials"][0]["mean"] == usual["bad_debt"]["mean"]
+    assert "0.95" in run(*words[:-1], *axis).output
+    assert run(*words, *axis[:2]).exit_code == 2

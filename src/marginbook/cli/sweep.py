@@ -11,21 +11,18 @@ from marginbook.cli.common import (
     Json,
     Prices,
     app,
-    append_problems,
-    loaded_book,
-    moment_of,
     must_exist,
     print_json,
     ticker,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from marginbook.book.book import Book
-    from marginbook.simulate.paths import Model
+    from marginbook.simulate.parameter_changes import Change
     from marginbook.simulate.sweeps import Job, Mapper, Results
 
-VOLATILITY, CORRELATION = 0.8, 0.7
-"""Assumed where neither an option nor a history says more; the answer warns of it."""
 USAGE_CODES = (
     "bad_model",
     "bad_cost",
@@ -34,6 +31,8 @@ USAGE_CODES = (
     "bad_workers",
     "bad_correlation",
     "another_sweep",
+    "bad_change",
+    "bad_search",
 )
 """What is wrong with an option, rather than with a file."""
 
@@ -64,6 +63,16 @@ def sweep(
     horizon: Annotated[float, typer.Option(metavar="HOURS", help="Length of a path.")] = 24.0,
     steps: Annotated[int, typer.Option(metavar="N", help="Steps of a path, at each of which liquidations run.")] = 24,
     cost: Annotated[float, typer.Option(help="Share of notional that a liquidation loses.")] = 0.0,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="aave.WETH.liquidation_threshold=0.80", help="Another parameter; may repeat."),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(metavar="aave.WETH.ltv=0.70:0.80:0.02", help="Try these values, safe to bold; may repeat."),
+    ] = None,
+    limit: Annotated[float | None, typer.Option(metavar="AMOUNT", help="Of bad debt, for --search.")] = None,
+    quantile: Annotated[float, typer.Option(help="Of bad debt that --limit is for.")] = 0.99,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes; default: one per core.")] = None,
     cluster: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:PORT", help="Run on this Dask cluster instead.")
@@ -76,12 +85,17 @@ def sweep(
     json_: Json = False,
 ) -> None:
     """Price paths by the thousand over a book: liquidations, bad debt, and their distribution."""
+    from marginbook.cli.sweep_inputs import book_source, model_of, population_source
     from marginbook.domain.errors import BadInput
+    from marginbook.engine.answers import problem_json
+    from marginbook.simulate.parameter_changes import parse_change
     from marginbook.simulate.sweep_answer import answer
     from marginbook.simulate.sweeps import prepare
 
     if (book is None) == (population is None):
         raise typer.BadParameter("give a book, or --population N")
+    if search and (limit is None or resume or report):
+        raise typer.BadParameter("--search needs --limit, and goes without --resume and --report")
     for file in (history, *(book or ())):
         if file:
             must_exist(file)
@@ -89,17 +103,30 @@ def sweep(
         if file:
             must_exist(file.parent)
     try:
-        loaded, errors = _book(book, prices, at) if book else (_population(population or 0, seed, kind, save_book), [])
-        chosen, warnings = _model(loaded, model, history, volatility, correlation, horizon, steps)
-        job = prepare(loaded, chosen, seed=seed, cost=cost)
-        results = _run(job, paths, _mapper(workers, cluster, paths), resume)
-        told = answer(loaded, job, results) | {"warnings": warnings, "errors": errors}
+        source = book_source(book, prices, at) if book else population_source(population or 0, seed, kind, save_book)
+        changes = [parse_change(text) for text in parameter or ()]
+        loaded = source.build(changes)
+        chosen, warnings = model_of(loaded, model, history, volatility, correlation, horizon, steps)
+        mapper = _mapper(workers, cluster, paths)
+
+        def swept(more: "Sequence[Change]") -> "tuple[Book, Job, Results]":
+            made = source.build([*changes, *more]) if more else loaded
+            job = prepare(made, chosen, seed=seed, cost=cost)
+            return made, job, _run(job, paths, mapper, resume)
+
+        if search:
+            told = _searched(search, lambda more: swept(more)[2], limit or 0.0, quantile)
+        else:
+            made, job, results = swept(())
+            told = answer(made, job, results)
+            if job.opaque:
+                warnings.append(f"{len(job.opaque)} accounts were judged by exact functions at every step: slowly")
     except BadInput as bad:
         if bad.problem.code in USAGE_CODES:
             raise typer.BadParameter(str(bad.problem)) from None
         raise
-    if job.opaque:
-        warnings.append(f"{len(job.opaque)} accounts were judged by exact functions at every step, which takes long")
+    errors = source.errors + [problem_json(problem) for problem in loaded.problems.values()]
+    told |= {"parameters": parameter or [], "warnings": warnings, "errors": errors}
     if report:
         from marginbook.simulate.sweep_report import page
 
@@ -107,121 +134,24 @@ def sweep(
     if json_:
         print_json(told)
     else:
-        from marginbook.render.sweep import sweep_table
+        from marginbook.render.sweep import search_table, sweep_table
 
-        sweep_table(told)
+        (search_table if search else sweep_table)(told)
     if errors:
         raise typer.Exit(BAD_DATA)
 
 
-def _book(files: list[Path], prices: list[Path] | None, at: str | None) -> "tuple[Book, list[dict[str, Any]]]":
-    """(the book, what could not be read or judged)."""
-    from marginbook.book.book import Book
-    from marginbook.connectors.books import market_of
-    from marginbook.engine.answers import problem_json
-    from marginbook.engine.evaluate import parameters_source
+def _searched(
+    texts: list[str], swept: "Callable[[tuple[Change, ...]], Results]", limit: float, quantile: float
+) -> dict[str, Any]:
+    """Every combination of the axes, and the boldest that fits."""
+    from fractions import Fraction
 
-    loaded = loaded_book(files, prices)
-    moment = moment_of(at, loaded)
-    made = Book.from_accounts(
-        loaded.accounts, market_of(loaded), parameters_source(loaded.overlays, moment), moment, loaded.zones or None
-    )
-    told: dict[str, Any] = {"errors": [problem_json(problem) for problem in made.problems.values()]}
-    append_problems(told, loaded)
-    return made, told["errors"]
+    from marginbook.simulate.search import answer_of, parse_axis, search
 
-
-def _population(accounts: int, seed: int, kind: str, save: Path | None) -> "Book":
-    """A generated book, written to a file if asked for."""
-    from marginbook.simulate import populations
-
-    chosen = populations.Population(accounts=accounts, seed=seed, kind=kind)  # type: ignore[arg-type]
-    made = populations.book(chosen)
-    if save:
-        import json
-
-        from marginbook.connectors.books import BookFile
-        from marginbook.connectors.writer import book_to_json
-
-        market = made.market
-        written = BookFile(
-            accounts=tuple(made.account(name) for name in made.ids()),
-            quotes=market.quotes,
-            rates=market.rates,
-            as_of=market.as_of,
-        )
-        save.write_text(json.dumps(book_to_json(written), indent=1), encoding="utf-8")
-    return made
-
-
-def _model(
-    book: "Book",
-    kind: str | None,
-    history: Path | None,
-    volatility: list[str] | None,
-    correlation: float | None,
-    horizon: float,
-    steps: int,
-) -> "tuple[Model, list[str]]":
-    """(the model, what was assumed)."""
-    import numpy as np
-
-    from marginbook.simulate.paths import Model, cholesky, common_correlation, measured
-    from marginbook.simulate.sweeps import assets_of
-
-    warnings: list[str] = []
-    assets = tuple(assets_of(book.market.quotes))
-    found = None
-    if history:
-        from marginbook.connectors.price_series import read_points
-        from marginbook.simulate.histories import history as joint
-
-        points, problems = read_points(history)
-        warnings += [str(problem) for problem in problems[:5]]
-        found = joint(points, assets)
-        if (kind or "bootstrap") == "bootstrap":
-            rows = max(1, round(horizon / found.hours))
-            return Model(
-                kind="bootstrap",
-                assets=assets,
-                steps=min(steps, rows),
-                horizon=horizon,
-                history=found.moves(),
-                rows=rows,
-                block=min(6, rows),
-            ), warnings
-    given = _numbers(volatility or [])
-    sigma = np.array([given.get(asset, given.get("all", VOLATILITY)) for asset in assets])
-    table = common_correlation(len(assets), CORRELATION if correlation is None else correlation)
-    if found is not None:
-        measured_sigma, measured_table = measured(found.moves(), found.hours)
-        sigma = np.array([given.get(a, given.get("all", s)) for a, s in zip(assets, measured_sigma, strict=True)])
-        table = measured_table if correlation is None else table
-    else:
-        assumed = [asset for asset in assets if asset not in given and "all" not in given]
-        if assumed:
-            names = ", ".join(assumed[:5]) + (f" and {len(assumed) - 5} more" if len(assumed) > 5 else "")
-            warnings.append(f"assumed, not measured: a volatility of {VOLATILITY:g} a year for {names}")
-        if correlation is None and len(assets) > 1:
-            warnings.append(f"assumed, not measured: a correlation of {CORRELATION:g} between any two assets")
-    made = Model(
-        kind=kind or "gbm", assets=assets, steps=steps, horizon=horizon, volatility=sigma, factor=cholesky(table)
-    )
-    return made, warnings
-
-
-def _numbers(texts: list[str]) -> dict[str, float]:
-    """ETH=0.8 -> {"ETH": 0.8}."""
-    found = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise typer.BadParameter(f"--volatility {text}: expected a number such as ETH=0.8") from None
-        if not 0 <= found[name.strip()] <= 20:
-            raise typer.BadParameter(f"--volatility {text}: expected 0 to 20 a year")
-    return found
+    share = Fraction(str(quantile))
+    trials, found = search([parse_axis(text) for text in texts], swept, limit, share, ticker("combinations"))
+    return answer_of(trials, found, limit, share)
 
 
 def _mapper(workers: int | None, cluster: str | None, paths: int) -> "Mapper":

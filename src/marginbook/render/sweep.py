@@ -45,6 +45,24 @@ def sweep_table(answer: dict[str, Any]) -> None:
     print_notes(console, answer["warnings"], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["errors"]])
 
 
+def search_table(answer: dict[str, Any]) -> None:
+    """Every combination with its loss, then the boldest that fits."""
+    console = Console()
+    table = Table(header_style="bold")
+    first = answer["trials"][0]["parameters"]
+    table.add_column(", ".join(text.partition("=")[0] for text in first), overflow="fold")
+    for name in (f"bad debt, {100 * float(answer['quantile']):g} % quantile", "mean", "liquidatable at once", "fits"):
+        table.add_column(name, justify="right")
+    for trial in answer["trials"]:
+        cells = [_whole(trial["loss"]), _whole(trial["mean"]), str(trial["already_liquidatable"])]
+        values = ", ".join(text.partition("=")[2] for text in trial["parameters"])
+        table.add_row(values, *cells, "yes" if trial["fits"] else "no")
+    console.print(table)
+    best = ", ".join(answer["best"]) if answer["best"] else "none fits"
+    console.print(f"within {answer['limit']}: {best}", highlight=False, markup=False)
+    print_notes(console, answer["warnings"], [f"{p['place']}: {p['code']}: {p['value']}" for p in answer["errors"]])
+
+
 def _whole(text: str) -> str:
     """Money without cents, up."""
     return f"{round_ceil(Decimal(text), 0):,f}"
