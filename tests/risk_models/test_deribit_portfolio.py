@@ -1,5 +1,7 @@
 """Deribit's portfolio margin against two printed simulations, and laws of its options."""
 
+from random import Random
+
 import pytest
 
 from marginbook.domain.errors import BadInput
@@ -157,3 +159,24 @@ def test_settings_are_dated() -> None:
     for at, currency in ((JUNE_2024, "ETH"), (1_600_000_000_000_000, "BTC")):
         with pytest.raises(BadInput):
             settings_at(at, currency)
+
+
+def test_small_books_together_need_no_more_than_apart() -> None:
+    """The standard table, the roll shock and the delta shock are sub-additive; the dampener, given once, is not."""
+    random = Random(7)
+
+    def book() -> tuple[list[Future], list[Option]]:
+        futures = [Future(random.uniform(-5, 5), random.choice([None, 20.0, 90.0])) for _ in range(2)]
+        options = [
+            Option(random.random() < 0.5, random.uniform(40_000, 100_000), random.uniform(-3, 3), 66_000, 20.0, 0.6)
+            for _ in range(3)
+        ]
+        return futures, options
+
+    for _ in range(40):
+        (f, o), (g, p) = book(), book()
+        together = margin([*f, *g], [*o, *p], 66_000, BTC)
+        apart = margin(f, o, 66_000, BTC).initial + margin(g, p, 66_000, BTC).initial
+        assert together.worst == pytest.approx(max(0.0, -min(together.after.standard)))
+        assert together.initial <= apart + 1e-12
+    assert margin([], [sold(1000)], 66_000, BTC).initial > 2 * margin([], [sold(500)], 66_000, BTC).initial

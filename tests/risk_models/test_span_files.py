@@ -236,13 +236,14 @@ def test_what_cannot_be_expressed_is_a_warning_and_options_without_a_price_are_l
     lines = records()
     lines[1] = lines[1].replace("002002", "002002K")[: len(lines[1])].replace("002002K0", "002002K ")
     lines.append("S OIL   20020120261220261202202701202812".ljust(82) + "2")
-    lines.append("6 ALL00020600000" + "".ljust(72) + "20")
+    lines.append("6 ALL00020600000" + "".ljust(72) + "04")
+    lines.append("S GAS   10".ljust(82))
     found = read(*lines)
     assert "X OOF LO 202611 C 75.00" not in found.contracts
     assert found.commodities["OIL"].weighted_price == "capped"
     assert set(found.warnings) == {
-        "OIL: scanning or credits by tiers (method 20) taken as one tier",
-        "credit 2 left out: method 20",
+        "GAS: scanning by tiers (method 10) taken as one tier",
+        "credit 2 left out: method 04",
         "X OOF LO: options left out, prices in fractions",
     }
 
@@ -279,3 +280,33 @@ def test_what_is_no_expanded_file_is_refused() -> None:
             read(*broken)
     with pytest.raises(BadInput):
         read_pa2("0 Ä".encode())
+
+
+def test_credits_of_tiers_in_both_formats() -> None:
+    """Ten near and four far short futures against three of gas: only the far tier may be spread, three times."""
+    lines = records()
+    lines[-1] = placed(
+        *((1, "6 ALL00010600000"), *spread_leg(17, "OIL", "A"), *spread_leg(35, "GAS", "B")),
+        *((89, "20"), (102, "02"), (104, "00")),
+    )
+    lines.insert(3, "S OIL   20020120261220261202202701202812".ljust(82) + "1")
+    found = read(*lines)
+    assert found.warnings == ()
+    oil = found.commodities["OIL"]
+    assert oil.credit_tiers == {"1": ("202612",), "2": ("202703",)}
+    assert [leg.tier for leg in found.credits[0].legs] == ["2", ""]
+    near, far, _, gas = found.contracts.values()
+    answer = span([(near, D(10)), (far, D(-4)), (gas, D(3))], found.commodities, found.credits)
+    risk = answer.commodities["OIL"]
+    assert risk.tier_deltas == {"1": 10, "2": -4}
+    assert risk.weighted_price == 900, "six net futures lose 5,400"
+    assert (risk.credit, answer.commodities["GAS"].credit) == (D("0.6") * 900 * 3, D("0.6") * 1800 * 3)
+    against = span([(near, D(10)), (far, D(-4)), (gas, D(-3))], found.commodities, found.credits)
+    assert against.commodities["OIL"].credit == 0, "the far tier is short, as gas is"
+    tiers = "<interTiers><tier><tn>1</tn><sPe>202612</sPe><ePe>202612</ePe></tier>"
+    tiers += "<tier><tn>2</tn><sPe>202701</sPe><ePe>202812</ePe></tier></interTiers>"
+    of_tier = leg("tLeg", "OIL", "<tn>2</tn>", "A")
+    text = FILE.replace("<somTiers>", tiers + "<somTiers>", 1).replace(leg("tLeg", "OIL", "<tn>0</tn>", "A"), of_tier)
+    xml = read_spn(text.encode(), credit_scale=D("0.01"))
+    assert xml.credits == found.credits
+    assert xml.commodities["OIL"] == oil

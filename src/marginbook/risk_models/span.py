@@ -58,11 +58,15 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class SpreadLeg:
-    """`deltas` of a tier (calendar spread) or of a commodity (credit) per spread; side 1 or −1 against the others."""
+    """`deltas` of a tier (calendar spread) or of a commodity (credit) per spread; side 1 or −1 against the others.
+
+    A leg of a credit may be of one `tier` of its commodity only.
+    """
 
     of: str
     deltas: Decimal
     side: Literal[1, -1]
+    tier: str = ""
 
     def __post_init__(self) -> None:
         if not self.deltas > 0:
@@ -95,7 +99,7 @@ class Credit:
     rate: Decimal
 
     def __post_init__(self) -> None:
-        _all_different([(leg.of, 0) for leg in self.legs])
+        _all_different([(f"{leg.of} {leg.tier}", 0) for leg in self.legs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Commodity:
-    """Parameters of a combined commodity. `tiers`: name -> its periods, nearest first.
+    """Parameters of a combined commodity. `tiers`: name -> its periods, nearest first; `credit_tiers` those of credits.
 
     `weighted_price`: price risk per net delta as it is, `capped` at the price scan range of a future, or that `range`.
     """
@@ -120,6 +124,7 @@ class Commodity:
     short_option_method: Literal["sum", "larger"] = "sum"
     weighted_price: Literal["normal", "capped", "range"] = "normal"
     price_range: Decimal = ZERO  # of one future [currency], where the weighted price needs it
+    credit_tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class CommodityRisk:
     delivery: Decimal
     short_options: Decimal
     weighted_price: Decimal = ZERO
+    tier_deltas: Mapping[str, Decimal] = field(default_factory=dict)  # of the tiers for credits
     credit: Decimal = ZERO
 
     @property
@@ -227,6 +233,10 @@ def commodity_risk(positions: Sequence[Position], parameters: Commodity) -> Comm
         delivery=_delivery(deltas, spread, parameters),
         short_options=_short_options(positions, parameters),
         weighted_price=_weighted_price(price, net_delta, parameters),
+        tier_deltas={
+            tier: sum((deltas.get(period, ZERO) for period in periods), ZERO)
+            for tier, periods in parameters.credit_tiers.items()
+        },
     )
 
 
@@ -291,14 +301,20 @@ def _short_options(positions: Sequence[Position], parameters: Commodity) -> Deci
 
 
 def _credits(risks: Mapping[str, CommodityRisk], credits: Sequence[Credit]) -> dict[str, Decimal]:
-    left = {name: risk.net_delta for name, risk in risks.items()}
+    """Credit of each commodity. A spread of tiers uses up deltas of the whole commodity too, but not conversely."""
+    left = {(name, ""): risk.net_delta for name, risk in risks.items()}
+    left |= {(name, tier): delta for name, risk in risks.items() for tier, delta in risk.tier_deltas.items()}
     given: dict[str, Decimal] = {}
     for credit in sorted(credits, key=lambda credit: credit.priority):
         for way in (1, -1):
-            count = min(divide(max(ZERO, way * leg.side * left.get(leg.of, ZERO)), leg.deltas) for leg in credit.legs)
+            count = min(
+                divide(max(ZERO, way * leg.side * left.get((leg.of, leg.tier), ZERO)), leg.deltas)
+                for leg in credit.legs
+            )
             if count > 0:
                 for leg in credit.legs:
                     taken = count * leg.deltas
-                    left[leg.of] -= way * leg.side * taken
+                    for key in {(leg.of, leg.tier), (leg.of, "")}:
+                        left[key] -= way * leg.side * taken
                     given[leg.of] = given.get(leg.of, ZERO) + credit.rate * risks[leg.of].weighted_price * taken
     return given

@@ -2,7 +2,7 @@
 
     spanFile/pointInTime/clearingOrg
         pointDef/scanPointDef        must be the 16 points in the usual order, with their usual pairs
-        ccDef                        combined commodity: pfLink, intraTiers, dSpread, spotRate, somTiers
+        ccDef                        combined commodity: pfLink, intraTiers, interTiers, dSpread, spotRate, somTiers
         interSpreads/dSpread         credits between commodities
         exchange/{phyPf,futPf,oopPf,oofPf,ooePf}       contracts: pe, k, o, ra (16 × a, d)
 
@@ -18,7 +18,7 @@ expressed is a warning. A document type declaration is refused. `span_positional
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal, TypeVar
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -89,7 +89,7 @@ def read_spn(
         commodities[name] = _commodity(definition, held.get(name, []), reading)
         currencies[name] = definition.findtext("currency", "").strip()
     spreads = (spread for part in root.iter("interSpreads") for spread in part.iter("dSpread"))
-    credits = tuple(_credit(spread, rate, credit_scale) for spread in spreads)
+    credits = tuple(_credit(spread, rate, credit_scale, commodities) for spread in spreads)
     date = root.findtext("pointInTime/date", "").strip()
     return SpanFile(date, contracts, commodities, credits, currencies, tuple(reading.warnings))
 
@@ -236,10 +236,9 @@ def _rate(element: Element, number: str) -> Decimal | None:
 
 def _commodity(definition: Element, contracts: list[Contract], reading: _Reading) -> Commodity:
     name = _text(definition, "cc")
-    tiers: dict[str, tuple[str, ...]] = {}
-    for tier in definition.findall("intraTiers/tier"):
-        first, last = tier.findtext("sPe", "").strip(), tier.findtext("ePe", "").strip()
-        tiers[_text(tier, "tn")] = tier_periods(contracts, first, last)
+    tiers = _tiers(definition, "intraTiers", contracts)
+    if len(definition.findall("scanTiers/tier")) > 1:
+        reading.warnings.append(f"{name}: scanning by tiers taken as one tier")
     spreads = []
     for spread in definition.findall("dSpread"):
         rate = _rate(spread, reading.rate)
@@ -274,7 +273,15 @@ def _commodity(definition: Element, contracts: list[Contract], reading: _Reading
         _choice(definition, "somMeth", SHORT_OPTION_METHODS, reading.method),
         _choice(definition, "wfprMeth", WEIGHTED_PRICES, "normal"),
         price_range(contracts),
+        _tiers(definition, "interTiers", contracts),
     )
+
+
+def _tiers(definition: Element, path: str, contracts: list[Contract]) -> dict[str, tuple[str, ...]]:
+    return {
+        _text(tier, "tn"): tier_periods(contracts, tier.findtext("sPe", "").strip(), tier.findtext("ePe", "").strip())
+        for tier in definition.findall(f"{path}/tier")
+    }
 
 
 def _choice(definition: Element, path: str, known: Mapping[str, Chosen], default: Chosen) -> Chosen:
@@ -288,9 +295,13 @@ def _leg(leg: Element, of: str) -> SpreadLeg:
     return SpreadLeg(of, _number(leg, "i", ONE), 1 if _text(leg, "rs") == "A" else -1)
 
 
-def _credit(spread: Element, number: str, scale: Decimal) -> Credit:
+def _credit(spread: Element, number: str, scale: Decimal, commodities: Mapping[str, Commodity]) -> Credit:
     rate = _rate(spread, number)
-    legs = tuple(_leg(leg, _text(leg, "cc")) for leg in spread.findall("tLeg"))
+    legs = []
+    for element in spread.findall("tLeg"):
+        leg, tier = _leg(element, _text(element, "cc")), element.findtext("tn", "").strip()
+        known = commodities[leg.of].credit_tiers if leg.of in commodities else {}
+        legs.append(replace(leg, tier=tier) if len(known) > 1 and tier in known else leg)
     if rate is None or not legs:
         raise BadInput("bad_span_file", f"credit {spread.findtext('spread')}", "no legs or rate", f"rate {number}")
-    return Credit(_whole(spread, "spread"), legs, rate * scale)
+    return Credit(_whole(spread, "spread"), tuple(legs), rate * scale)

@@ -3,7 +3,7 @@
     0  header: business date, format U2               B  delta scaling of a contract or series
     2  combined commodity and its products            C  spreads between tiers            E  spreads between periods
     3  tiers, ratios of initial to maintenance        P  decimals of prices, value of a point
-    4  delivery, short-option minimum                 S  method of the weighted price, minima by tier
+    4  delivery, short-option minimum                 S  weighted price, tiers of credits and minima
     6  credits between commodities                    81 82, 83 84  16 losses, delta, price (5 or 8 digits)
 
 Columns count from 1. Sources: CME Group, Risk Parameter File Layouts for the Positional Formats (layouts of the
@@ -13,8 +13,8 @@ public parser prints. Losses are positive there (a future loses in scenario 5).
 Names of contracts are those of `span_files`: exchange, type, product, period, right and strike. Conventions that no
 published requirement was at hand to verify: the risk exponent multiplies arrays and rates alike; a risk-array decimal
 locator of sign + counts decimals; an option counts in the period of its future; spreads of C and E are served by their
-priorities together. What cannot be expressed is left out with a warning: scanning and crediting by tiers (S 10, 02, 20
-to 23; 6 04, 20), flat credits, separate rates of legs, spreads before all others (S of record 6), basis risk (4 11),
+priorities together. What cannot be expressed is left out with a warning: scanning by tiers (S 02, 10, 21, 22),
+scanning-based and flat credits (6 04), separate rates of legs, spreads before all others (S of record 6), basis risk,
 and options whose price has fractions (alignment code) or no P record. Records 1, 5, 9, R, T, V, X, Y, Z are not needed.
 """
 
@@ -31,7 +31,8 @@ from marginbook.risk_models.span_files import SpanFile, by_commodity, price_rang
 EXPANDED = "U2"
 PREMIUM, FUTURES_STYLE = ("P", ""), "F"
 TABLE, NONE = "10", ("", "00", "01")
-"""Method codes: by table; none."""
+BY_TIER, SCANNED_BY_TIER, CREDITED_BY_TIER = "20", ("02", "10", "21", "22"), ("20", "21", "23")
+"""Method codes: by table; none; credits of tiers, and what a type S record is about."""
 DIGITS = {"82": 5, "84": 8}
 PERCENT = Decimal("0.01")
 WEIGHTED: Mapping[str, Literal["normal", "capped", "range"]] = {
@@ -98,6 +99,7 @@ class _Definition:
     factor: Decimal
     premium: bool
     tiers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    credit_tiers: dict[str, tuple[str, str]] = field(default_factory=dict)
     spreads: list[CalendarSpread] = field(default_factory=list)
     spread_records: set[str] = field(default_factory=set)
     delivery: dict[str, Delivery] = field(default_factory=dict)
@@ -232,13 +234,19 @@ def _delivery(reading: _Reading, line: _Line) -> None:
 
 
 def _scanning(reading: _Reading, line: _Line) -> None:
-    """Type S: how the price risk is weighted; tiers of scanning are not supported, tiers of minima by the largest."""
+    """Type S: how the price risk is weighted, tiers of credits (20, 21, 23) and minima (30); none of scanning."""
     said, method, name = reading.commodity(line), line.cut(9, 10), line.cut(3, 8)
     if method == "30":
         said.minima.update(said.factor * line.number_at(104 + 7 * i, 110 + 7 * i) for i in range(line.whole(11, 12)))
         return
-    if method not in NONE:
-        reading.warnings.append(f"{name}: scanning or credits by tiers (method {method}) taken as one tier")
+    if method in SCANNED_BY_TIER:
+        reading.warnings.append(f"{name}: scanning by tiers (method {method}) taken as one tier")
+    if method in CREDITED_BY_TIER:
+        for i in range(line.whole(11, 12)):
+            start, day = 13 + 14 * i, 84 + 4 * i
+            first = line.cut(start + 2, start + 7) + line.cut(day, day + 1)
+            last = line.cut(start + 8, start + 13) + line.cut(day + 2, day + 3)
+            said.credit_tiers[str(line.whole(start, start + 1))] = first, last
     if (weighted := line.cut(83, 83)) not in WEIGHTED:
         raise BadInput("bad_span_file", f"line {line.number}, column 83", weighted, "1, 2 or 3")
     said.weighted = WEIGHTED[weighted]
@@ -272,7 +280,7 @@ def _credit(reading: _Reading, line: _Line) -> None:
     """Type 6: legs of exchange, flag, commodity, deltas and side; the rate in percent."""
     priority, method, flat = line.whole(6, 9), line.cut(89, 90), line.cut(101, 101)
     odd = {
-        f"method {method}": method not in NONE,
+        f"method {method}": method not in (*NONE, BY_TIER),
         f"calculation {flat}": flat not in ("", "W"),
         "before calendar spreads": line.cut(110, 110) == "S",
         "a rate of each leg": line.cut(122, 122) == "Y",
@@ -281,12 +289,13 @@ def _credit(reading: _Reading, line: _Line) -> None:
         why = ", ".join(name for name, is_odd in odd.items() if is_odd)
         reading.warnings.append(f"credit {priority} left out: {why}")
         return
-    legs = tuple(
-        SpreadLeg(line.cut(start + 4, start + 9), line.number_at(start + 10, start + 16, 4), line.side(start + 17))
-        for start in (17, 35, 53, 71)
-        if line.cut(start + 4, start + 9)
-    )
-    reading.credits.append(Credit(priority, legs, PERCENT * line.number_at(10, 16, 4)))
+    legs = []
+    for i, start in enumerate((17, 35, 53, 71)):
+        if name := line.cut(start + 4, start + 9):
+            tier = line.whole(102 + 2 * i, 103 + 2 * i) if method == BY_TIER else 0
+            deltas, side = line.number_at(start + 10, start + 16, 4), line.side(start + 17)
+            legs.append(SpreadLeg(name, deltas, side, str(tier) if tier else ""))
+    reading.credits.append(Credit(priority, tuple(legs), PERCENT * line.number_at(10, 16, 4)))
 
 
 def _price(reading: _Reading, line: _Line) -> None:
@@ -393,4 +402,5 @@ def _commodity(said: _Definition, contracts: list[Contract], reading: _Reading, 
         said.method,
         said.weighted,
         price_range(contracts),
+        {tier: tier_periods(contracts, first, last) for tier, (first, last) in said.credit_tiers.items()},
     )
