@@ -17,7 +17,7 @@ from marginbook.domain.market import Market
 from marginbook.exact import CONTEXT, in_exact_context
 from marginbook.simulate.cascade import cascade
 from marginbook.simulate.cascade_answer import cascade_of_book
-from marginbook.simulate.closing import carried_out, fee_of, step_of
+from marginbook.simulate.closing import carry_step, fee_of, step_of
 from marginbook.simulate.exact_cascade import Terms, rounds
 from marginbook.simulate.holders import BookHolders, PlainHolders
 from marginbook.simulate.impact import linear, none, square_root
@@ -208,7 +208,7 @@ def test_every_rule_set_carries_out_its_own_steps() -> None:
                 price = None if step.mark is None else CONTEXT.multiply(step.mark, D("0.99")).quantize(step.mark)
                 given = (setting.account, setting.market, setting.parameters, setting.at)
                 try:
-                    account, _ = carried_out(step, *given, price)
+                    account = carry_step(step, *given, price, {}).account
                 except BadInput as bad:
                     refused[bad.problem.code] += 1
                 else:

@@ -28,7 +28,7 @@ FEE_PLACES, REPAID_PLACES = 8, 18
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A planned step; `sold` and `bought` are quantities that reach a market, by its name at the venue."""
+    """A planned step; quantities by market or asset, as the venue names it."""
 
     account: str
     pool: str
@@ -36,8 +36,21 @@ class Step:
     position: Position | None  # what a fill closes; None: a loan
     quantity: Decimal  # of the position, or of the debt asset
     mark: Decimal | None  # price of the position's market
-    sold: Mapping[str, Decimal]
+    closed: Mapping[str, Decimal]  # positions, or collateral that is taken
+    sold: Mapping[str, Decimal]  # what reaches a market
     bought: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a step has done; amounts by currency. The account no longer owes what is `uncovered`."""
+
+    account: Account
+    market: Market  # indices and state may have changed
+    fees: Mapping[str, Decimal]  # into the venue's fund
+    paid: Mapping[str, Decimal]  # by the fund
+    shared: Mapping[str, Decimal]  # by other users: deleveraged, or a socialised loss
+    uncovered: Mapping[str, Decimal]  # by nobody
 
 
 @in_exact_context
@@ -57,11 +70,13 @@ def step_of(account: Account, pool: str, market: Market, parameters: Any, at: in
             position=None,
             quantity=round_floor(plan.close_most, REPAID_PLACES),
             mark=None,
+            closed=given_up(plan),
             sold={} if inside else given_up(plan),
             bought={} if inside else {plan.market: plan.close_most},
         )
     quantity = min(plan.close_most, position.quantity)
-    moved = {} if inside else {plan.market: quantity}
+    closed = {plan.market: quantity}
+    moved = {} if inside else closed
     return Step(
         account=account.id,
         pool=pool,
@@ -69,6 +84,7 @@ def step_of(account: Account, pool: str, market: Market, parameters: Any, at: in
         position=position,
         quantity=quantity,
         mark=market.price(rules.venue, plan.market, rules.price_kind),
+        closed=closed,
         sold=moved if position.side == "long" else {},
         bought=moved if position.side == "short" else {},
     )
@@ -106,11 +122,31 @@ def fee_of(step: Step) -> tuple[str, Decimal]:
 
 
 @in_exact_context
-def carried_out(
-    step: Step, account: Account, market: Market, parameters: Any, at: int, price: Decimal | None = None
-) -> tuple[Account, Market]:
-    """The account and the venue's state after the step; `price` of a fill: default the mark. BadInput if refused."""
-    return rule_set(account.rules).module.apply(account, market, _event(step, account, price, at), parameters, at)
+def carry_step(
+    step: Step,
+    account: Account,
+    market: Market,
+    parameters: Any,
+    at: int,
+    price: Decimal | None,
+    fund: Mapping[str, Decimal],
+) -> Carried:
+    """The step through the rule set's own `apply`; `price` of a fill: None for the mark. BadInput if it is refused.
+
+    What a closed account of contracts then lacks is paid out of `fund`, as far as it goes.
+    """
+    event = _event(step, account, price, at)
+    after, state = rule_set(account.rules).module.apply(account, market, event, parameters, at)
+    if step.position is None:
+        return Carried(after, state, {}, {}, {}, {})
+    currency, fee = fee_of(step)
+    fees = {currency: fee} if fee else {}
+    lacking = deficit(account, after, step)
+    for owed, amount in lacking.items():
+        after, state = made_whole(after, owed, amount, state, parameters, at)
+    paid = {owed: min(amount, fund.get(owed, ZERO) + fees.get(owed, ZERO)) for owed, amount in lacking.items()}
+    uncovered = {owed: amount - paid[owed] for owed, amount in lacking.items() if amount > paid[owed]}
+    return Carried(after, state, fees, {owed: amount for owed, amount in paid.items() if amount}, {}, uncovered)
 
 
 def _event(step: Step, account: Account, price: Decimal | None, at: int) -> Event:

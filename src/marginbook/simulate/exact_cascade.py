@@ -25,7 +25,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
 from marginbook.margin_calls.assets import is_stable, underlying
-from marginbook.simulate.closing import Step, carried_out, deficit, fee_of, made_whole, step_of
+from marginbook.simulate.closing import Carried, Step, carry_step, step_of
 from marginbook.simulate.holders import Holders, PoolKey
 from marginbook.simulate.impact import Impact
 from marginbook.simulate.shocks import PLACES
@@ -39,6 +39,9 @@ FILL_DIGITS = 8
 """Significant digits of the price of a fill."""
 ROUNDS_MOST = 200
 Planner = Callable[[Account, str, Market, Any, int], Step | str]
+"""(account, pool, market, parameters, at) -> what a round does to a pool, or why nothing."""
+Carry = Callable[[Step, Account, Market, Any, int, Decimal | None, Mapping[str, Decimal]], Carried]
+"""(step, account, market, parameters, at, price of a fill, fund by currency) -> what it has done."""
 FundKey = tuple[str, str]
 """(venue, or name of a shared fund; currency)."""
 Money = defaultdict[Any, Decimal]
@@ -55,7 +58,8 @@ class Terms:
     fund_of: Mapping[str, str] = field(default_factory=dict)  # venue -> the fund that it shares; default: its own
     execution: Decimal = Decimal("0.5")  # share of the round's move that fills bear
     rounds_most: int = ROUNDS_MOST
-    planner: Planner = step_of  # what one step of a liquidation is
+    planner: Planner = step_of
+    carry: Carry = carry_step
 
     def of(self, asset: str) -> Impact:
         """The impact of sales of an asset."""
@@ -72,20 +76,13 @@ class Round:
 
     steps: Counter[str] = field(default_factory=Counter)  # venue -> pools of which something was closed
     accounts: dict[str, set[str]] = field(default_factory=dict)  # venue -> accounts
-    closed: Money = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )  # venue -> value of positions closed, of collateral taken
+    closed: Money = field(default_factory=_money)  # venue -> value of positions and of collateral taken
     sold: Money = field(default_factory=_money)  # asset -> net value sold
     fees: Money = field(default_factory=_money)  # (fund, currency) -> what the fund took in
-    paid: Money = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )  # (venue, currency) -> what the fund paid for deficits
-    uncovered: Money = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )  # (venue, currency) -> deficits that nobody paid
-    lost: Money = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )  # "buyers", "liquidators" -> value that accounts lost to them
+    paid: Money = field(default_factory=_money)  # (fund, currency) -> what the fund paid for deficits
+    shared: Money = field(default_factory=_money)  # (venue, currency) -> deficits that other users bore
+    uncovered: Money = field(default_factory=_money)  # (venue, currency) -> deficits that nobody paid
+    lost: Money = field(default_factory=_money)  # to "buyers", "liquidators" -> value
     refused: dict[PoolKey, str] = field(default_factory=dict)  # liquidatable, but no step could be done: why
     ratios: Mapping[str, Decimal] = field(default_factory=dict)  # asset -> price after it / price before the cascade
     funds: Mapping[FundKey, Decimal] = field(default_factory=dict)  # after it
@@ -125,18 +122,27 @@ def rounds(holders: Holders, terms: Terms, at: int, tick: Tick | None = None) ->
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A step with its values at the round's prices [reporting currency]."""
+
+    step: Step
+    pressure: Mapping[str, Decimal]  # by underlying asset: sold above 0, bought below
+    closed: Decimal
+
+
 def _round(holders: Holders, working: _Working) -> Round:
     done = Round()
     planned = _planned(holders, working, done)
-    pressure: Money = _money()
-    for _, values in planned:
-        _gather(pressure, values)
+    pressure = _money()
+    for one in planned:
+        _gather(pressure, one.pressure)
     ratios = _next_ratios(pressure, working)
-    for step, values in planned:
+    for one in planned:
         try:
-            _carry_out(step, values, ratios, holders, working, done)
+            _carry_out(one, ratios, holders, working, done)
         except BadInput as bad:
-            done.refused[step.account, step.pool] = str(bad.problem)
+            done.refused[one.step.account, one.step.pool] = str(bad.problem)
     if done.refused:  # what was refused sells nothing
         ratios = _next_ratios(done.sold, working)
     for asset, value in done.sold.items():
@@ -149,18 +155,17 @@ def _round(holders: Holders, working: _Working) -> Round:
     return done
 
 
-def _planned(holders: Holders, working: _Working, done: Round) -> list[tuple[Step, dict[str, Decimal]]]:
+def _planned(holders: Holders, working: _Working, done: Round) -> list[_Planned]:
     """The step of every pool that is due, and what it sells; those without one are noted as refused."""
-    market = holders.market
     found = []
     for name, pool in holders.due():
         account = holders.account(name)
         try:
-            step = working.terms.planner(account, pool, market, holders.parameters(account), working.at)
+            step = working.terms.planner(account, pool, holders.market, holders.parameters(account), working.at)
             if isinstance(step, str):
                 done.refused[name, pool] = step
             else:
-                found.append((step, _values(step, account, holders, working.at)))
+                found.append(_valued(step, account, holders, working.at))
         except BadInput as bad:
             done.refused[name, pool] = str(bad.problem)
     return found
@@ -195,21 +200,26 @@ def _prices(start: Market, ratios: Mapping[str, Decimal]) -> dict[QuoteKey, Deci
     return moved
 
 
-def _values(step: Step, account: Account, holders: Holders, at: int) -> dict[str, Decimal]:
-    """Net value by underlying asset that a step sells (above 0) or buys; stable assets press on nothing."""
-    market, found = holders.market, dict[str, Decimal]()
+def _valued(step: Step, account: Account, holders: Holders, at: int) -> _Planned:
+    """A step's values; stable assets press on nothing."""
+    worth = {name: _worth(step, name, account, holders, at) for name in {**step.closed, **step.sold, **step.bought}}
+    pressure = _money()
     for sign, quantities in ((ONE, step.sold), (-ONE, step.bought)):
         for name, quantity in quantities.items():
-            if is_stable(name, STABLE_ASSETS):
-                continue
-            if step.position is None:
-                value = quantity * price_of(account, name, market)
-            else:
-                whole = position_value(account, step.position, market, holders.parameters(account), at)
-                value = divide(whole * quantity, step.position.quantity)
-            asset = underlying(name)
-            found[asset] = found.get(asset, ZERO) + sign * value
-    return found
+            if not is_stable(name, STABLE_ASSETS):
+                pressure[underlying(name)] += sign * quantity * worth[name]
+    closed = sum((quantity * worth[name] for name, quantity in step.closed.items()), ZERO)
+    return _Planned(step, pressure, closed)
+
+
+def _worth(step: Step, name: str, account: Account, holders: Holders, at: int) -> Decimal:
+    """Value of one unit of a position or asset."""
+    held = step.position if step.position is not None and step.position.market == name else None
+    held = held or next((p for p in account.positions if p.market == name and p.quantity > 0), None)
+    if held is None:
+        return price_of(account, name, holders.market)
+    whole = position_value(account, held, holders.market, holders.parameters(account), at)
+    return divide(whole, held.quantity)
 
 
 def _fill_price(step: Step, ratios: Mapping[str, Decimal], working: _Working) -> Decimal | None:
@@ -226,53 +236,38 @@ def _fill_price(step: Step, ratios: Mapping[str, Decimal], working: _Working) ->
 
 
 def _carry_out(
-    step: Step,
-    values: Mapping[str, Decimal],
-    ratios: Mapping[str, Decimal],
-    holders: Holders,
-    working: _Working,
-    done: Round,
+    planned: _Planned, ratios: Mapping[str, Decimal], holders: Holders, working: _Working, done: Round
 ) -> None:
     """One step by the venue's own rules, and who lost what by it. BadInput, and nothing done, where it is refused."""
-    account, market, at = holders.account(step.account), holders.market, working.at
+    step, terms, at = planned.step, working.terms, working.at
+    account, market = holders.account(step.account), holders.market
     parameters, venue = holders.parameters(account), account.venue
-    after, state = carried_out(step, account, market, parameters, at, _fill_price(step, ratios, working))
-    lost = _lost(account, after, state, parameters, market, at)
-    missing: dict[str, Decimal] = {}
-    if step.position is not None:
-        for owed, amount in deficit(account, after, step).items():
-            after, state = made_whole(after, owed, amount, state, parameters, at)
-            missing[owed] = amount
-    holders.changed(after, state)
+    fund = terms.fund_of.get(venue, venue)
+    balances = {currency: amount for (name, currency), amount in working.funds.items() if name == fund}
+    price = _fill_price(step, ratios, working)
+    carried = terms.carry(step, account, market, parameters, at, price, balances)
+    lost = _lost(account, carried.account, carried.market, parameters, market, at)
+    holders.changed(carried.account, carried.market)
+    for sums, amounts, name, sign in (
+        (done.fees, carried.fees, fund, -1),
+        (done.paid, carried.paid, fund, 1),
+        (done.shared, carried.shared, venue, 1),
+        (done.uncovered, carried.uncovered, venue, 1),
+    ):
+        for currency, amount in amounts.items():
+            sums[name, currency] += amount
+            lost += sign * amount * rate_to_reporting(currency, venue, market)
+            if sums is done.uncovered:
+                working.uncovered += amount * rate_to_reporting(currency, venue, market)
+            elif sums is not done.shared:
+                working.funds[fund, currency] = working.funds.get((fund, currency), ZERO) - sign * amount
+    done.lost["liquidators" if step.position is None else "buyers"] += lost
     if step.position is None:
-        done.lost["liquidators"] += lost
-        _note_owed(after, state, parameters, working, step)
-    else:
-        currency, fee = fee_of(step)
-        if fee:
-            lost -= fee * rate_to_reporting(currency, venue, market)
-            key = (working.terms.fund_of.get(venue, venue), currency)
-            done.fees[key] += fee
-            working.funds[key] = working.funds.get(key, ZERO) + fee
-        done.lost["buyers"] += lost
-    for owed, amount in missing.items():
-        _paid(venue, owed, amount, rate_to_reporting(owed, venue, market), working, done)
+        _note_owed(carried.account, carried.market, parameters, working, step)
     done.steps[venue] += 1
     done.accounts.setdefault(venue, set()).add(step.account)
-    done.closed[venue] += max((abs(value) for value in values.values()), default=ZERO)
-    _gather(done.sold, values)
-
-
-def _paid(venue: str, currency: str, amount: Decimal, rate: Decimal, working: _Working, done: Round) -> None:
-    """The fund pays as far as it goes."""
-    key = (working.terms.fund_of.get(venue, venue), currency)
-    paid = min(amount, working.funds.get(key, ZERO))
-    if paid:
-        working.funds[key] -= paid
-        done.paid[key] += paid
-    if amount > paid:
-        done.uncovered[venue, currency] += amount - paid
-        working.uncovered += (amount - paid) * rate
+    done.closed[venue] += planned.closed
+    _gather(done.sold, planned.pressure)
 
 
 def _lost(before: Account, after: Account, state: Market, parameters: Any, market: Market, at: int) -> Decimal:
