@@ -28,6 +28,7 @@ from marginbook.liquidation.keepers import (
     two_step_closed_form,
     unit_of,
 )
+from marginbook.testing.worlds import world
 from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
 
@@ -92,7 +93,7 @@ def test_the_two_step_example() -> None:
     assert abs(run(chance, [maximum]) - closed.profit_at_once) < D("1e-7")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(20, 85), st.integers(2, 15), st.integers(20, 60), st.integers(10**4, 10**9), st.integers(1, 1_000))
 def test_the_closed_form_is_what_the_exact_rule_set_does(
     threshold: int, bonus: int, close: int, cents: int, beyond: int
@@ -193,5 +194,56 @@ def test_a_position_is_closed_by_a_fill() -> None:
     assert chance.plan.reason is None
     assert sum((p.quantity for p in found.account.positions), ZERO) == 1 - chance.plan.close_most
     empty = replace(chance, plan=replace(chance.plan, market="ETHUSDT", price=None))
-    with pytest.raises(BadInput, match="no_plan"):
+    with pytest.raises(BadInput, match="nothing_to_close"):
         outcome(empty, D(1))
+    with pytest.raises(BadInput, match="no_plan"):
+        outcome(replace(chance, plan=replace(chance.plan, price=None)), D(1))
+
+
+CHOOSES = ("aave/2", "aave/3.0", "aave/3.3", "aave/3.7", "compound/2", "compound/venus", "euler/2", "generic/lending",
+           "morpho/blue")  # fmt: skip
+"""Rule sets in which the liquidator says how much."""
+
+
+def still_liquidatable(chance: Chance, amount: D) -> bool:
+    """After `amount`, or because the rule set refuses it."""
+    try:
+        return outcome(chance, amount).liquidatable
+    except BadInput:
+        return True
+
+
+@pytest.mark.parametrize("rules", CHOOSES)
+def test_policies_on_random_accounts(rules: str) -> None:
+    """Restoring: to the last unit, or not at all. The dust rule may refuse what is one unit less."""
+    assert policies_tried(rules, range(10)) > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rules", CHOOSES)
+def test_policies_on_many_random_accounts(rules: str) -> None:
+    assert policies_tried(rules, range(10, 80)) > 10
+
+
+def policies_tried(rules: str, seeds: range) -> int:
+    """How many accounts were restored."""
+    restored = 0
+    for seed in seeds:
+        setting = world(rules, Random(seed))
+        for pool in rule_set(rules).module.risk(setting.account, setting.market, setting.parameters, setting.at):
+            chance = chance_of(rule_set(rules), setting.account, pool, setting.market, setting.parameters, setting.at)
+            most, unit = chance.plan.close_most, unit_of(chance.plan)
+            if not most:
+                continue
+            everything = outcome(chance, maximum(chance))
+            assert everything.repaid > 0 or most <= 10 * unit  # a few units may be worth nothing
+            found = restoring(chance)
+            if found is None:
+                assert everything.liquidatable
+                continue
+            restored += 1
+            assert not outcome(chance, found).liquidatable
+            if found > max(chance.plan.close_least, unit):
+                assert still_liquidatable(chance, found - unit)
+            assert chance.plan.close_least <= two_step(chance) <= most
+    return restored

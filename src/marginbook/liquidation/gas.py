@@ -14,7 +14,7 @@ Amounts are `Decimal` in one currency; gas prices are per unit of gas. Nothing i
 prices are arguments.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -58,14 +58,16 @@ def present(keepers: Iterable[Keeper], gas_price: Decimal, elapsed: int) -> tupl
 @in_exact_context
 def gas_auction(
     keepers: Sequence[Keeper],
-    profit: Decimal,
+    profits: Mapping[str, Decimal] | Decimal,
     gas: int,
     base_price: Decimal,
     *,
     elapsed: int = 0,
     failed_gas: int = 0,
 ) -> GasAuction:
-    """One round for a `profit` before gas, of a transaction of `gas` units; a failed one burns `failed_gas`.
+    """One round for a profit before gas, the same for all or by name, of a transaction of `gas` units.
+
+    A failed transaction burns `failed_gas`.
 
     >>> pair = (Keeper(name="ann"), Keeper(name="bob", margin=Decimal("0.5")))
     >>> found = gas_auction(pair, Decimal(1_000), 100, Decimal(1))
@@ -73,7 +75,8 @@ def gas_auction(
     ('ann', Decimal('5.50'), Decimal('450.00'))
     """
     there = present(keepers, base_price, elapsed)
-    offers = sorted((-_willing(k, profit, gas), k.latency, k.name) for k in there)
+    worth = {k.name: profits.get(k.name, ZERO) if isinstance(profits, Mapping) else profits for k in there}
+    offers = sorted((-_willing(k, worth[k.name], gas), k.latency, k.name) for k in there)
     able = [(-price, name) for price, _, name in offers if -price >= base_price]
     if not able:
         return GasAuction(None, base_price, ZERO, ZERO, tuple(k.name for k in there))
@@ -83,7 +86,7 @@ def gas_auction(
     return GasAuction(
         winner=winner,
         gas_price=paid,
-        profit=profit - paid * gas,
+        profit=worth[winner] - paid * gas,
         lost=sum((price * failed_gas for price, _ in able[1:]), ZERO),
         present=tuple(k.name for k in there),
     )

@@ -16,6 +16,8 @@ threshold t, bonus b and close factor f (Qin et al. 2021, arXiv 2106.06389; deri
     then   r₂ = f·(D − r₁)
     gain over f·D at once = (1 − f)/f · r₁/D     where r₁ ≤ f·D
 
+Where the protocol takes what it wants (Comet, Maker, Liquity) there is nothing to choose: see `waterfall`.
+
 Profit is in the pool's currency, from the change of the account's own assets and liabilities: exact for rule sets
 without a protocol fee; with one, the fee's share is that of the plan.
 """
@@ -27,10 +29,12 @@ from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import Event, Fill, LendingAction, Stamp
+from marginbook.domain.events import Event
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Plan
 from marginbook.exact import ONE, ZERO, divide, from_raw, in_exact_context
+from marginbook.liquidation.acts import action, fill_of, position_of
+from marginbook.liquidation.stages import Scene
 from marginbook.venues.rules import RuleSet
 
 
@@ -115,31 +119,18 @@ def outcome(chance: Chance, amount: Decimal) -> Outcome:
 
 
 def event_of(chance: Chance, amount: Decimal) -> Event:
-    """The event that closes `amount` of the plan: a liquidation of a debt, or a fill at the plan's price."""
-    account, plan, stamp = chance.account, chance.plan, Stamp(source="keeper", time=chance.at)
-    if plan.collateral is not None:
-        return LendingAction(
-            stamp=stamp,
-            account=account.id,
-            kind="liquidation",
-            asset=plan.market,
-            amount=amount,
-            collateral_asset=plan.collateral,
-            pool=next((d.pool for d in account.debt if d.asset == plan.market), None),
-        )
-    held = next((p for p in account.positions if p.market == plan.market), None)
-    if held is None or plan.price is None:
-        raise BadInput("no_plan", f"account {account.id}", plan.reason or plan.market, "a debt or a position to close")
-    return Fill(
-        stamp=stamp,
-        account=account.id,
-        market=plan.market,
-        side="sell" if held.side == "long" else "buy",
-        quantity=amount,
-        price=plan.price,
-        kind="liquidation",
-        position_side=held.side if account.position_mode == "hedge" else None,
+    """The event that closes `amount` of the plan: a liquidation of a debt, or a fill at the plan's price and fee."""
+    plan = chance.plan
+    scene = Scene(
+        account=chance.account, pool=chance.pool, market=chance.market, parameters=chance.parameters, at=chance.at
     )
+    if plan.collateral is not None:
+        return action(scene, "liquidation", plan.market, amount, plan.collateral)
+    position = position_of(scene, plan)
+    if plan.price is None:
+        raise BadInput("no_plan", f"account {chance.account.id}", plan.reason or plan.market, "a price to close at")
+    fee = divide(plan.fee * amount, plan.close_most) if plan.fee else ZERO
+    return fill_of(scene, position, amount, plan.price, fee, "keeper")
 
 
 def maximum(chance: Chance) -> Decimal:
