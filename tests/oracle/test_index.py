@@ -227,10 +227,12 @@ def test_windows_of_marks_and_deliveries_have_dates() -> None:
 
 def test_what_nobody_confirmed_is_told_and_what_is_not_known_is_refused() -> None:
     assert index_rule("bybit", OCTOBER).unverified
+    for venue in ("OKX", "Deribit", "BingX", "BitMEX", "Bybit", "Binance"):
+        assert index_rule(venue.lower(), OCTOBER).source.startswith(venue), "of this venue, not of the last change"
     assert index_rule("binance", OCTOBER).unverified
-    assert push_rule("chainlink/ETH-USD", parse_time("2026-12-01")).unverified == ()
+    assert push_rule("chainlink/ETH-USD", OCTOBER).unverified == ("the day it took effect",)
     for wrong in (
-        lambda: push_rule("chainlink/AAVE-USD", parse_time("2026-12-01")),
+        lambda: push_rule("chainlink/AAVE-USD", OCTOBER),
         lambda: index_rule("kraken", OCTOBER),
     ):
         with pytest.raises(BadInput):

@@ -41,7 +41,7 @@ def index_rule(venue: str, at: int, asset: str = "") -> Preset[IndexRule]:
     >>> [index_rule("binance", parse_time("2025-10-10"), asset).rule.band for asset in ("BTC", "AAVE")]
     [Decimal('0.01'), Decimal('0.03')]
     """
-    row, source = _row(f"{venue}/index", at)
+    row = _row(f"{venue}/index", at)
     values: dict[str, Any] = {name: row[name] for name in PLAIN if row.get(name) is not None}
     values |= {name: int(row[name]) * MICROSECONDS for name in TIMES if row.get(name) is not None}
     values |= {name: Decimal(row[name]) for name in FRACTIONS if row.get(name) is not None}
@@ -49,7 +49,7 @@ def index_rule(venue: str, at: int, asset: str = "") -> Preset[IndexRule]:
         values["band"] = Decimal(row["bands"][asset])
     if row.get("hold"):
         values["hold"] = {int(count): Decimal(band) for count, band in row["hold"].items()}
-    return Preset(IndexRule(**values), source, tuple(row.get("unverified", ())))
+    return _preset(IndexRule(**values), row)
 
 
 def mark_window(venue: str, at: int) -> Preset[Window]:
@@ -69,22 +69,24 @@ def delivery_window(venue: str, at: int) -> Preset[Window]:
 
 def push_rule(feed: str, at: int, delay: int = 0) -> Preset[PushRule]:
     """Deviation and heartbeat of a feed such as `chainlink/ETH-USD`; BadInput where its deviation is not known."""
-    row, source = _row(feed, at)
+    row = _row(feed, at)
     if "deviation" not in row:
         raise BadInput("unknown_deviation", feed, "a heartbeat alone", "a feed whose deviation is recorded")
-    rule = PushRule(Decimal(row["deviation"]), int(row["heartbeat"]) * MICROSECONDS, delay)
-    return Preset(rule, source, tuple(row.get("unverified", ())))
+    return _preset(PushRule(Decimal(row["deviation"]), int(row["heartbeat"]) * MICROSECONDS, delay), row)
 
 
-def _row(name: str, at: int) -> tuple[Mapping[str, Any], str]:
+def _row(name: str, at: int) -> Mapping[str, Any]:
     record = record_or_error(RECORD, at, name)
     if name not in record.rows:
         known = ", ".join(sorted(record.rows))
         raise BadInput("no_parameters", "oracle", name, f"one of {known}")
-    return record.rows[name], record.source
+    return record.rows[name]
 
 
 def _window(name: str, at: int) -> Preset[Window]:
-    row, source = _row(name, at)
-    window = Window(int(row["window"]) * MICROSECONDS, int(row["every"]) * MICROSECONDS)
-    return Preset(window, source, tuple(row.get("unverified", ())))
+    row = _row(name, at)
+    return _preset(Window(int(row["window"]) * MICROSECONDS, int(row["every"]) * MICROSECONDS), row)
+
+
+def _preset(rule: Rule, row: Mapping[str, Any]) -> Preset[Rule]:
+    return Preset(rule, row["source"], tuple(row.get("unverified", ())))

@@ -6,6 +6,7 @@
     crossed                                            the best bid above the best ask
     frozen                                             a series that does not move in a row while others do
     pinned                                             a series that keeps coming back to one value while others move
+    gap                                                rows of a regular series that are missing
 
 `wrong_unit` is a factor of 10, 100 or 1,000 either way, `wrong_decimals` one of 10^4 … 10^18, both within `near` of the
 power of ten and only beyond the band that an outlier needs. Exact `Decimal`s; times in µs UTC.
@@ -14,8 +15,9 @@ power of ten and only beyond the band that an outlier needs. Exact `Decimal`s; t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
-from marginbook.exact import ONE, divide, in_exact_context
+from marginbook.exact import ONE, div_ceil, divide, in_exact_context
 from marginbook.oracle.index import median
 from marginbook.units import format_time
 
@@ -198,6 +200,21 @@ def pinned(
     why = f"from {since} to {until} it comes back to this value, while {_liveliest(others, rows)} moved: a stale part"
     value = f"{lowest} to {highest} in {len(rows)} of {len(values)} rows"
     return [Finding("pinned", place, value, "values that hardly ever repeat", why)]
+
+
+def gaps(place: str, times: Sequence[int], spacing: int) -> list[Finding]:
+    """Where a series that should have a row every `spacing` µs has none for longer.
+
+    >>> [(found.value, found.expected) for found in gaps("BTC", [0, 60_000_000, 240_000_000], 60_000_000)]
+    [('2 rows missing', 'a row every 60000000 µs')]
+    """
+    found = []
+    for before, after in pairwise(times):
+        missing = div_ceil(after - before, spacing) - 1
+        if missing > 0:
+            why = f"nothing between {format_time(before)} and {format_time(after)}"
+            found.append(Finding("gap", place, f"{missing} rows missing", f"a row every {spacing} µs", why))
+    return found
 
 
 def _distinct(series: Sequence[Decimal], rows: Sequence[int]) -> int:
