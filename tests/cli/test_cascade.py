@@ -35,7 +35,7 @@ def test_the_example_by_hand() -> None:
     first = told["rounds"][0]
     assert first["closed"] == {"binance": "2850000"}
     assert first["moves"] == {"ETH": {"round": "-0.035625", "cascade": "-0.035625"}}
-    assert first["lost_to"] == {"buyers": "50765.6"}  # filled at 2,799.2344: eight digits
+    assert first["lost_to"] == {"counterparties": "50765.6"}  # filled at 2,799.2344: eight digits
     assert (first["paid"], first["bad_debt"]) == ({"binance:USDT": "20000"}, "30765.6")
     assert told["rounds"][3]["accounts"] == {"aave": 1}
     assert told["stopped"] == "settled"
@@ -50,7 +50,7 @@ def test_curves_by_asset_and_limits_of_rounds() -> None:
     assert answer(*LINEAR, "--rounds", "2")["stopped"] == "rounds"
     deep, thin = (answer("--depth", f"ETH=1%:{d},5%:{d}0")["prices"][0]["after"] for d in ("9e6", "9e5"))
     assert Decimal(deep) > Decimal(thin)
-    full, mark = (answer(*LINEAR, "--execution", share)["rounds"][0]["lost_to"]["buyers"] for share in ("1", "0"))
+    full, mark = (answer(*LINEAR, "--execution", share)["rounds"][0]["lost_to"]["counterparties"] for share in ("1", "0"))
     assert (full, mark) == ("101531.2", "0")
 
 

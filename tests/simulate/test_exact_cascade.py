@@ -22,6 +22,7 @@ from marginbook.simulate.exact_cascade import Terms, rounds
 from marginbook.simulate.holders import BookHolders, PlainHolders
 from marginbook.simulate.impact import linear, none, square_root
 from marginbook.simulate.shocks import shocked
+from marginbook.simulate.whole_waterfalls import with_waterfalls
 from marginbook.testing.worlds import world
 from marginbook.venues.common.views import in_units
 from marginbook.venues.registry import all_rule_sets, rule_set
@@ -40,6 +41,7 @@ def test_the_book_and_account_by_account_give_the_same_rounds() -> None:
             impact=random.choice([linear(depth / 20), square_root(0.05, depth * 4), none]),
             funds={("binance", "USDT"): D(random.choice([0, 5_000]))},
         )
+        terms = with_waterfalls(terms) if seed % 3 == 0 else terms
         plain = PlainHolders(accounts, market, parameters_of, AT)
         fast = BookHolders(Book.from_accounts(accounts, market, parameters_of, AT))
         expected, found = rounds(plain, terms, AT), rounds(fast, terms, AT)
@@ -110,9 +112,10 @@ def _sum(values: Iterable[Decimal]) -> Decimal:
     return sum(values, D(0))
 
 
+@pytest.mark.parametrize("change", [replace, with_waterfalls])
 @pytest.mark.parametrize("seed", range(6))
 @in_exact_context
-def test_value_is_conserved_to_the_unit(seed: int) -> None:
+def test_value_is_conserved_to_the_unit(seed: int, change: Any) -> None:
     """Accounts, fund, buyers and deficits: nothing appears and nothing is lost, in every digit."""
     random = Random(seed)
     accounts = random_accounts(random, 50)
@@ -120,16 +123,16 @@ def test_value_is_conserved_to_the_unit(seed: int) -> None:
     market, _ = shocked(MARKET, ["all=-11%"])
     holders: Any = Revalued(PlainHolders(accounts, market, parameters_of, AT))
     fund = D(2000)
-    done = rounds(holders, Terms(impact=linear(1e5), funds={("binance", "USDT"): fund}), AT)
-    paid, uncovered, fees, buyers = (
+    done = rounds(holders, change(Terms(impact=linear(1e5), funds={("binance", "USDT"): fund})), AT)
+    paid, shared, uncovered, fees, buyers = (
         _sum(value for row in done for value in getattr(row, name).values())
-        for name in ("paid", "uncovered", "fees", "lost")
+        for name in ("paid", "shared", "uncovered", "fees", "lost")
     )
     assert done
     assert done[-1].funds["binance", "USDT"] == fund + fees - paid >= 0
     assert done[-1].bad_debt == uncovered
     end = wealth(list(holders.accounts()), holders.market)
-    assert end == wealth(accounts, market) + holders.gain - buyers - fees + paid + uncovered
+    assert end == wealth(accounts, market) + holders.gain - buyers - fees + paid + shared + uncovered
 
 
 def test_buyers_gain_the_slippage() -> None:
@@ -139,10 +142,10 @@ def test_buyers_gain_the_slippage() -> None:
     (done,) = rounds(PlainHolders(accounts, market, parameters_of, AT), Terms(impact=linear(1e5)), AT)
     assert done.closed == {"binance": D(57_000)}
     assert done.ratios == {"ETH": D("0.9943")}
-    assert done.lost == {"buyers": 20 * (D(2850) - D("2841.8775"))}
+    assert done.lost == {"counterparties": 20 * (D(2850) - D("2841.8775"))}
     at_mark = replace(Terms(impact=linear(1e5)), execution=D(0))
     (done,) = rounds(PlainHolders(accounts, market, parameters_of, AT), at_mark, AT)
-    assert done.lost == {"buyers": D(0)}
+    assert done.lost == {"counterparties": D(0)}
 
 
 def test_a_fund_pays_what_it_has_and_the_rest_is_bad_debt() -> None:

@@ -57,6 +57,9 @@ def cascade(
         str, typer.Option(metavar="SHARE", help="Share of a round's move that fills bear: 0 at the mark, 1 all of it.")
     ] = "0.5",
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Most rounds.")] = 200,
+    waterfall: Annotated[
+        bool, typer.Option("--waterfall", help="Each liquidation is its venue's whole waterfall, not one step a round.")
+    ] = False,
     at: At = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with a picture.")] = None,
     json_: Json = False,
@@ -87,6 +90,10 @@ def cascade(
         )
     except BadInput as bad:
         raise typer.BadParameter(str(bad.problem)) from None
+    if waterfall:
+        from marginbook.simulate.whole_waterfalls import with_waterfalls
+
+        terms = with_waterfalls(terms)
     loaded = loaded_book(book, prices)
     moment = moment_of(at, loaded)
     parameters_of = parameters_source(loaded.overlays, moment)

@@ -116,6 +116,7 @@ def _row(number: int, done: Round, before: Mapping[str, Decimal]) -> dict[str, A
         "lost_to": {who: _text(value) for who, value in sorted(done.lost.items())},
         "fees": _by_venue(done.fees),
         "paid": _by_venue(done.paid),
+        "shared": _by_venue(done.shared),
         "uncovered": _by_venue(done.uncovered),
         "funds": _by_venue(done.funds),
         "bad_debt": _text(done.bad_debt),

@@ -9,9 +9,9 @@ done.
     price of the asset = P₀·I(Σ net sold),  rounded to 12 decimals of the ratio: exact from there on
     price of a fill    = mark + `execution`·(mark of the next round − mark); 0.5: the seller bears half of the move
 
-Who loses what: fills lose their slippage to buyers and their fee to the venue's insurance fund, loans lose the penalty
-to liquidators and protocol. What a closed account of contracts still owes its venue is paid by the fund as far as it
-goes; the rest is bad debt, as is what loans owe beyond their assets.
+Who loses what: fills lose their slippage to counterparties and their fee to the venue's insurance fund, loans lose the
+penalty to liquidators and protocol. What a closed account of contracts still owes its venue is paid by the fund as far
+as it goes; the rest is bad debt, as is what loans owe beyond their assets.
 """
 
 from collections import Counter, defaultdict
@@ -82,7 +82,7 @@ class Round:
     paid: Money = field(default_factory=_money)  # (fund, currency) -> what the fund paid for deficits
     shared: Money = field(default_factory=_money)  # (venue, currency) -> deficits that other users bore
     uncovered: Money = field(default_factory=_money)  # (venue, currency) -> deficits that nobody paid
-    lost: Money = field(default_factory=_money)  # to "buyers", "liquidators" -> value
+    lost: Money = field(default_factory=_money)  # to "counterparties", "liquidators" -> value
     refused: dict[PoolKey, str] = field(default_factory=dict)  # liquidatable, but no step could be done: why
     ratios: Mapping[str, Decimal] = field(default_factory=dict)  # asset -> price after it / price before the cascade
     funds: Mapping[FundKey, Decimal] = field(default_factory=dict)  # after it
@@ -261,7 +261,7 @@ def _carry_out(
                 working.uncovered += amount * rate_to_reporting(currency, venue, market)
             elif sums is not done.shared:
                 working.funds[fund, currency] = working.funds.get((fund, currency), ZERO) - sign * amount
-    done.lost["liquidators" if step.position is None else "buyers"] += lost
+    done.lost["liquidators" if step.position is None else "counterparties"] += lost
     if step.position is None:
         _note_owed(carried.account, carried.market, parameters, working, step)
     done.steps[venue] += 1
