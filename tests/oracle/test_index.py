@@ -73,6 +73,24 @@ def test_bitmex_table_of_an_exclusion_and_its_return() -> None:
         bans = after(bans, given_prices, found, rule, at)
 
 
+def test_bitmex_in_2017_an_outlier_is_out_until_a_person_ends_it() -> None:
+    rule = index_rule("bitmex", parse_time("2018-01-01")).rule
+    first = sources({"A": "70", "B": "100", "C": "100"})
+    bans = after({}, first, index(first, rule), rule, 0)
+    year = 365 * 86_400 * MICROSECONDS
+    assert "until a person" in banned(bans, rule, year)["A"]
+    healthy = sources({"A": "100", "B": "100", "C": "100"})
+    assert after(bans, healthy, index(healthy, rule, year, banned(bans, rule, year)), rule, year) == bans
+
+
+def test_bitmex_two_that_are_left_are_held_not_banned() -> None:
+    rule = index_rule("bitmex", OCTOBER).rule
+    given_prices = sources({"A": "100", "B": "70", "C": "130"})
+    found = index(given_prices, rule, 0, {"A": "banned"}, last=D(101))
+    assert found.price == 101
+    assert set(after({"A": Ban(0)}, given_prices, found, rule, 0)) == {"A"}
+
+
 def test_bitmex_a_break_of_the_steady_time_starts_it_again() -> None:
     rule = index_rule("bitmex", parse_time("2020-09-01")).rule
     minute, bans = 60 * MICROSECONDS, {"A": Ban(0)}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from marginbook.exact import in_exact_context
-from marginbook.oracle.index import Index, IndexRule, Source, is_outlier, median, refusal
+from marginbook.oracle.index import Index, IndexRule, Source, median, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,13 @@ def banned(bans: Bans, rule: IndexRule, at: int) -> dict[str, str]:
 
 @in_exact_context
 def after(bans: Bans, sources: Sequence[Source], found: Index, rule: IndexRule, at: int) -> dict[str, Ban]:
-    """The bans that hold for the next index, `found` being the one made at `at` from `sources`."""
+    """The bans that hold for the next index: the outliers of `found`, which was made at `at`, are out."""
     out = banned(bans, rule, at)
     kept = {name: ban for name, ban in bans.items() if name in out}
-    if found.median is None or (rule.ban is None and rule.return_after is None):
+    if rule.ban is None and rule.strikes is None and rule.return_after is None:
         return kept
     for source in sources:
-        if source.name in out or source.price is None or refusal(source, rule, at, {}):
-            continue
-        if len(sources) >= rule.outliers_from and is_outlier(source.price, found.median, rule):
+        if found.part(source.name).verdict == "excluded" and not refusal(source, rule, at, out):
             kept[source.name] = _struck(bans.get(source.name), rule, at)
     if rule.return_after is None or rule.return_band is None:
         return kept

@@ -190,12 +190,6 @@ def refusal(source: Source, rule: IndexRule, at: int, banned: Mapping[str, str])
     return ""
 
 
-@in_exact_context
-def is_outlier(price: Decimal, middle: Decimal, rule: IndexRule) -> bool:
-    """Whether a price lies beyond the rule's band around the median."""
-    return _deviates(price, middle, rule.band, rule.at_band)
-
-
 def _deviates(price: Decimal, middle: Decimal, band: Decimal, at_band: bool) -> bool:
     distance, limit = abs(price - middle), band * middle
     return distance >= limit if at_band else distance > limit
@@ -218,7 +212,11 @@ def _clamp(kept: Kept, middle: Decimal, rule: IndexRule) -> tuple[Kept, Gone]:
 
 
 def _exclude(kept: Kept, middle: Decimal, rule: IndexRule) -> tuple[Kept, Gone]:
-    outliers = {part.name: _beyond(part, middle, rule) for part in kept if is_outlier(part.given, middle, rule)}
+    outliers = {
+        part.name: _beyond(part, middle, rule)
+        for part in kept
+        if _deviates(part.given, middle, rule.band, rule.at_band)
+    }
     return [part for part in kept if part.name not in outliers], outliers
 
 
