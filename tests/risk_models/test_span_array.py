@@ -27,6 +27,12 @@ def test_the_printed_example_to_the_tens() -> None:
     assert scan_risk(scenario_losses({"SP": Decimal(-3)}, {"SP": array})) == 30_000
 
 
+def test_thirds_of_a_future_in_a_cme_file() -> None:
+    """The first nine losses of soybean meal, July 2025, in CME's file of 20 June 2025: whole dollars, half up."""
+    printed = [0, 0, -567, -567, 567, 567, -1133, -1133, 1133]
+    assert list(future_array(Ranges(Decimal(1700), Decimal(3), Decimal("0.33")), places=0))[:9] == printed
+
+
 def test_scenarios_are_in_the_order_of_the_file() -> None:
     assert [scenario.thirds for scenario in SCENARIOS[:14]] == [0, 0, 1, 1, -1, -1, 2, 2, -2, -2, 3, 3, -3, -3]
     assert [scenario.volatility for scenario in SCENARIOS] == [1, -1] * 7 + [0, 0]

@@ -170,7 +170,11 @@ def test_the_worked_account_is_the_one_of_the_xml_file() -> None:
 
 
 def test_records_of_a_cme_file() -> None:
-    """Records of the CME and CBOT file of 20 June 2025 as a public parser prints them (soybean meal and others)."""
+    """Columns of the CME and CBOT file of 20 June 2025, after records that a public parser prints.
+
+    As printed: 0, P, C, 6, the first 3, 81 of the future, 82 of the option, and (for another product) 4 and E. The
+    others, which these need beside them, are made up.
+    """
     found = read(
         "0 CME   20250620SE     202506201407U2YNCLR        C CUST  H HEDGE 1 CORE  M MAINT ",
         "P CBT06        OOFSOYBEAN MEAL OP003000  000010000000000000000001USD$STD 00AMERSOYBEAN MEAL",

@@ -6,7 +6,7 @@
 PSR price scan range, VSR volatility scan range; V(Δ price, Δ volatility) is the value of one long contract in money. A
 LOSS is positive, as in SPAN files. Scenarios 1-14 move the price by 0, ±1/3, ±2/3 and ±1 PSR, each with the volatility
 up and down; 15 and 16 move it by ± `extreme` PSR at the same volatility, and only `cover` of that loss counts. Both
-are fields of a SPAN file and never assumed: 2 and 0.35 in the classic example, 3 and 0.33 at other times.
+are fields of a SPAN file and never assumed: 2 and 0.35 in the classic example, 3 and 0.33 in a CME file of June 2025.
 Sources: CME Group, Components of SPAN (sign, order); McMillan, Options as a Strategic Investment (example). Thirds are
 divided to 128 digits; `places` rounds the array half up where a venue publishes it rounded, before positions scale it.
 """

@@ -7,8 +7,8 @@
     6  credits between commodities                    81 82, 83 84  16 losses, delta, price (5 or 8 digits)
 
 Columns count from 1. Sources: CME Group, Risk Parameter File Layouts for the Positional Formats (layouts of the
-expanded format, read 2026); the columns, decimals and signs agree with 14 records of a CME file of 20 June 2025 that a
-public parser prints. Losses are positive there (a future loses in scenario 5).
+expanded format, read 2026); columns, decimals and signs agree with single records of a CME file of 20 June 2025 that a
+public parser prints (0, 3, 4, 6, 81, 82, B, C, E, P, S). Losses are positive there: a future loses in scenario 5.
 
 Names of contracts are those of `span_files`: exchange, type, product, period, right and strike. Conventions that no
 published requirement was at hand to verify: the risk exponent multiplies arrays and rates alike; a risk-array decimal

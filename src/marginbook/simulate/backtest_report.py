@@ -18,8 +18,8 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 920, 190, 56, 22
 POINTS_MOST = 600
 """Most points of a line: of more, each bucket shows its extreme."""
 RADIUS_MOST = 16
-LABEL = 13
-"""Height of a line of text."""
+LABEL, LABEL_WIDTH = 13, 90
+"""Height and width of a name."""
 
 STYLE = """
 :root{color-scheme:light dark;--text:#1a1c20;--soft:#5c6370;--line:#d5d9e0;--ground:#fff;--rate:#1f5fbf;--bad:#c02626;
@@ -166,16 +166,19 @@ def _frontier(found: Comparison) -> str:
     marks = [axis_x(x(cost), height, percent(cost)) for cost in ticks(right, 10) if cost >= left]
     marks += [axis_y(y(share), percent(share)) for share in ticks(top)]
     marks.append(f"<line class='expected' x1='{LEFT}' x2='{WIDTH}' y1='{y(expected):.1f}' y2='{y(expected):.1f}'/>")
-    below = -1.0
+    taken: list[tuple[float, float]] = []
     for tested, cost, share, move in sorted(
         zip(found.tested, costs, shares, moves, strict=True), key=lambda row: (-row[2], row[1])
     ):
         radius = max(3.0, RADIUS_MOST * (move / max(moves)) ** 0.5)
         label = f"{tested.model}: cost {percent(cost)}, exceeded {percent(share)}, peak to trough {move:.2f}"
-        below = max(y(share) + 4, below + LABEL)
+        left, down = x(cost) + radius + 3, y(share) + 4
+        while any(abs(down - low) < LABEL and abs(left - start) < LABEL_WIDTH for start, low in taken):
+            down += 1
+        taken.append((left, down))
         marks.append(f"<circle class='bubble' cx='{x(cost):.1f}' cy='{y(share):.1f}' r='{radius:.1f}'>")
         marks.append(f"<title>{escape(label)}</title></circle>")
-        marks.append(f"<text x='{x(cost) + radius + 3:.1f}' y='{below:.1f}'>{escape(tested.model)}</text>")
+        marks.append(f"<text x='{left:.1f}' y='{down:.1f}'>{escape(tested.model)}</text>")
     caption = (
         "Right: mean rate. Up: share of periods that exceeded it, both sides; the dashed line is what was to be "
         "expected. Area: peak to trough. Better is left, on the line, small."
