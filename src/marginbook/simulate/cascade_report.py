@@ -1,13 +1,14 @@
 """A cascade as one HTML page that needs nothing else: prices through the rounds, what each venue closed, the rounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from html import escape
+from math import ceil, floor, log10
 from typing import Any
 
 from marginbook.simulate.backtest_report import BOTTOM, LEFT, STYLE, WIDTH
 
-HEIGHT = 240
+HEIGHT, RIGHT = 240, 90
 COLOURS = ("#1f5fbf", "#c2571a", "#1c7a3d", "#7a3fb0", "#946200", "#b0306b", "#28808a", "#5c6370")
 LABELS_MOST = 12
 HEAD = ("round", "accounts", "closed", "prices", "fund", "bad debt")
@@ -52,7 +53,7 @@ def price_lines(rows: Sequence[dict[str, Any]]) -> str:
     moves = [move for line in series.values() for move in line]
     low, high = min([*moves, 0.0]), max([*moves, 0.0])
     span = (high - low) or 1.0
-    marks = _scale(low, high, lambda move: f"{100 * move:.1f} %")
+    marks = _scale(low, high, lambda move: f"{100 * move:.3g} %")
     for colour, (asset, line) in zip(_colours(len(series)), series.items(), strict=True):
         steps: list[str] = []
         x = 0.0
@@ -69,14 +70,15 @@ def closed_bars(rows: Sequence[dict[str, Any]]) -> str:
     venues = sorted({venue for row in rows for venue in row["closed"]})
     totals = [sum((Decimal(value) for value in row["closed"].values()), Decimal(0)) for row in rows]
     most = float(max(totals)) or 1.0
-    width = max(1.0, 0.7 * (WIDTH - LEFT - 90) / (len(rows) + 1))
-    marks = _scale(0.0, most, lambda value: f"{value:.3g}")
+    gap = (WIDTH - LEFT - RIGHT) / len(rows)
+    width = max(1.0, 0.7 * gap)
+    marks = _scale(0.0, most, money)
     colours = dict(zip(venues, _colours(len(venues)), strict=True))
     for n, row in enumerate(rows, 1):
         bottom = 0.0
         for venue, value in row["closed"].items():
             share = float(value) / most
-            x, y, height = _x(n, len(rows) + 1) - width, _y(bottom + share), _y(bottom) - _y(bottom + share)
+            x, y, height = _x(n, len(rows) + 1) - (gap + width) / 2, _y(bottom + share), _y(bottom) - _y(bottom + share)
             label = escape(f"round {n}: {venue} {value}")
             marks.append(
                 f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' fill='{colours[venue]}'>"
@@ -95,20 +97,37 @@ def _colours(count: int) -> list[str]:
 
 
 def _x(n: int, count: int) -> float:
-    return LEFT + n * (WIDTH - LEFT - 90) / max(1, count - 1)
+    return LEFT + n * (WIDTH - LEFT - RIGHT) / max(1, count - 1)
 
 
 def _y(share: float) -> float:
     return 8 + (1.0 - share) * (HEIGHT - BOTTOM - 16)
 
 
-def _scale(low: float, high: float, text: Any) -> list[str]:
+def _scale(low: float, high: float, text: Callable[[float], str]) -> list[str]:
+    """Lines at round numbers from `low` to `high`."""
+    span = (high - low) or 1.0
+    rough = span / 4
+    unit = 10.0 ** floor(log10(rough))
+    step = next(unit * n for n in (1, 2, 5, 10) if unit * n >= rough)
     marks = []
-    for n in range(5):
-        value, y = low + (high - low) * n / 4, _y(n / 4)
-        marks.append(f"<line class='axis' x1='{LEFT}' x2='{WIDTH - 90}' y1='{y:.1f}' y2='{y:.1f}'/>")
-        marks.append(f"<text x='{LEFT - 5}' y='{y + 4:.1f}' text-anchor='end'>{text(value)}</text>")
+    for n in range(ceil(low / step - 1e-9), int(high / step + 1e-9) + 1):
+        y = _y((n * step - low) / span)
+        marks.append(f"<line class='axis' x1='{LEFT}' x2='{WIDTH - RIGHT}' y1='{y:.1f}' y2='{y:.1f}'/>")
+        marks.append(f"<text x='{LEFT - 5}' y='{y + 4:.1f}' text-anchor='end'>{text(n * step)}</text>")
     return marks
+
+
+def money(value: float) -> str:
+    """An amount in few characters.
+
+    >>> money(0), money(1500), money(6.98e6), money(2e9)
+    ('0', '1.5k', '6.98M', '2B')
+    """
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
 
 
 def _figure(marks: Iterable[str], count: int, caption: str) -> str:
