@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from marginbook.exact import ZERO, divide, in_exact_context
+from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
 from marginbook.simulate.reproductions.adl_accounts import by_rule, events
 from marginbook.simulate.reproductions.adl_columns import READ_ONLY, recomputed
 from marginbook.simulate.reproductions.adl_rows import computed, money, percent, stated
@@ -137,6 +137,13 @@ def disagreements(folder: Path) -> list[Row]:
             "it closes whole contracts, and only at the wave's gaps",
         ),
         Row(
+            "capacity of the largest winner",
+            "by wave",
+            "; ".join(f"{most:,} in waves {', '.join(numbers)}" for most, numbers in _repeated(folder).items()),
+            "",
+            "implied by what pro-rata left: the same to ten cents over minutes of moving marks; not of their wave",
+        ),
+        Row(
             "… “fairness regret” of wealth and contract pro-rata",
             "drawn",
             f"{money(_regret(every, 'pr'))} and {money(_regret(every, 'contract_pr'))}",
@@ -164,6 +171,21 @@ def disagreements(folder: Path) -> list[Row]:
             f"collects too little in waves {', '.join(str(wave.number) for wave in under)}",
         ),
     ]
+
+
+@in_exact_context
+def _repeated(folder: Path) -> dict[Decimal, list[str]]:
+    """Capacities of the largest winner that several waves share, to ten cents (the doubles of the table give no more).
+
+    What is left of that winner, u, is in the table as u / (u + deficit − budget); before, it was u / (1 − needed / U).
+    """
+    found: dict[Decimal, list[str]] = {}
+    for wave, line in zip(waves(folder), lines(folder, "policy_per_wave_metrics.csv"), strict=True):
+        ratio = Decimal(line["rd_nse_pr"])
+        left = divide(ratio * (wave.deficit - wave.budgets["pr"]), ONE - ratio)
+        before = divide(left, ONE - divide(wave.needed, wave.capacity))
+        found.setdefault(round_half_up(before, 1), []).append(line["wave"])
+    return {most: numbers for most, numbers in found.items() if len(numbers) > 1}
 
 
 def _regret(every: Sequence[Wave], policy: str) -> Decimal:
