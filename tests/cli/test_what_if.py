@@ -88,3 +88,22 @@ def test_usage() -> None:
     assert CliRunner().invoke(app, ["what-if", str(EXAMPLE), "trader-1"]).exit_code == 2
     result = CliRunner().invoke(app, ["what-if", str(EXAMPLE), "nobody", "--order", "buy 1 BTCUSDT"])
     assert "trader-1" in str(result.exception)
+
+
+def test_orders_on_every_account() -> None:
+    options = ["what-if", str(EXAMPLE), "--all", "--order", "buy 3 BTCUSDT @ 60500"]
+    answer = json.loads(CliRunner().invoke(app, [*options, "--json"]).stdout)
+    assert (answer["accounts"], answer["refused"], answer["not_traded_there"]) == (2, 1, 1)
+    (row,) = answer["rows"]
+    assert (row["account"], row["why_not"]) == ("trader-1", "cross:USDT would lack 4440.00000001 of initial margin")
+    shown = CliRunner().invoke(app, options)
+    assert shown.exit_code == 0
+    assert "2 accounts: 1 refused, 1 not traded there" in shown.stdout
+    assert CliRunner().invoke(app, [*options[:-2]]).exit_code == 2
+    assert CliRunner().invoke(app, ["what-if", str(EXAMPLE), *options[-2:]]).exit_code == 2
+    assert CliRunner().invoke(app, ["what-if", str(EXAMPLE), "trader-1", *options[2:]]).exit_code == 2
+
+
+def test_a_basket_may_pass_as_one_where_it_does_not_in_turn() -> None:
+    answer = asked("buy 3 BTCUSDT", "sell 3 BTCUSDT", code=1)
+    assert (answer["allowed"], answer["allowed_as_one"], answer["why_not_as_one"]) == (False, True, None)

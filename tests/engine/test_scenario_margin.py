@@ -35,7 +35,7 @@ def frame(price: str, seconds: int) -> PriceFrame:
     return PriceFrame(stamp=Stamp(time=seconds * SECOND), prices={KEY: D(price)})
 
 
-def told(found: list[Any]) -> list[tuple[str, str, str]]:
+def told(found: Any) -> list[tuple[str, str, str]]:
     return [(change.from_zone, change.to_zone, change.cause) for change in found]
 
 
@@ -46,12 +46,20 @@ def test_fills_prices_transfers_and_a_closing() -> None:
     assert told(desk.step(frame("97", 2))) == [("safe", "call", "price")]  # 100 against 97
     deposit = Transfer(stamp=Stamp(time=3 * SECOND), account="a", kind="deposit", asset="USD", amount=D(50))
     assert told(desk.step(deposit)) == [("call", "safe", "deposit")]
-    (change,) = desk.step(frame("92", 4), sequence=7)
+    (change,) = desk.step(frame("92", 4), sequence=7) or ()
     assert (change.account, change.pool, change.sequence, change.time) == ("a", "portfolio", 7, 4 * SECOND)
     assert told([change]) == [("safe", "call", "price")]  # 100 against 92
     assert desk.step(AccountClosed(stamp=Stamp(time=5 * SECOND), account="a")) == []
     assert desk.step(frame("1", 6)) == []
     assert "a" not in desk
+
+
+def test_a_price_older_than_the_one_known_is_passed_over() -> None:
+    desk = margin()
+    desk.step(fill("buy", "1", "100"))
+    desk.step(frame("100", 9))
+    assert desk.step(frame("50", 8)) == []
+    assert told(desk.step(frame("97", 9))) == [("safe", "call", "price")]
 
 
 def test_a_round_trip_leaves_the_profit_less_the_fees() -> None:

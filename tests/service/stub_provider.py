@@ -186,6 +186,18 @@ class StubProvider:
             raise BadInput("unknown_action", "change.action", change.get("action"), "deposit")
         return self._answer({"before": row, "after": row, "accepted": True, "reason": None})
 
+    def what_if_orders(self, account: str, orders: Sequence[str]) -> Answer:
+        return self._answer({"account": self._find(account)["account"], "orders": list(orders)})
+
+    def what_if_book(self, orders: Sequence[str], limit: int) -> Answer:
+        return self._answer({"orders": list(orders), "rows": []})
+
+    def scenarios(self, offset: int, limit: int) -> Answer:
+        return self._answer({"total": 0, "offset": offset, "rows": []})
+
+    def scenario(self, account: str, fresh: bool) -> Answer:
+        raise BadInput("unknown_account", "account", account, "an account under scenario margin")
+
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         if any(asset not in ("ALL", "BTC", "ETH") for asset, _ in shocks):
             raise BadInput("unknown_asset", "shock.asset", shocks[0][0], "one of ALL, BTC, ETH")

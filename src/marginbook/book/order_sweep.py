@@ -112,7 +112,7 @@ def _held(pool: Any, r: Any, exact: Any, market: int, leg: int) -> tuple[float, 
                 quantity = r.legs[i].amount
                 rate = r.classes[np.int64(r.legs[i].klass)].initial_rate
             else:
-                other = np.int64(exact[i].leverage)
+                other = int(exact[i].leverage)
     return quantity, rate, count, other, known
 
 

@@ -25,7 +25,10 @@ from marginbook.cli.common import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
+
+    from marginbook.connectors.books import BookFile
+    from marginbook.margin_calls.order_effects import Trial
 
 
 @app.command()
@@ -112,11 +115,13 @@ def explain(
 @app.command("what-if")
 def what_if(
     file: Annotated[Path, typer.Argument(help="A book file or folder.")],
-    account: Annotated[str, typer.Argument(help="Account id.")],
+    account: Annotated[str | None, typer.Argument(help="Account id.")] = None,
     order: Annotated[
         list[str] | None,
         typer.Option("--order", metavar="'buy 0.5 BTCUSDT @ 60000'", help="An order; may repeat, filled in turn."),
     ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="On every account of the book.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="With --all: accounts that are shown, worst first.")] = 20,
     prices: Prices = None,
     at: At = None,
     json_: Json = False,
@@ -130,9 +135,14 @@ def what_if(
 
     if not order:
         raise typer.BadParameter("give at least one --order, for example --order 'buy 0.5 BTCUSDT @ 60000'")
+    if (account is None) != everyone:
+        raise typer.BadParameter("name an account, or give --all")
     trials = [order_of(text) for text in order]
     book = loaded_book([file], prices)
     moment = moment_of(at, book)
+    if account is None:
+        _what_if_all(book, moment, trials, limit, json_)
+        return
     found = account_named(book, file, account)
     parameters = parameters_source(book.overlays, moment)(found)
     answer = orders_json(rule_set(found.rules), found, market_of(book), parameters, moment, trials, book.zones)
@@ -147,3 +157,27 @@ def what_if(
     if zone is Zone.CALL:
         code = IN_CALL
     raise typer.Exit(LIQUIDATABLE if zone in (Zone.LIQUIDATION, Zone.BANKRUPT) else code)
+
+
+def _what_if_all(loaded: "BookFile", moment: int, trials: "Sequence[Trial]", limit: int, json_: bool) -> None:
+    """The orders on every account: counts, and the accounts that come out worst."""
+    from marginbook.book.book import Book
+    from marginbook.connectors.books import market_of
+    from marginbook.engine.answers import problem_json
+    from marginbook.engine.book_orders import book_orders_json
+    from marginbook.engine.evaluate import parameters_source
+    from marginbook.margin_calls.fast_what_if import OrderDesk
+
+    parameters_of = parameters_source(loaded.overlays, moment)
+    book = Book.from_accounts(loaded.accounts, market_of(loaded), parameters_of, moment, loaded.zones or None)
+    answer = book_orders_json(OrderDesk(book), trials, limit)
+    problems = [*loaded.problems, *(row.problem for row in loaded.rejected), *book.problems.values()]
+    answer["errors"] = [problem_json(problem) for problem in problems]
+    if json_:
+        print_json(answer)
+    else:
+        from marginbook.render.what_if import book_orders_view
+
+        book_orders_view(answer)
+    if problems or answer["not_evaluated"]:
+        raise typer.Exit(BAD_DATA)

@@ -19,6 +19,9 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Replay a stress scenario over a generated book.")] = False,
     scenario: Annotated[str | None, typer.Option(help="Scenario of the demo, for example 2020-03-12.")] = None,
     speed: Annotated[float | None, typer.Option(min=0.1, help="Times real time, of a demo or a replay.")] = None,
+    portfolios: Annotated[
+        Path | None, typer.Option(help="Accounts under scenario margin, TOML or JSON, beside the book.")
+    ] = None,
     database: Annotated[
         str | None, typer.Option(help="Event log, for example sqlite:///book.sqlite; default: a temporary one.")
     ] = None,
@@ -35,7 +38,7 @@ def serve(
         raise typer.BadParameter("give a book, or --demo")
     if scenario is not None and scenario not in names():
         raise typer.BadParameter(f"{scenario!r} is not a scenario: {', '.join(names())}")
-    for path in [*(book or []), *(prices or []), *([replay] if replay else [])]:
+    for path in [*(book or []), *(prices or []), *(path for path in (replay, portfolios) if path)]:
         must_exist(path)
     run_service(
         book_paths=book or [],
@@ -47,4 +50,5 @@ def serve(
         database=database,
         host=host,
         port=port,
+        portfolios=portfolios,
     )

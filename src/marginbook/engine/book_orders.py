@@ -15,9 +15,11 @@ import numpy as np
 from marginbook.book.order_sweep import FIGURES, UNDECIDED, Swept, SweptOrder, sweep
 from marginbook.domain.errors import BadInput
 from marginbook.domain.zones import Zone
+from marginbook.engine.orders import order_json, standing_json
 from marginbook.exact import to_raw_exact
 from marginbook.margin_calls.fast_what_if import OrderDesk
-from marginbook.margin_calls.order_effects import Standing, Trial
+from marginbook.margin_calls.order_effects import OrderEffect, Standing, Trial
+from marginbook.units import format_time
 from marginbook.venues.contracts.model import Contracts, Terms, inverse_leverage
 from marginbook.venues.registry import rule_set
 
@@ -69,6 +71,28 @@ def each_account(desk: OrderDesk, orders: Mapping[str, Sequence[Trial]]) -> dict
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
     return rows
+
+
+def book_orders_json(desk: OrderDesk, trials: Sequence[Trial], limit: int) -> dict[str, Any]:
+    """Counts over the whole book, and exact numbers of up to `limit` accounts: the worst zones first, then refusals."""
+    book = desk.book
+    with book.lock:
+        columns = book_orders(desk, trials)
+        order = np.lexsort((columns["answer"], -columns["zone_after"].astype(np.int64)))
+        chosen = order[columns["answer"][order] <= ALLOWED][:limit]
+        rows = [_row(columns["account"][i], desk.basket(columns["account"][i], trials)) for i in chosen.tolist()]
+        at = book.at
+    return {"at": format_time(at), "orders": [order_json(trial) for trial in trials], **counts(columns), "rows": rows}
+
+
+def _row(account: str, effect: OrderEffect) -> dict[str, Any]:
+    return {
+        "account": account,
+        "allowed": effect.allowed_as_one,
+        "why_not": effect.why_not_as_one,
+        "before": standing_json(effect.before),
+        "after": None if effect.after is None else standing_json(effect.after),
+    }
 
 
 def counts(columns: Mapping[str, Any]) -> dict[str, Any]:

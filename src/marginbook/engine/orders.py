@@ -84,11 +84,13 @@ def orders_json(
         "account": account.id,
         "rules": account.rules,
         "at": format_time(at),
-        "orders": [_order(trial) for trial in trials],
+        "orders": [order_json(trial) for trial in trials],
         "allowed": found.allowed,
         "why_not": found.why_not,
-        "before": _standing(found.before),
-        "after": None if found.after is None else _standing(found.after),
+        "allowed_as_one": found.allowed_as_one,
+        "why_not_as_one": found.why_not_as_one,
+        "before": standing_json(found.before),
+        "after": None if found.after is None else standing_json(found.after),
         "largest": [],
         "contributions": [],
     }
@@ -110,7 +112,8 @@ def orders_json(
     return answer
 
 
-def _order(trial: Trial) -> dict[str, str]:
+def order_json(trial: Trial) -> dict[str, str]:
+    """An order as an answer repeats it."""
     row = {"side": trial.side, "quantity": format_decimal(trial.quantity), "market": trial.market}
     for name in ("price", "leverage"):
         value = getattr(trial, name)
@@ -119,7 +122,8 @@ def _order(trial: Trial) -> dict[str, str]:
     return row if trial.position_side is None else row | {"position_side": trial.position_side}
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """Zone, pools and liquidation prices as an answer."""
     return {
         "zone": standing.zone.label,
         "pools": {name: _texts(numbers, NUMBERS) for name, numbers in standing.pools.items()},

@@ -13,6 +13,7 @@ from typing import Any
 from marginbook.book.scenario_accounts import Portfolio, ScenarioAccounts, ZoneMove
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountClosed, Event, Fill, PriceFrame, Transfer, ZoneChange
+from marginbook.domain.market import QuoteKey
 from marginbook.engine.ports import admit
 from marginbook.exact import ZERO, divide, format_decimal, grid_floor, in_exact_context, round_ceil
 from marginbook.risk_models.reducers import requirement
@@ -53,6 +54,7 @@ class ScenarioMargin:
         self._multipliers = dict(zip(live.model.names, live.model.contracts.multiplier.tolist(), strict=True))
         self._holdings = {held.id: held for held in holdings}
         self._marks: dict[str, int] = {}
+        self._times: dict[QuoteKey, int] = {}  # [µs UTC] of the prices known: older ones are passed over
         live.put([_portfolio(held) for held in self._holdings.values()], at)
 
     def __contains__(self, account: str) -> bool:
@@ -70,27 +72,34 @@ class ScenarioMargin:
         return found
 
     @in_exact_context
-    def step(self, event: Event, sequence: int = 0) -> list[ZoneChange]:
+    def step(self, event: Event, sequence: int = 0) -> list[ZoneChange] | None:
         """What a frame of prices, or an account's own fill, transfer or closing, changes; BadInput refuses it.
 
-        An own event that its source has numbered, and that has come before, changes nothing.
+        None for an own event that its source has numbered and that has come before: it changes nothing.
         """
         at = event.stamp.time
         moves, cause = [], "price"
         if isinstance(event, PriceFrame):
-            moves = self.live.prices(event.prices, at)
+            known = self._times
+            fresh = {key: price for key, price in event.prices.items() if known.get(key, at) <= at}
+            moves = self.live.prices(fresh, at)
+            known.update(dict.fromkeys(fresh, at))
         elif self.concerns(event):
             admission = admit(self._marks, (event,))
             if admission.duplicates:
-                return []
+                return None
             self._marks |= admission.marks
             moves, cause = self._own(event, at)
         changes = [_change(move, at, sequence, cause) for move in moves]
         if self.schedule is not None:
             due = self.live.older_than(self.schedule.age, self.schedule.most)
             if due:
-                changes += [_change(move, at, sequence, "schedule") for move in self.live.evaluate(due, at)]
+                changes += self.fresh(due, at, sequence)
         return changes
+
+    def fresh(self, accounts: Iterable[str], at: int, sequence: int = 0) -> list[ZoneChange]:
+        """Evaluate accounts at the prices of now: their zones stay, their numbers are of `at`. KeyError without one."""
+        return [_change(move, at, sequence, "schedule") for move in self.live.evaluate(accounts, at)]
 
     @property
     def ids(self) -> list[str]:

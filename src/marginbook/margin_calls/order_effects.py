@@ -15,7 +15,7 @@ from marginbook.domain.account import Account, Position, Side
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, Stamp
 from marginbook.domain.market import Market
-from marginbook.domain.risk import LiquidationPrice, Quantities
+from marginbook.domain.risk import LiquidationPrice, Quantities, Risk
 from marginbook.domain.zones import Zone
 from marginbook.exact import ZERO, in_exact_context
 from marginbook.margin_calls.what_if import Figures, judge, lacks_initial, opens, what_if
@@ -112,7 +112,7 @@ def order_effect(
     before = _standing(_figures(rule_set, account, market, parameters, at, borders), names)
     why_not, changed, then, opened = None, account, market, False
     risks = rule_set.module.risk(account, market, parameters, at)
-    left = risks
+    left: Mapping[str, Risk[Any]] = risks
     for number, order in enumerate(orders, 1):
         opened = opened or opens(changed, order)
         try:

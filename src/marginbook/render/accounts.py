@@ -124,6 +124,8 @@ def what_if_view(answer: dict[str, Any]) -> None:
         beside = "".join(f" {word} {order[key]}" for word, key in (("@", "price"), ("by", "leverage")) if key in order)
         console.print(f"{order['side']} {order['quantity']} {order['market']}{beside}", highlight=False)
     verdict = "[green]● allowed[/]" if answer["allowed"] else f"[red]✖ refused[/]: {answer['why_not']}"
+    if answer["allowed"] != answer["allowed_as_one"]:
+        verdict += " in turn; " + ("allowed" if answer["allowed_as_one"] else "refused") + " as one"
     console.print(verdict, highlight=False)
     before, after = answer["before"], answer["after"] or {"zone": None, "pools": {}, "liquidation_prices": []}
     table = Table(header_style="bold")

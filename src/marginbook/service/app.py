@@ -218,6 +218,28 @@ def _add_reading(app: FastAPI, provider: Provider) -> None:
         """The account before and after an event that is not applied."""
         return _reply(lambda: provider.what_if(request.account, request.change))
 
+    @app.post("/api/v1/whatif/orders", responses=answers(models.Stamped, MISSING), tags=tags)
+    def what_if_orders(request: models.OrdersRequest) -> Response:
+        """A basket on one account: margin, zone, liquidation prices, largest sizes, what each position adds."""
+        return _reply(lambda: provider.what_if_orders(request.account, request.orders))
+
+    @app.post("/api/v1/whatif/book", responses=answers(models.Stamped), tags=tags)
+    def what_if_book(request: models.BookOrdersRequest) -> Response:
+        """The same orders on every account: who may send them, zones before and after, the worst accounts."""
+        return _reply(lambda: provider.what_if_book(request.orders, request.limit))
+
+    @app.get("/api/v1/scenarios", responses=answers(models.Stamped), tags=tags)
+    def scenarios(
+        offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> Response:
+        """Accounts under scenario margin, with the age of their numbers."""
+        return _reply(lambda: provider.scenarios(offset, limit))
+
+    @app.get("/api/v1/scenarios/{account}", responses=answers(models.Stamped, MISSING), tags=tags)
+    def scenario(account: str, fresh: bool = False) -> Response:
+        """One account under scenario margin; with `fresh` it is evaluated at the prices of now first."""
+        return _reply(lambda: provider.scenario(account, fresh))
+
 
 def _add_writing(app: FastAPI, provider: Provider) -> None:
     tags: list[Any] = ["writing"]

@@ -1,17 +1,19 @@
 """The engine behind the service, built from a setup: what the service's thread drives and its readers look into."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from marginbook.book.book import Book
 from marginbook.book.bulk import ContractColumns, LendingColumns
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.events import Event
+from marginbook.domain.events import Event, ZoneChange
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
 from marginbook.engine.book_store import BookStore
 from marginbook.engine.live import Engine, Receipt
+from marginbook.engine.outputs import Rejected
 from marginbook.engine.ports import Ledger
 from marginbook.engine.state import Policy, State
 from marginbook.engine.tables import Tables
@@ -27,6 +29,7 @@ class Core:
 
     def __init__(self, setup: Setup, progress: Progress, ledger: Ledger | None = None) -> None:
         self.borders: Borders | None = setup.borders or None
+        self.scenarios = setup.scenarios() if setup.scenarios is not None else None
         policy = Policy(borders=setup.borders)
         if setup.columns is not None and (ledger is None or next(iter(ledger.snapshots(State)), None) is None):
             self.engine = _from_columns(setup.columns(), setup, policy, ledger)
@@ -111,8 +114,45 @@ class Core:
         return tuple(sorted({name for name, _ in self.tables()}))
 
     def submit(self, events: Sequence[Event]) -> Receipt:
-        """Log and fold events; what the engine has to say about them."""
-        return self.engine.submit(events)
+        """Log and fold events; what the engine has to say about them.
+
+        Events of accounts under scenario margin go to those, and are not in the log.
+        """
+        own = self.scenarios
+        if own is None:
+            return self.engine.submit(events)
+        receipt = self.engine.submit([event for event in events if not own.concerns(event)])
+        outputs, duplicates = list(receipt.outputs), receipt.duplicates
+        for event in events:
+            try:
+                told = own.step(event, self.sequence)
+            except BadInput as bad:
+                if own.concerns(event):  # of a frame of prices the engine has said so
+                    outputs.append(_rejected(event, bad.problem, self.clock, self.sequence))
+                continue
+            outputs += told or ()
+            duplicates += told is None
+        return replace(receipt, outputs=tuple(outputs), duplicates=duplicates)
+
+    def scenario_rows(self, offset: int, limit: int) -> dict[str, Any]:
+        """Accounts under scenario margin in their order, and how many evaluations they have cost."""
+        own = self.scenarios
+        ids = own.ids if own is not None else []
+        rows = [own.row(name) for name in ids[offset : offset + limit]] if own is not None else []
+        evaluations = own.live.evaluations if own is not None else 0
+        return {"total": len(ids), "offset": offset, "evaluations": evaluations, "rows": rows}
+
+    def scenario_row(self, account: str) -> dict[str, Any]:
+        """One of them; BadInput `unknown_account`."""
+        if self.scenarios is None:
+            raise BadInput("unknown_account", "account", account, "a service with accounts under scenario margin")
+        return self.scenarios.row(account)
+
+    def fresh_scenario(self, account: str) -> list[ZoneChange]:
+        """Evaluate one of them at the prices of now."""
+        self.scenario_row(account)
+        assert self.scenarios is not None
+        return self.scenarios.fresh([account], self.clock, self.sequence)
 
     def close(self) -> None:
         """Release the ledger."""
@@ -130,6 +170,21 @@ def _from_columns(
     if ledger is not None:
         engine.snapshot()
     return engine
+
+
+def _rejected(event: Event, problem: Problem, at: int, sequence: int) -> Rejected:
+    return Rejected(
+        time=at,
+        sequence=sequence,
+        account=str(getattr(event, "account", "")),
+        pool="",
+        source=event.stamp.source,
+        source_sequence=event.stamp.source_sequence,
+        code=problem.code,
+        place=problem.place,
+        value=problem.value,
+        expected=problem.expected,
+    )
 
 
 def _placed(account: str, problem: Problem) -> Problem:

@@ -12,9 +12,12 @@ from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
 from marginbook.domain.zones import Zone
 from marginbook.engine.answers import node_json, remedy_json, report_json
+from marginbook.engine.book_orders import book_orders_json
 from marginbook.engine.evaluate import evaluate
+from marginbook.engine.orders import order_of, orders_json
 from marginbook.engine.ports import Ledger
 from marginbook.exact import in_exact_context
+from marginbook.margin_calls.fast_what_if import OrderDesk
 from marginbook.service.core import Core
 from marginbook.service.provider import Answer, Json, PageQuery, Stamp
 from marginbook.service.rows import gauge_of, table_row
@@ -102,6 +105,32 @@ class LiveProvider:
         body = what_if_answer(found, action, core.market, core.parameters(found), core.clock, core.borders)
         return Answer(body, _now(core))
 
+    def what_if_orders(self, account: str, orders: Sequence[str]) -> Answer:
+        _, core = self._ready()
+        found, trials = core.find(account), [order_of(text) for text in orders]
+        here = (rule_set(found.rules), found, core.market, core.parameters(found), core.clock)
+        return Answer(orders_json(*here, trials, core.borders), _now(core))
+
+    def what_if_book(self, orders: Sequence[str], limit: int) -> Answer:
+        _, core = self._ready()
+        trials = [order_of(text) for text in orders]
+        return Answer(book_orders_json(OrderDesk(core.book), trials, limit), _now(core))
+
+    def scenarios(self, offset: int, limit: int) -> Answer:
+        _, core = self._ready()
+        return Answer(self.runner.call(lambda: core.scenario_rows(offset, limit)), _now(core))
+
+    def scenario(self, account: str, fresh: bool) -> Answer:
+        _, core = self._ready()
+        row = self.runner.call(lambda: self._scenario(core, account, fresh))
+        return Answer({"account": row}, _now(core))
+
+    def _scenario(self, core: Core, account: str, fresh: bool) -> Json:
+        """Only on the engine's thread: a fresh evaluation may move a zone, which the time line then tells."""
+        if fresh:
+            self.runner.heard(core.fresh_scenario(account))
+        return core.scenario_row(account)
+
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         view, core = self._ready()
         body = shock_answer(core.book, view.market, shocks, only)
@@ -154,7 +183,7 @@ class LiveProvider:
         refused = [Problem(o.code, o.place, o.value, o.expected) for o in receipt.rejected]
         if receipt.last >= receipt.first:
             self.runner.now_live()
-        return receipt.last - receipt.first + 1 - len(refused), receipt.duplicates, refused
+        return len(events) - receipt.duplicates - len(refused), receipt.duplicates, refused
 
     def load(self, name: str, content: bytes) -> Answer:
         setup = upload_setup(name, content, time.time_ns() // 1000)

@@ -43,6 +43,23 @@ class WhatIfRequest(Strict):
     change: dict[str, Any] = Field(min_length=1)
 
 
+OrderText = Annotated[str, Field(min_length=1, max_length=200, description="buy 0.5 BTCUSDT @ 60000 10x")]
+
+
+class OrdersRequest(Strict):
+    """A basket of orders on one account, filled one after the other on paper."""
+
+    account: str = Field(min_length=1, max_length=200)
+    orders: list[OrderText] = Field(min_length=1, max_length=50)
+
+
+class BookOrdersRequest(Strict):
+    """The same orders on every account of the book; numbers of up to `limit` of them."""
+
+    orders: list[OrderText] = Field(min_length=1, max_length=50)
+    limit: int = Field(default=50, ge=0, le=500)
+
+
 class ControlRequest(Strict):
     """Pause or go on, and how many seconds of the replay pass in one second."""
 

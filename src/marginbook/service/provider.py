@@ -80,6 +80,18 @@ class Provider(Protocol):
     def what_if(self, account: str, change: Mapping[str, Any]) -> Answer:
         """`{"before", "after", "accepted", "reason"}` for an event that is not applied."""
 
+    def what_if_orders(self, account: str, orders: Sequence[str]) -> Answer:
+        """A basket of orders in words on one account; `engine.orders.orders_json`."""
+
+    def what_if_book(self, orders: Sequence[str], limit: int) -> Answer:
+        """The same on every account; `engine.book_orders.book_orders_json`."""
+
+    def scenarios(self, offset: int, limit: int) -> Answer:
+        """`{"total", "offset", "evaluations", "rows": […]}` of the accounts under scenario margin."""
+
+    def scenario(self, account: str, fresh: bool) -> Answer:
+        """One row of it, of now where it is to be `fresh`."""
+
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         """`{"shocks", "moved", "before", "after", "liquidatable", "bad_debt", "worst"}`."""
 

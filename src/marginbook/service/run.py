@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import uvicorn
 
 from marginbook.connectors.books import load_book
 from marginbook.connectors.histories import read_price_frames
+from marginbook.connectors.scenario_books import load_scenario_book
 from marginbook.demo.accounts import ACCOUNTS, SEED
 from marginbook.demo.scenarios import DEFAULT
 from marginbook.domain.errors import BadInput
@@ -48,11 +50,12 @@ def run_service(
     accounts: int = ACCOUNTS,
     seed: int = SEED,
     token: str | None = None,
+    portfolios: Path | None = None,
     say: Callable[[str], object] = lambda line: sys.stderr.write(line + "\n"),
 ) -> None:
     """Serve the book in files, or the demo, until interrupted. `say` is told where the page is.
 
-    `history` is a price file that is played over the book at `speed`.
+    `history` is a price file that is played over the book at `speed`; `portfolios` are accounts under scenario margin.
 
     `database` is `sqlite:///path`: events are on disk before they are acknowledged, and a restart goes on from there.
     Without one the event log lives in a temporary folder and ends with the service. Beyond loopback a token is needed:
@@ -62,6 +65,9 @@ def run_service(
         setup = demo_setup(accounts, seed, scenario, speed)
     else:
         setup = files_setup(book_paths, prices, history, speed)
+    if portfolios is not None:
+        load_scenario_book(portfolios)  # what is wrong with it is told before the service starts
+        setup = replace(setup, scenarios=lambda: load_scenario_book(portfolios, setup.at))
     for problem in setup.problems:
         say(str(problem))
     needed = token_for(host, token)

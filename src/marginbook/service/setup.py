@@ -14,6 +14,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
 from marginbook.domain.market import Market
+from marginbook.engine.scenario_margin import ScenarioMargin
 from marginbook.units import format_time
 
 Mode = Literal["demo", "replay", "file", "live"]
@@ -39,6 +40,7 @@ class Setup:
     problems: tuple[Problem, ...] = ()
     repeats: bool = False
     venue: Callable[[], DemoVenue] | None = None  # carries out what the engine forecasts
+    scenarios: Callable[[], ScenarioMargin] | None = None  # accounts under scenario margin, beside the book
 
 
 def demo_setup(accounts: int = ACCOUNTS, seed: int = SEED, name: str = DEFAULT, speed: Decimal | None = None) -> Setup:
