@@ -14,8 +14,6 @@ from marginbook.liquidation.acts import action, after, settlement
 from marginbook.liquidation.deficits import LOAN, PLACES, balances, index_price
 from marginbook.liquidation.stages import Done, Scene
 
-ALL = Decimal("Infinity")
-
 
 @in_exact_context
 def exchanged(scene: Scene) -> Done | None:
@@ -25,23 +23,25 @@ def exchanged(scene: Scene) -> Done | None:
     own = sorted((asset for asset, held in net.items() if held > 0), key=lambda asset: -net[asset] * prices[asset])
     events: list[Event] = []
     flows: list[Flow] = []
-    for owed in [asset for asset, held in net.items() if held < 0]:
+    for short in [asset for asset, held in net.items() if held < 0]:
         for held in own:
-            sold = min(net[held], round_ceil(divide(-net[owed] * prices[owed], prices[held]), PLACES))
-            bought = min(-net[owed], round_floor(divide(sold * prices[held], prices[owed]), PLACES))
+            sold = min(net[held], round_ceil(divide(-net[short] * prices[short], prices[held]), PLACES))
+            bought = min(-net[short], round_floor(divide(sold * prices[held], prices[short]), PLACES))
             if bought <= 0:
                 continue
-            net[held], net[owed] = net[held] - sold, net[owed] + bought
-            for asset, amount in ((held, -sold), (owed, bought)):
+            net[held], net[short] = net[held] - sold, net[short] + bought
+            for asset, amount in ((held, -sold), (short, bought)):
                 events.append(settlement(scene, asset, amount))
                 flows += [Flow("account", asset, amount), Flow("counterparties", asset, -amount)]
     found = after(scene, events)
     repaid: list[Event] = []
     for name in sorted(found.account.details):
-        asset = name.removeprefix(LOAN)
-        owes = name.startswith(LOAN) and Decimal(found.account.details[name]) > 0
-        if owes and found.account.wallet.get(asset, ZERO) > 0:
-            repaid.append(action(found, "repay", asset, ALL))
+        if not name.startswith(LOAN):
+            continue
+        asset, owed = name.removeprefix(LOAN), Decimal(found.account.details[name])
+        amount = round_floor(min(owed, found.account.wallet.get(asset, ZERO)), PLACES)
+        if amount > 0:
+            repaid.append(action(found, "repay", asset, amount))
     if not events and not repaid:
         return None
     return Done(scene=after(found, repaid), events=(*events, *repaid), flows=tuple(flows), quantity=ZERO, price=None)

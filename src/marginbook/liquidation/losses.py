@@ -15,8 +15,6 @@ from marginbook.liquidation.stages import Stage, Stages
 from marginbook.liquidation.steps import Progress, add, left_of
 from marginbook.liquidation.winners import Winner, effective_leverage, rank
 
-MONEY_PLACES = 8
-
 
 def cover(state: Progress, stages: Stages, before: Account, counterparties: Sequence[Winner] | None) -> None:
     """What the pool owes goes through the loss stages."""
@@ -25,7 +23,7 @@ def cover(state: Progress, stages: Stages, before: Account, counterparties: Sequ
         for asset, amount in owed.items():
             match stage.name:
                 case "insurance":
-                    paid = _cut(min(state.fund.holds(asset), amount), amount, stages.pays)
+                    paid = _cut(min(state.fund.holds(asset), amount), amount, stages.places)
                     _pays(state, stages, stage, asset, paid, f"the fund pays {format_decimal(paid)} {asset}")
                 case "deleverage":
                     closings, paid = _deleveraged(state, stages, amount, counterparties)
@@ -66,11 +64,11 @@ def _pays(
     add(state, stage, reason, market=asset, quantity=paid, flows=flows, events=(event,), closings=closings)
 
 
-def _cut(amount: Decimal, like: Decimal, how: str) -> Decimal:
-    """`amount` at the decimals of `like`, down; money of a settlement has at least eight."""
+def _cut(amount: Decimal, like: Decimal, least_places: int) -> Decimal:
+    """`amount` at the decimals of `like`, or at so many where it has fewer, down."""
     exponent = like.as_tuple().exponent
     digits = -exponent if isinstance(exponent, int) else 0
-    cut = round_floor(amount, max(digits, MONEY_PLACES if how == "settlement" else 0))
+    cut = round_floor(amount, max(digits, least_places))
     return amount if cut == amount else cut
 
 
@@ -89,4 +87,4 @@ def _deleveraged(
     found = deleverage(side, fill.quantity, price, fill.price, ranked)
     if not found.left:
         return found.closings, owed
-    return found.closings, _cut(gap * (fill.quantity - found.left), owed, stages.pays)
+    return found.closings, _cut(gap * (fill.quantity - found.left), owed, stages.places)

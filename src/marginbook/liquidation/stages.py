@@ -121,6 +121,7 @@ class Stages:
     losses: tuple[Stage, ...]
     owed: Owed
     pays: Literal["settlement", "repay"] = "settlement"  # how somebody else pays what the account owes
+    places: int = 8  # decimals of such a payment; more where what is owed has more
     forced: Stage | None = None  # for those whom the venue lets do what the plan refuses to others
     exchange: Stage | None = None  # own assets are sold for what is owed once no position is left
     written_off: Stage | None = None  # who bears what a closing step writes off

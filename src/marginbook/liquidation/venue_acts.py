@@ -96,15 +96,36 @@ def call_offering_all(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -
 
 def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) -> Done:
     whole = amount == plan.close_most
-    flows = plan.flows if whole else parts_of(plan.flows, divide(amount, plan.close_most))
+    found = after(scene, events)
+    flows = plan.flows
+    if not whole:
+        flows = _as_measured(parts_of(plan.flows, divide(amount, plan.close_most)), scene, found, plan)
     return Done(
-        scene=after(scene, events),
+        scene=found,
         events=tuple(events),
         flows=flows,
         quantity=amount,
         price=plan.price,
         lost=plan.bad_debt if whole else ZERO,
     )
+
+
+def _as_measured(flows: tuple[Flow, ...], before: Scene, now: Scene, plan: Plan) -> tuple[Flow, ...]:
+    """Flows in proportion, corrected by what the call did where the account states amounts.
+
+    What of the collateral differs is the liquidator's, what of the debt the pool's: the last units of a rounding.
+    """
+    stated = [one.amount for found in (before, now) for one in (*found.account.collateral, *found.account.debt)]
+    if None in stated:
+        return flows
+    start, end = balances(before.account), balances(now.account)
+    rest: tuple[tuple[str, Party], ...] = ((plan.collateral or "", "liquidator"), (plan.market, "pool"))
+    for asset, other in dict(rest).items():
+        told = sum((flow.amount for flow in flows if (flow.party, flow.asset) == ("account", asset)), ZERO)
+        gap = end.get(asset, ZERO) - start.get(asset, ZERO) - told
+        if told and gap:
+            flows += (Flow("account", asset, gap), Flow(other, asset, -gap))
+    return flows
 
 
 @in_exact_context
@@ -222,6 +243,8 @@ def perp_or_spot(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Don
     share = divide(amount, plan.close_most)
     flows = plan.flows if amount == plan.close_most else parts_of(plan.flows, share)
     own = {flow.asset: flow.amount for flow in flows if flow.party == "account"}
+    if not own.get(plan.collateral) or not own.get(plan.market):
+        return Done(scene=scene, events=(), flows=(), quantity=ZERO, price=None)
     events: list[Event] = [
         action(scene, "withdraw", plan.collateral, -own[plan.collateral]),
         action(scene, "repay", plan.market, own[plan.market]),

@@ -156,6 +156,7 @@ def dydx_4() -> Stages:
             Stage(name="deleverage", says="deleveraging", source=source, verified=True),
         ),
         owed=deficits.in_wallets,
+        places=6,
         noted=pauses.noted_in_block,
         waits=pauses.next_block,
         told=pauses.told_dydx,
@@ -188,6 +189,7 @@ def dydx_3() -> Stages:
             Stage(name="deleverage", says="deleveraging", source=source, verified=True),
         ),
         owed=deficits.in_wallets,
+        places=6,
         unverified=("size, price and the fund's part are the operator's choice off chain",),
     )
 
@@ -260,6 +262,7 @@ def drift() -> Stages:
         ),
         owed=deficits.as_debts,
         pays="repay",
+        places=0,
         noted=pauses.noted_by_drift,
         waits=pauses.next_slots,
         ended=pauses.without_drift_marks,
@@ -286,6 +289,7 @@ def perp() -> Stages:
             Stage(name="deficit", says="owed by the account", source=source),
         ),
         owed=deficits.by_value,
+        places=6,
         told=pauses.told_perp,
     )
 
@@ -394,6 +398,7 @@ def okx_spot() -> Stages:
         ),
         owed=deficits.as_debts,
         pays="repay",
+        places=0,
     )
 
 

@@ -1,9 +1,10 @@
 """Laws of liquidation waterfalls, tried on the random accounts of every rule set (`testing/worlds`).
 
 Half of the accounts are taken as they are, near their border; the prices of the others are moved by up to 40 %, so that
-deficits occur. The fund is empty, small or large, the other side one party or a few winners.
+deficits occur. The fund is empty, small or large, the other side one party or a few winners; liquidators take all that
+they may, or a part first.
 
-    .venv/bin/python -m marginbook.testing.waterfalls 100000 1      # waterfalls over all rule sets, seed
+    .venv/bin/python -m marginbook.testing.waterfalls 100000 1      # how many, seed; more: only these rule sets
 """
 
 import sys
@@ -17,8 +18,10 @@ from random import Random
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.exact import ZERO, in_exact_context
+from marginbook.liquidation.acts import part_of
 from marginbook.liquidation.deficits import balances
 from marginbook.liquidation.fund import Fund
+from marginbook.liquidation.keepers import Chance, Policy, maximum
 from marginbook.liquidation.steps import Step
 from marginbook.liquidation.venue_stages import STAGES
 from marginbook.liquidation.waterfall import STEPS_MOST, Waterfall, run
@@ -31,6 +34,8 @@ from marginbook.venues.registry import rule_set
 FUND_ASSETS = ("USDT", "USDC", "USD", "BTC", "ETH", "XBT", "SOL")
 UNITS = Decimal("0.00000002")
 """Two units of the eight decimals that money is printed with: rounding of a printed quantity."""
+LAST_UNIT = Decimal("0.000001")
+"""Of the coarsest money that a payment is cut at."""
 SMALL, LAST_UNITS, RELATIVE = Decimal("1e-5"), Decimal("0.01"), Decimal("1e-9")
 """What the rounding of prices, and of the last units of a protocol's tokens, may be worth."""
 
@@ -54,9 +59,16 @@ def cases(rules: str, count: int, seed: int = 1) -> Iterator[Case]:
         for setting in settings(rules, 32, seed * 1_000_003 + draw):
             moved = _moved(setting, random) if random.random() < 0.5 else setting
             for pool in _liquidatable(moved):
-                fund, winners = _fund(random), _winners(moved, random)
+                fund, winners, policy = _fund(random), _winners(moved, random), _policy(random)
                 found = run(
-                    moved.account, pool, moved.market, moved.parameters, moved.at, fund=fund, counterparties=winners
+                    moved.account,
+                    pool,
+                    moved.market,
+                    moved.parameters,
+                    moved.at,
+                    policy=policy,
+                    fund=fund,
+                    counterparties=winners,
                 )
                 yield Case(moved, pool, fund, winners, found)
                 made += 1
@@ -85,6 +97,19 @@ def _moved(setting: Setting, random: Random) -> Setting:
 def _fund(random: Random) -> Fund:
     size = random.choice((0, 0, 10, 5_000, 10**9))
     return Fund(dict.fromkeys(FUND_ASSETS, Decimal(size)))
+
+
+def _policy(random: Random) -> Policy:
+    """The maximum, or a few times a share of what is allowed, cut at its decimals, and then the maximum."""
+    if random.random() < 0.6:
+        return maximum
+    shares = [Decimal(random.randint(1, 99)) / 100 for _ in range(random.randint(1, 3))]
+
+    def some(chance: Chance) -> Decimal:
+        least, most = chance.plan.close_least, chance.plan.close_most
+        return max(least, part_of(most, shares.pop())) if shares else most
+
+    return some
 
 
 def _winners(setting: Setting, random: Random) -> tuple[Winner, ...] | None:
@@ -277,7 +302,7 @@ def winners_give_what_they_have(case: Case) -> str | None:
             if closing.quantity > sizes[closing.account]:
                 return f"{closing.account} closed {closing.quantity} of {sizes[closing.account]}"
         given = sum((closing.given_up for closing in step.closings), ZERO)
-        if abs(given - step.quantity) > UNITS:
+        if abs(given - step.quantity) > LAST_UNIT:
             return f"given up {given}, paid {step.quantity}"
     return None
 
@@ -325,12 +350,13 @@ def tallied(rules: str, count: int, seed: int) -> Tally:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `count` waterfalls over all rule sets and write what was found; 1 where a law is broken."""
+    """Run `count` waterfalls over the named rule sets, or all, and write what was found; 1 where a law is broken."""
     count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
-    each = -(-count // len(STAGES))
+    chosen = sorted(arguments[2:] or STAGES)
+    each = -(-count // len(chosen))
     broken = 0
     total = Tally()
-    for rules in sorted(STAGES):
+    for rules in chosen:
         tally = tallied(rules, each, seed)
         total.waterfalls += tally.waterfalls
         total.steps += tally.steps
