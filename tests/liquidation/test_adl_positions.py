@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from marginbook.domain.errors import BadInput
 from marginbook.exact import divide
 from marginbook.liquidation import rankings
+from marginbook.liquidation.allocators import allocate
 from marginbook.liquidation.deleveraging import deleverage
 from marginbook.liquidation.position_space import (
     Fee,
@@ -307,6 +308,17 @@ def test_closing_conserves_quantity_and_cash(quantity, price, mark, winners) -> 
         left = replace(before, quantity=before.quantity - each.quantity)
         assert each.realised + each.given_up + profit(left, mark) == profit(before, mark)
     assert all(each.quantity == before.quantity for each, before in zip(done.closings[:-1], ranked, strict=False))
+
+
+def test_closing_by_contracts_conserves_too() -> None:
+    three = [winner(name, "short", size, "100", "999") for name, size in (("a", "1"), ("b", "2"), ("c", "4"))]
+    done = deleverage("long", Decimal("3.5"), Decimal(90), Decimal(80), three, allocate)
+    assert [(each.account, each.quantity, each.given_up) for each in done.closings] == [
+        ("a", Decimal("0.5"), 5),
+        ("b", 1, 10),
+        ("c", 2, 20),
+    ]
+    assert done.left == 0
 
 
 def test_at_the_bankruptcy_price_the_winners_give_up_the_deficit() -> None:

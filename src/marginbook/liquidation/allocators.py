@@ -4,7 +4,7 @@ A winner's capacity is the most that it may pay. Every rule takes (budget, capac
 the order given. Nobody pays more than its capacity, and the amounts add up to min(budget, total capacity) exactly, all
 counted in whole units (10^-8 unless told otherwise; budget and capacities are cut down to units first).
 
-    queue            in the order given, each in full until the budget is met                (venues; order by `rank`)
+    queue, in_turn   in the order given, each in full until the budget is met                (venues; order by `rank`)
     water_filling    amount_i = min(capacity_i, τ · weight_i), τ such that they add up                       O(n log n)
       wealth pro-rata        weight = capacity                        every rate is B / Σ capacity
       capped pro-rata        weight = endowment e, capacity = e · β   rate h_i = min(η, β_i)
@@ -30,18 +30,28 @@ PLACES = 8
 
 
 @in_exact_context
+def in_turn(budget: Decimal, capacities: Sequence[Decimal]) -> list[Decimal]:
+    """The queue without units: amounts of any number of digits, such as quantities of a position.
+
+    >>> [str(amount) for amount in in_turn(Decimal(7), [Decimal("5.5"), Decimal(4), Decimal(9)])]
+    ['5.5', '1.5', '0.0']
+    """
+    left, amounts = budget, []
+    for capacity in capacities:
+        amounts.append(min(capacity, left))
+        left -= amounts[-1]
+    return amounts
+
+
+@in_exact_context
 def queue(budget: Decimal, capacities: Sequence[Decimal], places: int = PLACES) -> list[Decimal]:
     """Each in full, in the order given, until the budget is met.
 
     >>> [int(amount) for amount in queue(Decimal(7), [Decimal(5), Decimal(4), Decimal(9)])]
     [5, 2, 0]
     """
-    left, most = _in_units(budget, capacities, places)
-    amounts = []
-    for capacity in most:
-        amounts.append(min(capacity, left))
-        left -= amounts[-1]
-    return [from_raw(amount, places) for amount in amounts]
+    target, most = _in_units(budget, capacities, places)
+    return in_turn(from_raw(target, places), [from_raw(amount, places) for amount in most])
 
 
 @in_exact_context

@@ -1,6 +1,6 @@
 """Deleveraging as it is executed: ranked winners are closed against the bankrupt position, at its bankruptcy price.
 
-    fill_i       = min(quantity_i, what is left)                in the order of the ranking
+    fill_i       = min(quantity_i, what is left) in the order of the ranking, or by another allocator
     realised_i   = side_i · fill_i · (price − entry_i)
     given up_i   = side_i · fill_i · (mark − price)             less than the mark would have paid
 
@@ -17,6 +17,7 @@ from marginbook.domain.account import Side
 from marginbook.domain.errors import BadInput
 from marginbook.domain.risk import Flow
 from marginbook.exact import ZERO, in_exact_context
+from marginbook.liquidation.allocators import Allocator, in_turn
 from marginbook.liquidation.winners import Winner
 
 
@@ -57,9 +58,17 @@ class Deleveraging:
 
 
 @in_exact_context
-def deleverage(side: Side, quantity: Decimal, price: Decimal, mark: Decimal, ranked: Sequence[Winner]) -> Deleveraging:
-    """Close `quantity` of a bankrupt position of `side` at `price` against `ranked` winners, first to last.
+def deleverage(
+    side: Side,
+    quantity: Decimal,
+    price: Decimal,
+    mark: Decimal,
+    ranked: Sequence[Winner],
+    allocator: Allocator = in_turn,
+) -> Deleveraging:
+    """Close `quantity` of a bankrupt position of `side` at `price` against `ranked` winners.
 
+    `allocator` shares the quantity out over theirs: in turn, as venues do, or `allocate` for pro-rata by contracts.
     BadInput where a winner is on the bankrupt position's own side.
 
     BitMEX's example: a short of 20 contracts with bankruptcy price 650 takes 10 from account 2 and 10 from account 5.
@@ -70,14 +79,16 @@ def deleverage(side: Side, quantity: Decimal, price: Decimal, mark: Decimal, ran
     >>> [(closing.account, int(closing.quantity), int(closing.given_up)) for closing in done.closings], int(done.left)
     ([('2', 10, 50), ('5', 10, 50)], 0)
     """
-    left, closings = quantity, []
     for winner in ranked:
         if winner.side == side:
             raise BadInput("same_side", f"winner {winner.account}", winner.side, f"the side that a {side} trades with")
-        if left <= 0:
-            break
-        closed = min(winner.quantity, left)
-        left -= closed
-        signed = winner.sign * closed
-        closings.append(Closing(winner.account, closed, signed * (price - winner.entry), signed * (mark - price)))
-    return Deleveraging(price, tuple(closings), left)
+    shares = allocator(quantity, [winner.quantity for winner in ranked])
+    closings = tuple(
+        _closing(winner, share, price, mark) for winner, share in zip(ranked, shares, strict=True) if share > 0
+    )
+    return Deleveraging(price, closings, quantity - sum((closing.quantity for closing in closings), ZERO))
+
+
+def _closing(winner: Winner, quantity: Decimal, price: Decimal, mark: Decimal) -> Closing:
+    signed = winner.sign * quantity
+    return Closing(winner.account, quantity, signed * (price - winner.entry), signed * (mark - price))
