@@ -2,15 +2,24 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from marginbook.domain.account import Account, Position
+from marginbook.domain.market import Market, Quote
 from marginbook.domain.risk import Flow
-from marginbook.liquidation.fund import Entry
+from marginbook.liquidation.fund import Entry, Fund
 from marginbook.liquidation.venue_stages import STAGES
+from marginbook.liquidation.waterfall import Waterfall, run
+from marginbook.liquidation.winners import Winner
 from marginbook.testing.waterfalls import LAWS, Case, cases, tallied
+from marginbook.venues.registry import rule_set
 
-FEW, MANY = 6, 120
+FEW, MANY = 6, 60
+TERMS = {"maintenance_rate": "0.05", "liquidation_fee": "0.01", "quantity_step": "0.1", "currency": "USDT"}
 
 
 @pytest.mark.parametrize("rules", sorted(STAGES))
@@ -67,3 +76,48 @@ def test_a_wrong_end_is_caught(case: Case) -> None:
     assert "the_end_is_what_it_says" in broken(replace(case, found=unpaid))
     untouched = replace(case.found, account=case.setting.account, outcome="covered")
     assert {"the_end_is_what_it_says", "events_are_enough"} <= broken(replace(case, found=untouched))
+
+
+WALLETS = st.decimals(min_value=-50, max_value=120, places=2)
+MARKS = st.decimals(min_value=800, max_value=1200, places=1)
+FUNDS = st.decimals(min_value=0, max_value=200, places=2)
+SHORTS = st.lists(st.decimals(min_value=D("0.1"), max_value=2, places=1), max_size=4)
+
+
+def liquidated(wallet: D, mark: D, fund: D, shorts: list[D], side: Literal["long", "short"]) -> Waterfall:
+    """One coin entered at 1,000, and winners of the other side."""
+    parameters = rule_set("generic/derivatives").module.parameters("derivatives", 0, {"*": TERMS})
+    position = Position(market="BTC", side=side, quantity=D(1), entry=D(1000))
+    account = Account(id="a", rules="generic/derivatives", wallet={"USDT": wallet}, positions=(position,))
+    market = Market(quotes={("generic", "BTC", "mark"): Quote(mark)})
+    other: Literal["long", "short"] = "short" if side == "long" else "long"
+    winners = [
+        Winner(account=str(number), side=other, quantity=quantity, entry=D(1000), equity=D(100))
+        for number, quantity in enumerate(shorts)
+    ]
+    return run(account, "cross:USDT", market, parameters, 0, fund=Fund({"USDT": fund}), counterparties=winners)
+
+
+@given(WALLETS, MARKS, FUNDS, FUNDS, SHORTS, st.sampled_from(("long", "short")))
+def test_more_fund_and_more_winners_never_leave_more_unpaid(
+    wallet: D, mark: D, fund: D, more: D, shorts: list[D], side: Literal["long", "short"]
+) -> None:
+    found = liquidated(wallet, mark, fund, shorts, side)
+    unpaid = found.deficit.get("USDT", D(0))
+    assert liquidated(wallet, mark, fund + more, shorts, side).deficit.get("USDT", D(0)) <= unpaid
+    assert liquidated(wallet, mark, fund, [*shorts, D(1)], side).deficit.get("USDT", D(0)) <= unpaid
+    assert sum(shorts, D(0)) < 1 or not unpaid, "as many winners as the position is large pay all of it"
+
+
+@given(WALLETS, MARKS, FUNDS, st.sampled_from(("long", "short")))
+def test_every_unit_of_a_loss_is_somebodys(wallet: D, mark: D, fund: D, side: Literal["long", "short"]) -> None:
+    """Wallet and profit before = wallet after + profit after + what the fund gained + what the winners kept."""
+    found = liquidated(wallet, mark, fund, [], side)
+    sign = 1 if side == "long" else -1
+    held = sum((position.quantity for position in found.account.positions), D(0))
+    before, after = wallet + sign * (mark - 1000), found.account.wallet["USDT"] + sign * held * (mark - 1000)
+    assert after + found.fund.holds("USDT") == before + fund
+    assert found.fund.holds("USDT") >= 0
+    assert not found.deficit or (
+        found.account.wallet["USDT"] == -found.deficit["USDT"] and not found.fund.holds("USDT")
+    )

@@ -115,8 +115,9 @@ def _as_measured(flows: tuple[Flow, ...], before: Scene, now: Scene, plan: Plan)
 
     What of the collateral differs is the liquidator's, what of the debt the pool's: the last units of a rounding.
     """
-    stated = [one.amount for found in (before, now) for one in (*found.account.collateral, *found.account.debt)]
-    if None in stated:
+    accounts = (before.account, now.account)
+    held = [one.amount for account in accounts for one in account.collateral]
+    if None in held or None in [one.amount for account in accounts for one in account.debt]:
         return flows
     start, end = balances(before.account), balances(now.account)
     rest: tuple[tuple[str, Party], ...] = ((plan.collateral or "", "liquidator"), (plan.market, "pool"))
