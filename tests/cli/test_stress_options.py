@@ -83,3 +83,15 @@ def test_usage_errors(words: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "book.toml"
     file.write_text(BOOK)
     assert CliRunner().invoke(app, ["stress", str(file), *words]).exit_code == 2
+
+
+def test_shocks_that_spread(tmp_path: Path) -> None:
+    prices = tmp_path / "two.csv"
+    rows = [
+        f"2026-09-{day:02d},{name},{price}"
+        for name, found in (("ETHUSDT", (100, 110, 99)), ("BTCUSDT", (100, 110, 99)))
+        for day, price in enumerate(found, 1)
+    ]
+    prices.write_text("date,symbol,close\n" + "\n".join(rows))
+    told = asked(tmp_path, "--shock", "ETH=-10%", "--correlated", str(prices))
+    assert {row["to"] for row in told["moved"]} == {"2700"}

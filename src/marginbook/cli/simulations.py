@@ -71,6 +71,9 @@ def stress(
     ] = None,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="The worst window of these prices.")] = None,
     hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+    correlated: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The rest moves as these prices lead to expect of the shocks.")
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(metavar="aave.WETH.liquidation_threshold=0.80", help="Another parameter; may repeat."),
@@ -94,6 +97,7 @@ def stress(
         scenario=scenario,
         history=history,
         hours=hours,
+        correlated=correlated,
         parameters=tuple(parameter or ()),
         venue_down=venue_down,
         reverse=reverse,
@@ -101,8 +105,9 @@ def stress(
     )
     if not asked.anything:
         raise typer.BadParameter("give at least one --shock, for example --shock ETH=-20%, or --scenario, --reverse …")
-    if history:
-        must_exist(history)
+    for file in (history, correlated):
+        if file:
+            must_exist(file)
     loaded = loaded_book(book, prices)
     answer = stress_answer(loaded, moment_of(at, loaded), asked)
     append_problems(answer, loaded)

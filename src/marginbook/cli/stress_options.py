@@ -8,6 +8,7 @@ from marginbook.cli.common import ticker
 
 if TYPE_CHECKING:
     from marginbook.connectors.books import BookFile
+    from marginbook.simulate.histories import History
     from marginbook.simulate.scenarios import Scenario
 
 
@@ -20,6 +21,7 @@ class WhatIf:
     scenario: str | None = None
     history: Path | None = None
     hours: float = 24.0
+    correlated: Path | None = None
     parameters: tuple[str, ...] = ()
     venue_down: str | None = None
     reverse: str | None = None
@@ -46,6 +48,10 @@ def stress_answer(loaded: "BookFile", at: int, asked: WhatIf) -> dict[str, Any]:
     after = changed_parameters(before, loaded.overlays, changes, at) if changes else None
     crashes = _scenarios(loaded, asked)
     shocks, assumed = list[Any](asked.shocks), list[str]()
+    if asked.correlated:
+        from marginbook.simulate.correlated import correlated_shocks
+
+        shocks = correlated_shocks(asked.shocks, _history(loaded, asked.correlated))
     for crash in crashes:
         moves, missing = shocks_of(crash, market)
         shocks += moves
@@ -89,13 +95,18 @@ def _scenarios(loaded: "BookFile", asked: WhatIf) -> "list[Scenario]":
 
     found = [scenario(asked.scenario)] if asked.scenario else []
     if asked.history:
-        from marginbook.connectors.price_series import read_points
-        from marginbook.margin_calls.assets import is_stable, underlying
-        from marginbook.simulate.histories import history
-        from marginbook.units import STABLE_ASSETS
-
-        points = read_points(asked.history)[0]
-        quoted = {underlying(key[1]) for key in loaded.quotes if not is_stable(key[1], STABLE_ASSETS)}
-        known = {underlying(key[min(1, len(key) - 1)]) for key in points}
-        found.append(historical(history(points, sorted(quoted & known)), asked.hours, asked.history.name))
+        found.append(historical(_history(loaded, asked.history), asked.hours, asked.history.name))
     return found
+
+
+def _history(loaded: "BookFile", file: Path) -> "History":
+    """Prices in a file of the assets that the book quotes and the file has."""
+    from marginbook.connectors.price_series import read_points
+    from marginbook.margin_calls.assets import is_stable, underlying
+    from marginbook.simulate.histories import history
+    from marginbook.units import STABLE_ASSETS
+
+    points = read_points(file)[0]
+    quoted = {underlying(key[1]) for key in loaded.quotes if not is_stable(key[1], STABLE_ASSETS)}
+    known = {underlying(key[min(1, len(key) - 1)]) for key in points}
+    return history(points, sorted(quoted & known))

@@ -19,14 +19,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
+from marginbook.book.book import Book
+from marginbook.book.layout import FLAG_DEAD
+from marginbook.book.views import pool_outputs
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
-from marginbook.domain.market import Market
+from marginbook.domain.market import Market, QuoteKey
+from marginbook.domain.zones import Zone
 from marginbook.exact import ONE, ZERO, divide, format_decimal, from_raw, in_exact_context, parse_decimal, round_ceil
-from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.search import least_true
 from marginbook.simulate.scenarios import scenario, shocks_of
 from marginbook.simulate.shocks import Moved, Shock, shocked
+from marginbook.simulate.sweeps import pool_currencies, reporting_currency
 from marginbook.venues.registry import rule_set
 
 PLACES = 8
@@ -114,69 +120,62 @@ def moved_by(market: Market, weights: Weights, units: int) -> tuple[Market, list
     return shocked(market, [shock for shock in shocks if shock.move])
 
 
-class _Book:
-    """Accounts with what does not change from probe to probe."""
+class _Exact:
+    """The measure by the exact functions, account by account."""
 
-    def __init__(
-        self,
-        accounts: Sequence[Account],
-        market: Market,
-        parameters_of: Callable[[Account], Any],
-        at: int,
-        measure: str,
-    ) -> None:
-        self.market, self.at = market, at
-        self.problems: list[Problem] = []
-        self.rows: list[tuple[Account, Any, Mapping[str, tuple[str, Decimal]], set[Any]]] = []
-        for account in accounts:
-            try:
-                parameters = parameters_of(account)
-                module = rule_set(account.rules).module
-                sizes = {}
-                for pool, found in module.quantities(account, market, parameters, at).items():
-                    lending = rule_set(account.rules).family == "lending"
-                    sizes[pool] = (found.currency, (found.debt_value if lending else found.notional) or ZERO)
-                pools = quotes_of_pools(rule_set(account.rules), account, market, parameters)
-                self.rows.append((account, parameters, sizes, {key for keys in pools.values() for key in keys}))
-            except BadInput as bad:
-                self.problems.append(bad.problem)
-        currencies = {currency for _, _, sizes, _ in self.rows for currency, _ in sizes.values()}
-        self.currency = next(iter(currencies)) if len(currencies) == 1 else "USD"
-        missing = sorted(currencies - market.rates.keys() - {self.currency})
-        if missing and measure != "accounts":
-            expected = f"rates to {self.currency}, to add up currencies"
-            raise BadInput("missing_rate", "prices.rates", ", ".join(missing), expected)
-        self.rates = {name: ONE if name == self.currency else market.rates.get(name, ZERO) for name in currencies}
-        self.still: dict[str, dict[str, Decimal]] = {}
+    def __init__(self, book: Book, accounts: Sequence[Account], market: Market, measure: str) -> None:
+        self.book, self.market, self.measure = book, market, measure
+        self.accounts = [account for account in accounts if account.id not in book.problems]
+        live = book.store.live_pools
+        self.rates: dict[str, Decimal] = {}
+        self.currency = ""
+        if measure != "accounts":
+            names = set(pool_currencies(book, np.flatnonzero(live["account"] >= 0))[0])
+            self.currency = reporting_currency(names, market)
+            self.rates = {name: ONE if name == self.currency else market.rates[name] for name in names}
 
-    def measured(self, market: Market, touched: set[Any]) -> dict[str, Decimal]:
-        """Every measure at moved prices; accounts without a moved price are looked at once."""
-        total = dict.fromkeys(MEASURES, ZERO)
-        for account, parameters, sizes, keys in self.rows:
-            if keys.isdisjoint(touched) and account.id in self.still:
-                found = self.still[account.id]
-            else:
-                found = self._of(account, parameters, sizes, market)
-                if keys.isdisjoint(touched):
-                    self.still[account.id] = found
-            for name, value in found.items():
-                total[name] += value
+    def __call__(self, market: Market) -> Decimal:
+        return sum((self._of(account, market) for account in self.accounts), ZERO)
+
+    def _of(self, account: Account, market: Market) -> Decimal:
+        rules, parameters, at = rule_set(account.rules), self.book.parameters(account), self.book.at
+        risks = rules.module.risk(account, market, parameters, at)
+        fallen = [pool for pool in risks if rules.module.is_liquidatable(account, pool, market, parameters, at)]
+        if self.measure == "accounts" or not fallen:
+            return ONE if fallen else ZERO
+        quantities = rules.module.quantities(account, self.market, parameters, at)
+        total = ZERO
+        for pool in fallen:
+            found, lacking = quantities[pool], risks[pool].liabilities - risks[pool].assets
+            owed = from_raw(lacking, rules.risk_scale) if isinstance(lacking, int) else lacking
+            size = found.debt_value if rules.family == "lending" else found.notional
+            total += self.rates[found.currency] * (max(ZERO, owed) if self.measure == "bad_debt" else size or ZERO)
         return total
 
-    def _of(
-        self, account: Account, parameters: Any, sizes: Mapping[str, tuple[str, Decimal]], market: Market
-    ) -> dict[str, Decimal]:
-        rules = rule_set(account.rules)
-        found = dict.fromkeys(MEASURES, ZERO)
-        for pool, risk in rules.module.risk(account, market, parameters, self.at).items():
-            if rules.module.is_liquidatable(account, pool, market, parameters, self.at):
-                currency, size = sizes[pool]
-                lacking = risk.liabilities - risk.assets
-                owed = from_raw(lacking, rules.risk_scale) if isinstance(lacking, int) else lacking
-                found["bad_debt"] += max(ZERO, owed) * self.rates[currency]
-                found["notional"] += size * self.rates[currency]
-                found["accounts"] = ONE
-        return found
+
+class _Quick:
+    """The measure by the live book: its zones are exact, sums are the kernel's."""
+
+    def __init__(self, book: Book, measure: str, rates: Mapping[str, Decimal]) -> None:
+        self.book, self.measure = book, measure
+        live = book.store.live_pools
+        self.chosen = np.flatnonzero((live["account"] >= 0) & (live["flags"] & FLAG_DEAD == 0))
+        self.rate = np.ones(len(self.chosen))
+        if rates:
+            names, which = pool_currencies(book, self.chosen)
+            self.rate = np.array([float(rates[name]) for name in names] or [1.0])[which]
+        self.size = pool_outputs(book)["notional"][self.chosen] * self.rate
+
+    def __call__(self, prices: Mapping[QuoteKey, Decimal]) -> float:
+        self.book.prices(prices, self.book.at)
+        pools = self.book.store.live_pools[self.chosen]
+        hit = pools["zone"] >= Zone.LIQUIDATION
+        if self.measure == "accounts":
+            return float(len(np.unique(pools["account"][hit])))
+        if self.measure == "notional":
+            return float(self.size[hit].sum())
+        equity = pool_outputs(self.book)["equity"][self.chosen]
+        return float((self.rate * np.maximum(-equity, 0.0))[hit].sum())
 
 
 @in_exact_context
@@ -189,18 +188,37 @@ def reverse_stress(
     weights: Weights,
     tick: Tick = None,
 ) -> Found:
-    """The smallest move along `weights` that reaches `goal`; a size of 0 where it is reached before any move."""
-    book = _Book(accounts, market, parameters_of, at, goal.measure)
+    """The smallest move along `weights` that reaches `goal`; a size of 0 where it is reached before any move.
+
+    The live book leads to it in milliseconds a look; the exact functions have the last word, twice if it was right.
+    """
+    book = Book.from_accounts(accounts, market, parameters_of, at)
+    exact = _Exact(book, accounts, market, goal.measure)
+    quick = _Quick(book, goal.measure, exact.rates)
     falls = [-weight for weight in weights.values() if weight < 0]
     most = int(divide(Decimal(UNITS), max(falls)).to_integral_value()) - 1 if falls else RISE_MOST
+    touched = [(m.venue, m.market, m.kind) for m in moved_by(market, weights, most)[1]]
     seen: dict[int, Decimal] = {}
+    looks = 0
+
+    def counted() -> None:
+        nonlocal looks
+        looks += 1
+        if tick is not None:
+            tick(looks, None)
+
+    def market_at(units: int) -> Market:
+        return moved_by(market, weights, units)[0] if units else market
+
+    def roughly(units: int) -> bool:
+        counted()
+        quotes = market_at(units).quotes
+        return quick({key: quotes[key].price for key in touched}) >= float(goal.amount)
 
     def value(units: int) -> Decimal:
         if units not in seen:
-            then, moved = moved_by(market, weights, units) if units else (market, [])
-            seen[units] = book.measured(then, {(m.venue, m.market, m.kind) for m in moved})[goal.measure]
-            if tick is not None:
-                tick(len(seen), None)
+            counted()
+            seen[units] = exact(market_at(units))
         return seen[units]
 
     def answer(units: int | None) -> Found:
@@ -210,19 +228,17 @@ def reverse_stress(
             reached=value(there),
             one_less=value(units - 1) if units else None,
             moved=tuple(moved_by(market, weights, there)[1]) if there else (),
-            currency=book.currency,
-            problems=tuple(book.problems),
+            currency=exact.currency,
+            problems=tuple(book.problems.values()),
         )
 
-    low = 0
-    if value(0) >= goal.amount:
+    if roughly(0) and value(0) >= goal.amount:
         return answer(0)
-    steps = [most * n // STEPS for n in range(1, STEPS + 1)] if falls else _doubling(most)
-    for high in steps:
-        if value(high) >= goal.amount:
-            share = divide(goal.amount - value(low), value(high) - value(low))
-            guess = low + int((share * (high - low)).to_integral_value())
-            return answer(least_true(lambda n: value(n) >= goal.amount, low, high, guess))
+    low = 0
+    for high in [most * n // STEPS for n in range(1, STEPS + 1)] if falls else _doubling(most):
+        if roughly(high):
+            guess = least_true(roughly, low, high, (low + high) // 2)
+            return answer(least_true(lambda n: value(n) >= goal.amount, 0, most, guess or high))
         low = high
     return answer(None)
 

@@ -11,7 +11,7 @@ step: right, and slow. Pools that are liquidatable before any move are counted a
 of positions, and the debt of loans.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -198,6 +198,20 @@ def _concave(book: Book, records: Array) -> Array:
 
 def _rates(book: Book, live: Array, columns: Mapping[str, int]) -> tuple[str, Array, Array]:
     """(reporting currency, rate of each pool, column of the asset that its currency follows or −1)."""
+    names, which = pool_currencies(book, live)
+    target = reporting_currency(set(names), book.market)
+    size = book.store.pool_count
+    rate, moves = np.zeros(size), np.full(size, -1, np.int32)
+    chosen = [1.0 if name == target else float(book.market.rates[name]) for name in names]
+    stay = [name == target or is_stable(name, STABLE_ASSETS) for name in names]
+    follow = [-1 if still else columns.get(underlying(name), -1) for name, still in zip(names, stay, strict=True)]
+    if names:
+        rate[live], moves[live] = np.array(chosen)[which], np.array(follow, np.int32)[which]
+    return target, rate, moves
+
+
+def pool_currencies(book: Book, live: Array) -> tuple[list[str], Array]:
+    """(currencies, which of them each of the pools `live` is kept in), by a sample of every kind of pool."""
     store = book.store
     owners = store.pools["account"][live]
     first = book.holders["first"][owners]
@@ -210,21 +224,17 @@ def _rates(book: Book, live: Array, columns: Mapping[str, int]) -> tuple[str, Ar
         axis=1,
     )
     _, samples, which = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
-    names = [_currency(book, int(live[i])) for i in samples]
-    different = set(names)
-    target = names[0] if len(different) == 1 else REPORTING
-    missing = sorted(different - book.market.rates.keys() - {target})
+    return [_currency(book, int(live[i])) for i in samples], which.ravel()
+
+
+def reporting_currency(names: Set[str], market: Market) -> str:
+    """The currency that sums are in: the pools' own if they share it, else USD; BadInput where a rate is missing."""
+    target = next(iter(names)) if len(names) == 1 else REPORTING
+    missing = sorted(names - market.rates.keys() - {target})
     if missing:
         expected = f"rates to {target} under [prices], to add up currencies"
         raise BadInput("missing_rate", "prices.rates", ", ".join(missing), expected)
-    size = store.pool_count
-    rate, moves = np.zeros(size), np.full(size, -1, np.int32)
-    chosen = [1.0 if name == target else float(book.market.rates[name]) for name in names]
-    stay = [name == target or is_stable(name, STABLE_ASSETS) for name in names]
-    follow = [-1 if still else columns.get(underlying(name), -1) for name, still in zip(names, stay, strict=True)]
-    rate[live] = np.array(chosen or [1.0])[which.ravel()] if len(live) else 0.0
-    moves[live] = np.array(follow or [-1], np.int32)[which.ravel()] if len(live) else -1
-    return target if names else REPORTING, rate, moves
+    return target
 
 
 def _currency(book: Book, pool: int) -> str:

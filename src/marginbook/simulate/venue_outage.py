@@ -23,6 +23,7 @@ from marginbook.engine.evaluate import Measures, Report, evaluate
 from marginbook.exact import ONE, ZERO, format_decimal, from_raw, in_exact_context, round_floor
 from marginbook.margin_calls.assets import is_stable, underlying
 from marginbook.simulate.shocks import Shock, shocked
+from marginbook.simulate.sweeps import reporting_currency
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.registry import rule_set
 
@@ -104,13 +105,9 @@ def _owner(
 
 
 def _currency(reports: Sequence[Report], market: Market) -> tuple[str, dict[str, Decimal]]:
-    currencies = {str(report.currency) for report in reports}
-    target = next(iter(currencies)) if len(currencies) == 1 else "USD"
-    missing = sorted(currencies - market.rates.keys() - {target})
-    if missing:
-        expected = f"rates to {target}, to add up currencies"
-        raise BadInput("missing_rate", "prices.rates", ", ".join(missing), expected)
-    return target, {name: ONE if name == target else market.rates[name] for name in currencies}
+    names = {pool.quantities.currency for report in reports for pool in report.pools}
+    target = reporting_currency(names, market)
+    return target, {name: ONE if name == target else market.rates[name] for name in {*names, target}}
 
 
 def _deltas(
