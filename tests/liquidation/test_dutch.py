@@ -80,3 +80,11 @@ def test_nothing_is_made_or_lost(tab: int, lot: int, buyers: list[tuple[int, int
     for purchase in found.bought:
         assert purchase.paid <= purchase.amount * purchase.price + purchase.price  # a unit of rounding at most
     assert found.left is None or (still.lot and still.tab)
+
+
+def test_a_lot_that_sells_out_leaves_the_rest_unraised() -> None:
+    small = Sale(tab=8_000 * RAD, lot=50 * WAD, top=120 * RAY, tic=0)
+    found = run(small, ILK, RAY, [(1_500, PRICE)], [discount_buyer(5 * WAD // 100, 10**6 * RAD)])
+    (only,) = found.bought
+    assert (only.amount, only.paid) == (small.lot, small.lot * only.price)
+    assert (found.unraised, found.returned, found.left) == (small.tab - only.paid, 0, None)
