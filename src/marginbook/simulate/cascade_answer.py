@@ -8,7 +8,6 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
 from marginbook.exact import ONE, ZERO, format_decimal, in_exact_context, round_ceil, round_half_up
-from marginbook.margin_calls.assets import underlying
 from marginbook.simulate.exact_cascade import Round, Terms, Tick, rounds
 from marginbook.simulate.holders import ParametersOf, holders_of
 from marginbook.simulate.shocks import Shock, shocked
@@ -39,11 +38,11 @@ def cascade_of_book(
     problems: list[Problem] = []
     judged, before = _judged(accounts, market, parameters_of, at, problems)
     hit, _ = shocked(market, shocks, only=only)
-    at_shock = _totals(judged, hit, parameters_of, at)
+    at_shock = _judged(judged, hit, parameters_of, at, problems)[1]
     holders = holders_of(judged, hit, parameters_of, at)
     found = rounds(holders, terms, at, tick)
     end = holders.market
-    after = _totals(holders.accounts(), end, parameters_of, at)
+    after = _judged(holders.accounts(), end, parameters_of, at, problems)[1]
     sides = {"before": (before, market), "shocked": (at_shock, hit), "after": (after, end)}
     currency = common_currency({c for totals, _ in sides.values() for c in totals.notional}, market, problems)
     done = [row for row in found if row.steps]
@@ -53,7 +52,7 @@ def cascade_of_book(
         "rounds": [
             _row(number, row, found[number - 2].ratios if number > 1 else {}) for number, row in enumerate(done, 1)
         ],
-        "stopped": "rounds" if len(done) == terms.rounds_most else "settled",
+        "stopped": "rounds" if len(done) == terms.rounds_most and holders.due() else "settled",
         "prices": [
             {
                 "venue": key[0],
@@ -86,15 +85,9 @@ def _judged(
             totals.add(pool_states(account, market, parameters_of(account), at))
             judged.append(account)
         except BadInput as bad:
-            problems.append(bad.problem)
+            if bad.problem not in problems:
+                problems.append(bad.problem)
     return judged, totals
-
-
-def _totals(accounts: Iterable[Account], market: Market, parameters_of: ParametersOf, at: int) -> Totals:
-    totals = Totals()
-    for account in accounts:
-        totals.add(pool_states(account, market, parameters_of(account), at))
-    return totals
 
 
 def _row(number: int, done: Round, before: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -129,12 +122,3 @@ def _by_venue(amounts: Mapping[tuple[str, str], Decimal]) -> dict[str, str]:
 
 def _text(amount: Decimal) -> str:
     return format_decimal(round_ceil(amount, PLACES))
-
-
-def assets_of(market: Market) -> list[str]:
-    """Underlying assets that have a price.
-
-    >>> assets_of(Market())
-    []
-    """
-    return sorted({underlying(key[1]) for key in market.quotes})
