@@ -57,7 +57,7 @@ class BookOrdersRequest(Strict):
     """The same orders on every account of the book; numbers of up to `limit` of them."""
 
     orders: list[OrderText] = Field(min_length=1, max_length=50)
-    limit: int = Field(default=50, ge=0, le=500)
+    limit: int = Field(default=50, ge=0, le=500, strict=True)
 
 
 class ControlRequest(Strict):
