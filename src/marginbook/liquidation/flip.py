@@ -10,8 +10,8 @@
 A bid of one unit wins a lot if nobody answers within ttl: that is all that "zero bids" on 12 and 13 March 2020 were.
 
 Source: formulas of makerdao/dss at f632302 (`Cat`) and 03c6df6 (`Flipper`), read, not run. Terms of ETH-A by date: the
-executive spell of 13 March 2020 states lot, bid and auction length before and after; the least increase of 3 % and the
-penalty of 13 % are from secondary sources.
+executive spell of 13 March 2020 states lot, bid and auction length before and after; that the earlier ones held since
+launch is not verified, the least increase of 3 % and the penalty of 13 % are from secondary sources.
 """
 
 from dataclasses import dataclass, replace

@@ -1,8 +1,8 @@
 """Keepers with policies and costs of their own after one pool: who liquidates it, how much, and what each earns.
 
-Every runner chooses an amount by its policy and knows its profit before gas; the gas auction (`liquidation.gas`) decides
-who is there in time and first; what the winner does is the rule set's own `apply`. The others find the chance gone and
-pay for a failed transaction.
+Every runner chooses an amount by its policy and knows its profit before gas; the gas auction (`liquidation.gas`)
+decides who is there in time and first; what the winner does is the rule set's own `apply`. The others find the chance
+gone and pay for a failed transaction.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,15 @@ from pathlib import Path
 from marginbook.exact import WAD
 from marginbook.liquidation.flip import AUCTION, PROTOCOL
 from marginbook.simulate.reproductions import black_thursday
-from marginbook.simulate.reproductions.black_thursday import Setup, figures, gas_price, replay, ten_minutes, vaults
+from marginbook.simulate.reproductions.black_thursday import (
+    Setup,
+    figures,
+    gas_price,
+    inside_bars,
+    replay,
+    ten_minutes,
+    vaults,
+)
 from marginbook.simulate.reproductions.table import as_markdown
 
 PAGE = Path(__file__).parents[3] / "docs" / "reproductions" / "black-thursday.md"
@@ -59,6 +67,7 @@ def test_vaults_are_safe_before_and_repeat() -> None:
 def test_the_published_figures_within_their_bands(data: Path) -> None:
     path = ten_minutes(data)
     assert (len(path), min(price for _, price in path)) == (205, 90)
+    assert inside_bars(data) == 205 > inside_bars(data, -1)
     found = {row.quantity: row for row in black_thursday.rows(data)}
     for quantity, low, high in (
         ("share won with zero bids", 33, 40),
