@@ -38,7 +38,7 @@ def test_without_lasting_impact_the_loan_is_restored() -> None:
 
 
 def test_the_more_of_a_rise_stays_the_more_is_unpaid() -> None:
-    found = [replay(Pool(CALIBRATED.reserve * 8, D(kept)), WETH) for kept in ("0.1", "0.15", "0.2")]
+    found = [replay(Pool(CALIBRATED.reserve * 16, D(kept)), WETH) for kept in ("0.2", "0.3", "0.4")]
     assert all(one.collateral < D("0.00001") for one in found)  # less than the smallest call may be left
     assert found[0].unpaid < found[1].unpaid < found[2].unpaid
 
