@@ -1,4 +1,5 @@
-"""what-if: one order on one account of the book through the Python API, beside the exact functions on the same orders.
+"""what-if: one order on one account of the book through the Python API, beside the exact functions on the same orders;
+and one order on every account.
 
 Accounts are drawn evenly from the traders of the seeded book, hedged ones among them; two orders in three trade a
 market that is held. Prices move between the orders, so that nothing is remembered but the terms of the markets.
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from marginbook.benchmarks.measure import row
+from marginbook.benchmarks.measure import row, seconds
 from marginbook.benchmarks.synthetic import AT, MARKETS, market_name, ticks, world
 from marginbook.book.book import Book
 from marginbook.book.columns import CONTRACTS
+from marginbook.engine.book_orders import book_orders
 from marginbook.margin_calls.fast_what_if import OrderDesk
 from marginbook.margin_calls.order_effects import Trial
 
@@ -53,6 +55,7 @@ def run(accounts: int, seed: int) -> list[dict[str, Any]]:
             exact.append(time.perf_counter() - begun)
             wrong += again != answer or market is not book.market
     both = np.array(fast + hedged) * 1e6
+    every = seconds(lambda: book_orders(desk, [Trial(market=market_name(0), side="buy", quantity=Decimal("0.01"))]), 3)
     slow = float(np.median(exact)) * 1e6
     size = f"µs, {len(both)} orders on {accounts} accounts"
     return [
@@ -66,6 +69,7 @@ def run(accounts: int, seed: int) -> list[dict[str, Any]]:
         row("what-if p99", float(np.percentile(both, 99)), size),
         row("what-if p99 of processor time", float(np.percentile(spent, 99)) * 1e6, "µs, whatever else runs"),
         row("what-if hedged p99", float(np.percentile(hedged, 99)) * 1e6, f"µs, {len(hedged)} orders in hedge mode"),
+        row("what-if on the whole book", every * 1e3, f"ms, one order on {accounts} accounts"),
         row("what-if wrong", wrong, f"of {COMPARED} compared with the exact functions in every number"),
     ]
 

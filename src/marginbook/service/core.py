@@ -125,7 +125,8 @@ class Core:
         outputs, duplicates = list(receipt.outputs), receipt.duplicates
         for event in events:
             try:
-                told = own.step(event, self.sequence)
+                with self.book.lock:  # kernels on all cores run one at a time, and readers sweep the book
+                    told = own.step(event, self.sequence)
             except BadInput as bad:
                 if own.concerns(event):  # of a frame of prices the engine has said so
                     outputs.append(_rejected(event, bad.problem, self.clock, self.sequence))
