@@ -112,6 +112,15 @@ def test_ranges_grow_with_confidence_horizon_and_scale() -> None:
     assert longer[key] == pytest.approx(base[key])
 
 
+def test_a_storm_at_the_end_makes_the_normal_range_the_largest() -> None:
+    moves = np.tile([0.001, -0.001], 250)
+    moves[-3:] *= 100
+    found = values(calibrate([market((100 * np.exp(np.cumsum(moves))).tolist())], Choice(confidence=Decimal("0.95"))))
+    normal, down, up = (found[name, "share"] for name in ("normal range", "range down", "range up"))
+    assert normal > 10 * max(down, up)
+    assert found["price scan range", "share"] == normal
+
+
 @pytest.mark.parametrize(
     ("series", "choice", "code"),
     [

@@ -114,15 +114,16 @@ def test_many_far_calls_are_bound_by_the_extended_table() -> None:
     assert hedged.risk_matrix < many.risk_matrix
 
 
-def test_extended_result_of_one_option_by_hand() -> None:
-    """+500 %: 0.16/5 of the loss in USD, in coins at the price of +16 %; the dampener takes 4.84/0.16 · 100,000 USD."""
+@pytest.mark.parametrize("move", [0.5, 5.0])
+def test_extended_result_of_one_option_by_hand(move: float) -> None:
+    """+500 %: 0.16/5 of the loss in USD, in coins at the price of +16 %; the dampener takes 30.25 · 100,000 USD."""
     found = margin([], [sold(5000)], 66_000, BTC)
     years, up = 20 / 365, 0.6 * (1 + 0.5 * (30 / 20) ** 0.3)
-    lost = 5000 * (inverse_value(True, 396_000, 90_000, years, up) - inverse_value(True, 66_000, 90_000, years, 0.6))
-    before = -lost * (0.16 / 5) * 6 / 1.16
-    assert found.before.extended[EXTENDED.index(5.0)] == pytest.approx(before)
-    after = before + (5 / 0.16 - 1) * 100_000 / (66_000 * 1.16)
-    assert found.after.extended[EXTENDED.index(5.0)] == pytest.approx(after)
+    then = inverse_value(True, 66_000 * (1 + move), 90_000, years, up)
+    before = -5000 * (then - inverse_value(True, 66_000, 90_000, years, 0.6)) * (0.16 / move) * (1 + move) / 1.16
+    assert found.before.extended[EXTENDED.index(move)] == pytest.approx(before)
+    after = before + (move / 0.16 - 1) * 100_000 / (66_000 * 1.16)
+    assert found.after.extended[EXTENDED.index(move)] == pytest.approx(after)
 
 
 def test_shocks_of_delta_and_roll() -> None:

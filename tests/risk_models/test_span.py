@@ -77,6 +77,8 @@ def test_the_worked_account() -> None:
     assert (o.risk, g.risk, found.risk, found.net_option_value) == (2340, 2160, 4500, -4800)
     assert found.requirement == 9300
     assert span(worked(), {"OIL": oil(), "GAS": Commodity()}, [credit], ratio=D("1.1")).requirement == 9750
+    own = span(worked(), {"OIL": oil(), "GAS": Commodity()}, [credit], D("1.1"), {"GAS": D("1.5")})
+    assert own.requirement == D("1.1") * 2340 + D("1.5") * 2160 + 4800
 
 
 def small_evaluation(positions: list[Position], oil_rate: int, credit_rate: Fraction) -> Fraction:

@@ -307,6 +307,9 @@ def test_credits_of_tiers_in_both_formats() -> None:
     assert (risk.credit, answer.commodities["GAS"].credit) == (D("0.6") * 900 * 3, D("0.6") * 1800 * 3)
     against = span([(near, D(10)), (far, D(-4)), (gas, D(-3))], found.commodities, found.credits)
     assert against.commodities["OIL"].credit == 0, "the far tier is short, as gas is"
+    whole = Credit(2, (SpreadLeg("OIL", D(8), 1), SpreadLeg("GAS", D(1), 1)), D("0.1"))
+    after = span([(near, D(10)), (far, D(-4)), (gas, D(5))], found.commodities, [*found.credits, whole])
+    assert after.commodities["GAS"].credit == D("0.6") * 1800 * 4 + D("0.1") * 1800 * 1, "one gas and ten oil are left"
     tiers = "<interTiers><tier><tn>1</tn><sPe>202612</sPe><ePe>202612</ePe></tier>"
     tiers += "<tier><tn>2</tn><sPe>202701</sPe><ePe>202812</ePe></tier></interTiers>"
     of_tier = leg("tLeg", "OIL", "<tn>2</tn>", "A")

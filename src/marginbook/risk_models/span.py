@@ -28,6 +28,7 @@ price risk from paired scenarios, the delivery charge, and which deltas a spread
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from marginbook.domain.errors import BadInput
@@ -156,11 +157,13 @@ class Requirement:
     commodities: Mapping[str, CommodityRisk]
     net_option_value: Decimal
     ratio: Decimal
+    ratios: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def risk(self) -> Decimal:
-        """Σ risk of the commodities, times the ratio of initial to maintenance margin."""
-        return self.ratio * sum((part.risk for part in self.commodities.values()), ZERO)
+        """Σ risk of the commodities, each times its ratio of initial to maintenance margin."""
+        parts = self.commodities.items()
+        return sum((self.ratios.get(name, self.ratio) * part.risk for name, part in parts), ZERO)
 
     @property
     def requirement(self) -> Decimal:
@@ -177,8 +180,9 @@ def span(
     commodities: Mapping[str, Commodity],
     credits: Sequence[Credit] = (),
     ratio: Decimal = ONE,
+    ratios: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> Requirement:
-    """Requirement of signed positions, all in one currency.
+    """Requirement of signed positions, all in one currency; `ratios` of commodities that have their own.
 
     The classic array of one future, 10,000 a range: long one, short one of the next month, spread charge 1,500.
 
@@ -203,7 +207,7 @@ def span(
     given = _credits(risks, credits)
     risks = {name: replace(risk, credit=given.get(name, ZERO)) for name, risk in risks.items()}
     options = sum((quantity * contract.value for contract, quantity in positions), ZERO)
-    return Requirement(risks, options, ratio)
+    return Requirement(risks, options, ratio, ratios)
 
 
 @in_exact_context
