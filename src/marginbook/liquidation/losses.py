@@ -12,7 +12,7 @@ from marginbook.liquidation.deficits import payment
 from marginbook.liquidation.deleveraging import Closing, deleverage
 from marginbook.liquidation.exchange import exchanged
 from marginbook.liquidation.stages import Stage, Stages
-from marginbook.liquidation.steps import Progress, add, left_of
+from marginbook.liquidation.steps import Progress, add
 from marginbook.liquidation.winners import Winner, effective_leverage, rank
 
 
@@ -37,7 +37,7 @@ def cover(state: Progress, stages: Stages, before: Account, counterparties: Sequ
 
 def exchange(state: Progress, stage: Stage) -> None:
     """Sell what the cross pool holds for what it owes, where nothing else is left to close."""
-    left = left_of(state.scene)
+    left = state.left
     if is_isolated(state.scene) or positions_of(state.scene) or not (left.liquidatable or left.equity < 0):
         return
     done = exchanged(state.scene)

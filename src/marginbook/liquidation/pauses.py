@@ -15,6 +15,7 @@ from marginbook.liquidation.fund import Fund
 from marginbook.liquidation.stages import Done, Scene
 from marginbook.units import MICROSECONDS, format_time
 from marginbook.venues.common.views import in_units
+from marginbook.venues.drift.liquidation import slots_passed
 from marginbook.venues.drift.parameters import SYSTEM
 
 DYDX_BLOCK = MICROSECONDS
@@ -24,6 +25,7 @@ DRIFT_SLOT = 400_000
 QUOTE_DECIMALS = 6
 BLOCK_MARKS = ("liquidated_markets", "notional_liquidated_raw", "insurance_lost_raw")
 DRIFT_MARKS = ("being_liquidated", "liquidation_margin_freed", "last_active_slot")
+SLOT_IS_FULL = "nothing more may be liquidated in this slot"
 DRIFT_WAITS = 20
 """Parts of the liquidation duration in which a waiting liquidator comes back."""
 
@@ -131,10 +133,11 @@ def _shortage(scene: Scene) -> Decimal:
 
 
 def next_slots(scene: Scene, plan: Plan) -> Scene | None:
-    """Drift: some slots later, when a larger share may be taken."""
-    if plan.reason != "nothing more may be liquidated in this slot":
+    """Drift: some slots later, when a larger share may be taken; None once the whole duration has passed."""
+    duration = scene.parameters.system.liquidation_duration
+    if plan.reason != SLOT_IS_FULL or slots_passed(scene.account, scene.market) >= max(1, duration):
         return None
-    slots = max(1, mul_div_ceil(scene.parameters.system.liquidation_duration, 1, DRIFT_WAITS))
+    slots = max(1, mul_div_ceil(duration, 1, DRIFT_WAITS))
     state = {**scene.market.state, ("drift", SYSTEM, "slot"): _slot(scene.market) + slots}
     state.pop(("drift", SYSTEM, "slot_raw"), None)
     account = scene.account

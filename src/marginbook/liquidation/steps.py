@@ -55,13 +55,14 @@ class Progress:
     fund: Fund
     steps: list[Step] = field(default_factory=list)
     last: Done | None = None  # the last close
+    seen: tuple[Scene, Left] | None = None  # what is left of the scene that was looked at last
 
-
-def is_liquidatable(scene: Scene) -> bool:
-    """The rule set's own answer; a pool of which nothing is left is not."""
-    return sums_of(scene) is not None and scene.rules.module.is_liquidatable(
-        scene.account, scene.pool, scene.market, scene.parameters, scene.at
-    )
+    @property
+    def left(self) -> Left:
+        """What is left of the pool now."""
+        if self.seen is None or self.seen[0] is not self.scene:
+            self.seen = (self.scene, left_of(self.scene))
+        return self.seen[1]
 
 
 def plan_now(state: Progress, stages: Stages) -> Plan:
@@ -72,12 +73,15 @@ def plan_now(state: Progress, stages: Stages) -> Plan:
 
 
 def left_of(scene: Scene) -> Left:
-    """What is left of the pool."""
+    """What is left of the pool; the rule set says whether it is liquidatable, and what is gone is not."""
     sums = sums_of(scene)
     if sums is None:
         return Left(support=ZERO, demand=ZERO, equity=ZERO, liquidatable=False)
+    liquidatable = scene.rules.module.is_liquidatable(
+        scene.account, scene.pool, scene.market, scene.parameters, scene.at
+    )
     equity = sums.assets - sums.liabilities
-    return Left(support=sums.support, demand=sums.demand, equity=equity, liquidatable=is_liquidatable(scene))
+    return Left(support=sums.support, demand=sums.demand, equity=equity, liquidatable=liquidatable)
 
 
 def add(state: Progress, stage: Stage, reason: str, **more: Any) -> None:
@@ -96,7 +100,7 @@ def add(state: Progress, stage: Stage, reason: str, **more: Any) -> None:
             reason=reason,
             at=scene.at,
             account=scene.account,
-            left=left_of(scene),
+            left=state.left,
             source=stage.source,
             verified=stage.verified,
             **more,

@@ -12,7 +12,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event
 from marginbook.domain.risk import Flow, Party, Plan
-from marginbook.exact import ZERO, divide, from_raw, in_exact_context, round_ceil
+from marginbook.exact import ZERO, divide, format_decimal, from_raw, in_exact_context, round_ceil
 from marginbook.liquidation.acts import (
     action,
     after,
@@ -33,12 +33,14 @@ from marginbook.venues.maker.auction import Sale, price_at, take
 from marginbook.venues.maker.holdings import DEBT, WAD_DECIMALS, prices_of, vault_of
 from marginbook.venues.maker.parameters import RAD_DECIMALS, Ilk
 from marginbook.venues.maker.planning import liquidation
+from marginbook.venues.maker.vat import Revert, feed_price
 from marginbook.venues.synthetix.account import book_of
 from marginbook.venues.synthetix.liquidation import window_of
 from marginbook.venues.synthetix.margins import liquidatable_amount
 from marginbook.venues.synthetix.wad import DECIMALS, VENUE
 
 ALL = Decimal("Infinity")
+RAY_DECIMALS = 27
 WINDOW, LATEST = "liquidated_in_window", "last_liquidation_time"
 
 
@@ -91,7 +93,10 @@ def call_offering_all(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -
         except BadInput as bad:
             if bad.problem.code != "refused":
                 raise
-    return call(scene, stage, plan, amount)
+    done = call(scene, stage, plan, amount)
+    if amount < plan.close_most and len(done.scene.account.debt) < len(scene.account.debt):
+        return call_offering_all(scene, stage, plan, plan.close_most)  # a part that ends a debt ends all of it
+    return done
 
 
 def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) -> Done:
@@ -99,7 +104,8 @@ def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) 
     found = after(scene, events)
     flows = plan.flows
     if not whole:
-        flows = _as_measured(parts_of(plan.flows, divide(amount, plan.close_most)), scene, found, plan)
+        own = [flow for flow in plan.flows if flow.party != "pool" or flow.amount > 0]  # a part writes nothing off
+        flows = _as_measured(parts_of(own, divide(amount, plan.close_most)), scene, found, plan)
     return Done(
         scene=found,
         events=tuple(events),
@@ -294,34 +300,33 @@ def bark_and_take(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Do
     v = vault_of(scene.account, scene.pool, scene.market, scene.parameters, scene.at)
     _, sale, _ = liquidation(v, scene.market, scene.parameters, scene.at)
     event = action(scene, "liquidation", DEBT, ALL)
-    market_price = prices_of(v, scene.market, scene.parameters)[0] * 10**9
-    waited = _until(sale, v.ilk, market_price)
-    bought = take(sale, v.ilk, sale.lot, sale.top, sale.tic + waited)
-    owe, part, back = from_raw(bought.owe, RAD_DECIMALS), from_raw(bought.slice, WAD_DECIMALS), bought.returned
-    gem = v.ilk.collateral
+    wanted = feed_price(prices_of(v, scene.market, scene.parameters)[0], scene.parameters.par)
+    waited, gem = _until(sale, v.ilk, wanted), v.ilk.collateral
+    found, owed = after(scene, [event]), Flow("protocol", DEBT, -plan.close_most)
+    flows = (*plan.flows, Flow("account", DEBT, plan.close_most), owed)
+    try:
+        bought = take(sale, v.ilk, sale.lot, sale.top, sale.tic + waited)
+    except Revert as revert:
+        says = f"nobody buys: {revert.reason}"
+        return Done(scene=found, events=(event,), flows=flows, quantity=plan.close_most, price=plan.price, says=says)
+    owe, part = from_raw(bought.owe, RAD_DECIMALS), from_raw(bought.slice, WAD_DECIMALS)
+    back, price = from_raw(bought.returned, WAD_DECIMALS), from_raw(bought.price, RAY_DECIMALS)
     rows: list[tuple[Party, str, Decimal]] = [
-        ("account", DEBT, plan.close_most),
-        ("protocol", DEBT, -plan.close_most),
         ("liquidator", DEBT, -owe),
         ("protocol", DEBT, owe),
         ("pool", gem, -part),
         ("liquidator", gem, part),
-        ("pool", gem, -from_raw(back, WAD_DECIMALS)),
-        ("account", gem, from_raw(back, WAD_DECIMALS)),
+        ("pool", gem, -back),
+        ("account", gem, back),
     ]
-    flows = (*plan.flows, *(Flow(*row) for row in rows if row[2]))
-    says = (
-        f"sold after {waited} s at {from_raw(bought.price, 27):.6f}; {from_raw(back, WAD_DECIMALS)} back to the owner"
-    )
-    lost = max(ZERO, plan.close_most - owe)
     return Done(
-        scene=after(scene, [event]),
+        scene=found,
         events=(event,),
-        flows=flows,
+        flows=(*flows, *(Flow(*row) for row in rows if row[2])),
         quantity=plan.close_most,
-        price=from_raw(bought.price, 27),
-        lost=lost,
-        says=says,
+        price=price,
+        lost=max(ZERO, plan.close_most - owe),
+        says=f"sold after {waited} s at {price:.6f}; {format_decimal(back)} back to the owner",
     )
 
 

@@ -140,7 +140,6 @@ def dydx_4() -> Stages:
     """Orders at the fillable price, a block at a time; the fund; deleveraging at the bankruptcy price."""
     source = "v4-chain, x/clob liquidations"
     return Stages(
-        cancel=Stage(name="cancel_orders", says="open orders are cancelled", source=source, verified=True),
         closing=(
             Stage(
                 name="reduce",
@@ -173,7 +172,6 @@ def dydx_3() -> Stages:
     """The operator's trade at the worst price that the system accepts; a deleveraging below zero."""
     source = "stark-perpetual: liquidate and deleverage transactions"
     return Stages(
-        cancel=Stage(name="cancel_orders", says="open orders are cancelled", source=source),
         closing=(
             Stage(
                 name="take_over",

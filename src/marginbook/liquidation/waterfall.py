@@ -42,7 +42,7 @@ from marginbook.liquidation.fund import Fund
 from marginbook.liquidation.keepers import Chance, Policy, maximum
 from marginbook.liquidation.losses import cover, exchange
 from marginbook.liquidation.stages import Scene, Stage, Stages
-from marginbook.liquidation.steps import DEFICIT, WAIT, Progress, Step, add, is_liquidatable, left_of, plan_now, stop
+from marginbook.liquidation.steps import DEFICIT, WAIT, Progress, Step, add, plan_now, stop
 from marginbook.liquidation.venue_stages import stages_of
 from marginbook.liquidation.winners import Winner
 from marginbook.units import MICROSECONDS
@@ -98,17 +98,17 @@ def run(
         known = ", ".join(rule_set(account.rules).module.risk(account, market, parameters, at))
         raise BadInput("unknown_pool", f"account {account.id}", pool, f"one of {known}")
     state = Progress(scene, fund or Fund())
-    if not is_liquidatable(scene):
+    if not state.left.liquidatable:
         plan = plan_now(state, chosen)
         stop(state, plan.reason or "the pool is not liquidatable", plan)
         return _ended(state, chosen, account)
     if chosen.cancel is not None:
         _cancel(state, chosen.cancel)
-    while len(state.steps) < STEPS_MOST and is_liquidatable(state.scene):
+    while len(state.steps) < STEPS_MOST and state.left.liquidatable:
         if not _closes(state, chosen, policy):
             break
     else:
-        if is_liquidatable(state.scene):
+        if state.left.liquidatable:
             stop(state, f"more than {STEPS_MOST} steps", None)
     if chosen.exchange is not None:
         exchange(state, chosen.exchange)
@@ -124,7 +124,7 @@ def _cancel(state: Progress, stage: Stage) -> None:
     chosen = [
         order
         for order in scene.account.orders
-        if not is_isolated(scene) or scene.pool.startswith(f"isolated:{order.market}")
+        if not is_isolated(scene) or f"{scene.pool}:".startswith(f"isolated:{order.market}:")
     ]
     if not chosen:
         return
@@ -159,7 +159,7 @@ def _closes(state: Progress, stages: Stages, policy: Policy) -> bool:
         state.scene = later
         add(state, WAIT, plan.reason, plan=plan, market=plan.market)
         return True
-    stage = forced or _stage_for(scene, stages, plan)
+    stage = forced or _stage_for(state, stages, plan)
     amount = _amount(scene, stage, plan, policy)
     if amount <= 0:
         stop(state, "the liquidator leaves it" if plan.close_most else "less than one unit may be closed", plan)
@@ -193,9 +193,9 @@ def _closes(state: Progress, stages: Stages, policy: Policy) -> bool:
     return True
 
 
-def _stage_for(scene: Scene, stages: Stages, plan: Plan) -> Stage:
+def _stage_for(state: Progress, stages: Stages, plan: Plan) -> Stage:
     """The first closing stage that fits."""
-    left = left_of(scene)
+    scene, left = state.scene, state.left
     for stage in stages.closing:
         if stage.in_part and plan.close_least >= plan.close_most:
             continue
@@ -238,7 +238,7 @@ def _ended(state: Progress, stages: Stages, before: Account) -> Waterfall:
             add(state, DEFICIT, f"{DEFICIT.says}: {told}")
     elif sums is None or not (sums.assets or sums.liabilities or sums.demand):
         outcome = "empty"
-    elif is_liquidatable(scene):
+    elif state.left.liquidatable:
         outcome = "refused"
         if state.steps[-1].stage != "stop":
             plan = plan_now(state, stages)
