@@ -50,8 +50,25 @@ def test_curves_by_asset_and_limits_of_rounds() -> None:
     assert answer(*LINEAR, "--rounds", "2")["stopped"] == "rounds"
     deep, thin = (answer("--depth", f"ETH=1%:{d},5%:{d}0")["prices"][0]["after"] for d in ("9e6", "9e5"))
     assert Decimal(deep) > Decimal(thin)
-    full, mark = (answer(*LINEAR, "--execution", share)["rounds"][0]["lost_to"]["counterparties"] for share in ("1", "0"))
+    full, mark = (
+        answer(*LINEAR, "--execution", share)["rounds"][0]["lost_to"]["counterparties"] for share in ("1", "0")
+    )
     assert (full, mark) == ("101531.2", "0")
+
+
+def test_whole_waterfalls() -> None:
+    """The same four rounds at the marks; what the fund does not cover is for deleveraged counterparties."""
+    told = answer(*LINEAR, "--fund", "binance:USDT=20000", "--waterfall")
+    venues = [list(row["accounts"]) for row in told["rounds"]]
+    assert venues == [["binance"], ["binance"], ["binance", "hyperliquid"], ["aave"]]
+    assert [row["moves"]["ETH"]["cascade"] for row in told["rounds"][:2]] == ["-0.035625", "-0.092625"]
+    assert told["rounds"][0]["lost_to"] == {"counterparties": "0"}
+    assert told["rounds"][1]["paid"] == {"binance:USDT": "2450"}
+    third = told["rounds"][2]
+    assert (third["funds"], third["bad_debt"]) == ({"binance:USDT": "0"}, "0")
+    # 34,194.375 are lacking and 17,550 left in the fund; 900,000 carry 2,400 ETH no longer than to 2,625.
+    assert third["shared"] == {"binance:USDT": "16644.375", "hyperliquid:USDC": "93555"}
+    assert third["lost_to"] == {"counterparties": "0"}
 
 
 @pytest.mark.parametrize(

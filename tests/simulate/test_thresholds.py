@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from cascade_book import AT, MARKET, PARAMETERS, parameters_of, random_accounts
+from cascade_book import AT, MARKET, PARAMETERS, loan, parameters_of, perp, random_accounts
 
 from marginbook.book.book import Book
 from marginbook.simulate.cascade import cascade
@@ -50,6 +50,20 @@ def test_who_is_due_after_a_shock_is_who_lies_above_it() -> None:
         reached = found.pools[found.levels >= 1 + move / 100].tolist()
         names = {(book.identities.name(int(book.store.pools[p]["account"])), book.pool_name(p)) for p in reached}
         assert names | before == set(holders.due())
+
+
+def test_sizes_are_what_a_side_holds_of_the_asset() -> None:
+    accounts = [perp("long", 2000), perp("short", 2000, 7, side="short"), loan("loan", 20_000, 9)]
+    accounts.append(perp("btc", 900, 1, "BTCUSDT"))
+    book = Book.from_accounts(accounts, MARKET, parameters_of, AT)
+
+    def told(side: str) -> dict[str, float]:
+        found = thresholds(book, "ETH", side)  # type: ignore[arg-type]
+        names = [book.identities.name(int(book.store.pools[p]["account"])) for p in found.pools.tolist()]
+        return dict(zip(names, found.sizes.tolist(), strict=True))
+
+    assert told("long") == {"long": 30_000.0, "loan": 27_000.0}
+    assert told("short") == {"short": 21_000.0}
 
 
 def test_a_cascade_from_columns() -> None:

@@ -88,7 +88,7 @@ def carry_waterfall(
                 continue
             if flow.party == "insurance":
                 (fees if flow.amount > 0 else paid)[flow.asset] += abs(flow.amount)
-            elif flow.party == "account" and one.stage in ("deleverage", "socialise"):
+            elif flow.party == "account" and one.stage in ("deleverage", "socialise") and one.market == flow.asset:
                 shared[flow.asset] += flow.amount
     after, state = found.account, found.market
     uncovered: dict[str, Decimal] = {}
