@@ -151,3 +151,15 @@ def test_bitcoin_and_ether_in_the_year_to_october_2022(data: Path) -> None:
     found = calibrate(series, Choice())
     assert 0.6 < values(found, "BTCUSDT")["realised volatility", "per √year"] < 0.75
     assert 0.75 < found.correlation[0, 1] < 0.95
+
+
+def test_what_is_before_a_long_gap_is_left_out() -> None:
+    prices = walk(900, 6)
+    old = [p * 7 for p in walk(300, 8)]
+    whole = Prices("A", [*(i * DAY for i in range(300)), *((1000 + i) * DAY for i in range(900))], [*old, *prices])
+    found = calibrate([whole], Choice())
+    assert found.warnings == ("A: prices before 1972-09-27T00:00:00Z left out, a long gap is after them",)
+    assert values(found) == values(calibrate([market(prices, start=1000 * DAY)], Choice()))
+    short = Prices("A", [*whole.times[:300], *whole.times[-15:]], [*old, *prices[-15:]])
+    with pytest.raises(BadInput):
+        calibrate([short], Choice())

@@ -1,6 +1,7 @@
 """Calibration from prices: volatility, scan ranges, correlation; every number with what it was estimated from.
 
-All prices lie on one grid of UTC times with h rows per horizon, at most 24; over gaps the last price is kept. With
+All prices lie on one grid of UTC times with h rows per horizon, at most 24; over gaps the last price is kept, and
+what is before a gap of more than a tenth of the window is left out. With
 r_t = ln(P_t / P_(t−1)), x_t = Σ of h returns (overlapping), W rows in the window, tail a = 1 − confidence:
 
     realised volatility      √(mean r²) in the window, mean zero               per √year of 365 days
@@ -39,6 +40,8 @@ HOUR = DAY_MICROSECONDS // 24
 YEAR_DAYS = 365.0
 ROWS_PER_HORIZON_MOST = 24
 ROWS_MOST = 300_000
+GAP_SHARE = 10
+"""A gap of more than a tenth of the window ends a history: only what is after the last one counts."""
 HOURS_MOST, DAYS_MOST = 10_000, 10_000
 CONFIDENCE_LEAST, CONFIDENCE_MOST = Decimal("0.5"), Decimal("0.9999")
 
@@ -157,16 +160,22 @@ def _on_grid(one: Prices, step: int, window: int, warnings: list[str]) -> _Row:
     first, last = -(-int(times[0]) // step), int(times[-1]) // step
     if not 1 + WARM_UP <= last - first <= ROWS_MOST:
         raise BadInput("short_history", one.market, f"{max(0, last - first)} rows", f"{1 + WARM_UP} to {ROWS_MOST}")
-    if last - first < window:
-        days = (last - first) * step / DAY_MICROSECONDS
-        warnings.append(f"{one.market}: {days:g} days of prices, fewer than the window")
     grid = step * np.arange(first, last + 1, dtype=np.int64)
     index = np.searchsorted(times, grid, side="right") - 1
     own = np.concatenate([[True], np.diff(index) > 0])
+    seen = np.flatnonzero(own)
+    breaks = seen[1:][np.diff(seen) > max(1, window // GAP_SHARE)]
+    if len(breaks):
+        grid, index, own = grid[breaks[-1] :], index[breaks[-1] :], own[breaks[-1] :]
+        warnings.append(f"{one.market}: prices before {format_time(int(grid[0]))} left out, a long gap is after them")
+    rows = len(grid) - 1
+    if rows < 1 + WARM_UP:
+        raise BadInput("short_history", one.market, f"{rows} rows", f"at least {1 + WARM_UP}, without a long gap")
     if 2 * own.sum() < len(own):
-        raise BadInput(
-            "bad_prices", one.market, f"{int((~own).sum())} of {len(own)} rows without a price", "fewer gaps"
-        )
+        told = f"{int((~own).sum())} of {len(own)} rows without a price"
+        raise BadInput("bad_prices", one.market, told, "a history with fewer gaps")
+    if rows < window:
+        warnings.append(f"{one.market}: {rows * step / DAY_MICROSECONDS:g} days of prices, fewer than the window")
     kept = int((~own[-window - 1 :]).sum())
     if kept:
         warnings.append(f"{one.market}: {kept} rows of the window without a price of their own, the last one is kept")

@@ -144,6 +144,22 @@ def _dynamic() -> str:
     return lines("Rates of a drawn history through a storm, 99 %, one day", "day", "% of notional", series)
 
 
+def _live_scenarios() -> str:
+    def worth(price: float, volatility: float) -> float:
+        return black_76.value(True, price, 70_000.0, 30 / 365, volatility)
+
+    def largest_loss(price: float) -> float:
+        shocks = [(1 + m / 20, v) for m in range(-3, 4) for v in (0.45, 0.6, 0.75)]
+        return max(worth(price * move, volatility) - worth(price, 0.6) for move, volatility in shocks)
+
+    prices = [float(price) for price in range(50_000, 76_000, 500)]
+    series = {
+        "support": [(p / 1000, (12_000 - worth(p, 0.6)) / 1000) for p in prices],
+        "requirement": [(p / 1000, largest_loss(p) / 1000) for p in prices],
+    }
+    return lines("A short call with 12 thousand in cash", "price, thousand", "thousand", series)
+
+
 def _lognormal() -> str:
     volatilities = [n / 20 for n in range(1, 41)]
     found = [lognormal_es.margin_factors(0.0, v, 1 / 365, 0.01) for v in volatilities]
@@ -288,6 +304,7 @@ PICTURES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "deribit-portfolio": _deribit,
         "derive": _derive,
         "dynamic-margin": _dynamic,
+        "live-scenarios": _live_scenarios,
         "lognormal-shortfall": _lognormal,
         "okx-portfolio": _okx,
         "paradex": _paradex,
