@@ -87,9 +87,8 @@ def _find(r: Any, scratch: Any, powers: Any, sign: float, levels: Any, sizes: An
             f = np.int64(leg.factor)
             if powers[f] != 0.0:
                 held = True
-                size += max(
-                    0.0, sign * powers[f] * r.classes[np.int64(leg.klass)].equity * leg.amount * r.factors[f, 0]
-                )
+                worth = r.classes[np.int64(leg.klass)].equity * leg.amount * r.factors[f, 0]
+                size += max(0.0, sign * powers[f] * worth)
         if not held or size == 0.0:
             continue
         if pool.flags & FLAG_OPAQUE:
