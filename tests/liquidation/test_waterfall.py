@@ -278,6 +278,27 @@ def test_windows_make_it_wait() -> None:
     assert found.at == AT + 2 * 30 * MICROSECONDS
 
 
+def test_block_limits_make_it_wait() -> None:
+    """dYdX v4: a tenth of the position per block, at 49,250; bankruptcy is at 49,000, and the fund gets what is between."""
+    rule = rule_set("dydx/4")
+    parameters = rule.module.parameters(rule.version, AT)
+    position = Position(market="BTC-USD", side="long", quantity=D(5), entry=D(50_000))
+    account = Account(id="d", rules="dydx/4", wallet={"USDC": D(-245_000)}, positions=(position,))
+    market = Market(quotes={("dydx", "BTC-USD", "oracle"): Quote(D(50_000))})
+    found = run(account, "cross:USDC", market, parameters, AT, fund=Fund({"USDC": D(1_000)}))
+    assert [(step.stage, step.quantity) for step in found.steps[:4]] == [
+        ("reduce", D("0.5")),
+        ("wait", D(0)),
+        ("reduce", D("0.45")),
+        ("wait", D(0)),
+    ]
+    assert found.steps[1].at == AT + MICROSECONDS
+    assert {step.price for step in found.steps if step.price is not None} == {D(49_250)}
+    assert sum((step.quantity for step in found.steps), D(0)) == 5
+    assert (found.outcome, found.fund.holds("USDC")) == ("empty", 1_000 + 5 * (49_250 - 49_000))
+    assert not set(found.account.details) & {"liquidated_markets", "notional_liquidated_raw"}
+
+
 def test_unknown_pools_and_impossible_funds_are_refused() -> None:
     account, _, market, parameters, at = contract(60, 930)
     with pytest.raises(BadInput, match="unknown_pool"):
