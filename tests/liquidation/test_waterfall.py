@@ -279,7 +279,7 @@ def test_windows_make_it_wait() -> None:
 
 
 def test_block_limits_make_it_wait() -> None:
-    """dYdX v4: a tenth of the position per block, at 49,250; bankruptcy is at 49,000, and the fund gets what is between."""
+    """dYdX v4: a tenth of the position per block, at 49,250; bankruptcy is at 49,000, and the fund gets the gap."""
     rule = rule_set("dydx/4")
     parameters = rule.module.parameters(rule.version, AT)
     position = Position(market="BTC-USD", side="long", quantity=D(5), entry=D(50_000))

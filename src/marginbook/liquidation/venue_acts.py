@@ -105,7 +105,7 @@ def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) 
     flows = plan.flows
     if not whole:
         own = [flow for flow in plan.flows if flow.party != "pool" or flow.amount > 0]  # a part writes nothing off
-        flows = _as_measured(parts_of(own, divide(amount, plan.close_most)), scene, found, plan)
+        flows = _as_measured(parts_of(own, divide(amount, plan.close_most)), scene, found, plan, "liquidator")
     return Done(
         scene=found,
         events=tuple(events),
@@ -116,29 +116,33 @@ def _called(scene: Scene, plan: Plan, amount: Decimal, events: Sequence[Event]) 
     )
 
 
-def _as_measured(flows: tuple[Flow, ...], before: Scene, now: Scene, plan: Plan) -> tuple[Flow, ...]:
-    """Flows in proportion, corrected by what the call did where the account states amounts.
+def _as_measured(flows: tuple[Flow, ...], before: Scene, now: Scene, plan: Plan, other: Party) -> tuple[Flow, ...]:
+    """Flows corrected by what the call did where the account states amounts: the last units of a rounding.
 
-    What of the collateral differs is the liquidator's, what of the debt the pool's: the last units of a rounding.
+    What of the collateral differs is the other's, what of the debt the pool's.
     """
     accounts = (before.account, now.account)
     held = [one.amount for account in accounts for one in account.collateral]
     if None in held or None in [one.amount for account in accounts for one in account.debt]:
         return flows
     start, end = balances(before.account), balances(now.account)
-    rest: tuple[tuple[str, Party], ...] = ((plan.collateral or "", "liquidator"), (plan.market, "pool"))
-    for asset, other in dict(rest).items():
+    rest: dict[str, Party] = {plan.collateral or "": other, plan.market: "pool"}
+    for asset, bearer in rest.items():
         told = sum((flow.amount for flow in flows if (flow.party, flow.asset) == ("account", asset)), ZERO)
         gap = end.get(asset, ZERO) - start.get(asset, ZERO) - told
         if told and gap:
-            flows += (Flow("account", asset, gap), Flow(other, asset, -gap))
+            flows += (Flow("account", asset, gap), Flow(bearer, asset, -gap))
     return flows
 
 
 @in_exact_context
 def call_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
-    """As `call`, of rule sets whose plans leave out that the account is relieved of its debt."""
-    return _relieved(call(scene, stage, plan, amount), plan.market)
+    """As `call`, of rule sets whose plans leave out that the account is relieved of its debt.
+
+    The last unit that rounding shares of tokens leaves over stays with the pool.
+    """
+    done = _relieved(call(scene, stage, plan, amount), plan.market)
+    return replace(done, flows=_as_measured(done.flows, scene, done.scene, plan, "pool"))
 
 
 @in_exact_context
