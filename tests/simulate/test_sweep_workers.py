@@ -1,5 +1,10 @@
 """Spawned processes and a Dask cluster give the bits of a serial run, at a size that matters."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,3 +52,23 @@ def test_a_cluster_in_this_process_agrees() -> None:
         processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None, set_as_default=False
     ) as client:
         assert same(run(made, 60, on_cluster(client)), run(made, 60, serially))
+
+
+@pytest.mark.long
+def test_a_killed_command_goes_on_and_prints_what_an_undisturbed_one_prints(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.sweep"
+    words = [sys.executable, "-m", "marginbook", "sweep", "--population", "60000", "--paths", "400", "--steps", "120"]
+    words += ["--cost", "0.05", "--json"]
+    first = subprocess.Popen([*words, "--workers", "1", "--resume", str(kept)], stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 40
+    while time.monotonic() < until and not (kept.exists() and kept.read_bytes().count(b"\n") >= 3):
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    whole = kept.read_bytes().count(b"\n")
+    assert 3 <= whole < 17
+    kept.write_bytes(kept.read_bytes()[:-7])
+    again = subprocess.run([*words, "--workers", "2", "--resume", str(kept)], capture_output=True, check=True)
+    assert kept.read_bytes().count(b"\n") == 17
+    alone = subprocess.run([*words, "--workers", "1"], capture_output=True, check=True)
+    assert again.stdout == alone.stdout

@@ -27,6 +27,7 @@ BENCHES: dict[str, str] = {
     "page-under-load": "page",
     "kill": "kill",
     "cascade": "cascade",
+    "sweep": "sweep",
 }
 """Name on the command line -> module with `run(accounts, seed) -> list of results`; imported when asked for."""
 

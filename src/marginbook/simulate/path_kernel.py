@@ -8,7 +8,8 @@ then leaves the book. Of its notional (positions; the debt of a loan) the share 
 Sums are those of `book.kernel`, in float64: what lies within the kernel's allowance of the border is decided by the
 floats and counted as doubtful. A pool is looked at step by step only on paths where the least that its slack could be
 between the extremes of its factors is not positive: slack is a sum of concave functions of one factor each, least at
-an end. Pools come in the order of the book and add to their path's sums in that order, whoever computes.
+an end. The extremes over all given paths rule out most pools at once. Pools come in the order of the book and add to
+their path's sums in that order, whoever computes.
 """
 
 from typing import Any, NamedTuple
@@ -114,6 +115,17 @@ def _may_fall(pool: Any, legs: Any, classes: Any, brackets: Any, low: Any, high:
     return doubt
 
 
+@njit(forceinline=True)
+def _extremes(tables: Any, low: Any, high: Any) -> None:
+    """Least and greatest of each factor over `tables` [table, factor, (value, offset)]."""
+    low[:] = tables[0]
+    high[:] = tables[0]
+    for s in range(1, len(tables)):
+        for f in range(tables.shape[1]):
+            low[f, 0] = min(low[f, 0], tables[s, f, 0])
+            high[f, 0] = max(high[f, 0], tables[s, f, 0])
+
+
 @njit(**COMPILED)
 def run_paths(
     pools: Any, parts: Any, legs: Any, classes: Any, brackets: Any, paths: Any, cost: float, rows: Any, hits: Any,
@@ -125,24 +137,30 @@ def run_paths(
     unless it has no rows.
     """
     factors = len(parts.start) - 1
-    table = np.empty((paths.shape[1], factors, 2))
-    low, high = np.empty((factors, 2)), np.empty((factors, 2))
+    table = np.empty((paths.shape[0], paths.shape[1], factors, 2))
+    low, high = np.empty((paths.shape[0], factors, 2)), np.empty((paths.shape[0], factors, 2))
     for n in range(paths.shape[0]):
         for s in range(paths.shape[1]):
-            factor_table(parts, paths[n, s], table[s])
-        low[:] = table[0]
-        high[:] = table[0]
-        for s in range(1, paths.shape[1]):
-            for f in range(factors):
-                low[f, 0] = min(low[f, 0], table[s, f, 0])
-                high[f, 0] = max(high[f, 0], table[s, f, 0])
-        for i in range(len(pools.numbers)):
-            p = pools.numbers[i]
+            factor_table(parts, paths[n, s], table[n, s])
+        _extremes(table[n], low[n], high[n])
+    least, most = np.empty((factors, 2)), np.empty((factors, 2))
+    _extremes(low, least, most)
+    _extremes(high, np.empty((factors, 2)), most)
+    chosen = np.empty(len(pools.numbers), np.int64)
+    count = 0
+    for i in range(len(pools.numbers)):
+        p = pools.numbers[i]
+        if not pools.concave[p] or _may_fall(pools.records[p], legs, classes, brackets, least, most):
+            chosen[count] = p
+            count += 1
+    for n in range(paths.shape[0]):
+        for i in range(count):
+            p = chosen[i]
             pool = pools.records[p]
-            if pools.concave[p] and not _may_fall(pool, legs, classes, brackets, low, high):
+            if pools.concave[p] and not _may_fall(pool, legs, classes, brackets, low[n], high[n]):
                 continue
             for s in range(paths.shape[1]):
-                view = View(legs, classes, brackets, table[s])
+                view = View(legs, classes, brackets, table[n, s])
                 sums = pool_sums(pool, view)
                 slack = _slack(pool, sums, view)
                 if abs(slack) <= 2.0 * allowance_of(pool, sums) and sums[5] > 0.0:
