@@ -54,7 +54,7 @@ def test_one_pass_ends_where_the_rounds_end_on_random_books(most: int, monkeypat
     monkeypatch.setattr(module, "BANDS", 8 if most else 50)
     random = Random(most)
     falls = whole = 0
-    for _ in range(4000):
+    for _ in range(3400):
         levels, sizes, price, impact, side = random_book(random)
         found = cascade(levels, sizes, price, impact, side)  # type: ignore[arg-type]
         expected = rounds(levels, sizes, price, impact, side)

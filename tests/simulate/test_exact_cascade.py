@@ -15,6 +15,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.exact import CONTEXT, in_exact_context
+from marginbook.simulate import holders
 from marginbook.simulate.cascade import cascade
 from marginbook.simulate.cascade_answer import cascade_of_book
 from marginbook.simulate.closing import carry_step, fee_of, step_of
@@ -222,3 +223,22 @@ def test_every_rule_set_carries_out_its_own_steps() -> None:
     assert refused.keys() <= {"unsupported_event", "ambiguous_fill"}
     assert {rules.name for rules in all_rule_sets()} - carried.keys() == {"okx/spot-margin"}
     assert sum(carried.values()) > 20 * sum(refused.values())
+
+
+def test_small_and_large_books_answer_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = random_accounts(Random(4), 40)
+    terms = Terms(impact=square_root(0.05, 2e6), funds={("binance", "USDT"): D(5000)})
+    given = (accounts, MARKET, parameters_of, ["all=-9%"], AT, terms)
+    small = cascade_of_book(*given)
+    monkeypatch.setattr(holders, "SMALL", 0)
+    assert cascade_of_book(*given) == small
+    assert len(small["rounds"]) > 1
+    assert [error["code"] for error in small["errors"]] == ["missing_rate"]
+
+
+def test_an_account_that_cannot_be_judged_is_told_and_left_out() -> None:
+    strange = perp("strange", 100, 1, "BTCUSDT")
+    strange = replace(strange, positions=(replace(strange.positions[0], market="DOGEUSDT"),))
+    answer = cascade_of_book([perp("a", 1600), strange], MARKET, parameters_of, ["ETH=-5%"], AT, Terms(impact=none))
+    assert [error["code"] for error in answer["errors"]] == ["missing_price"]
+    assert answer["rounds"][0]["accounts"] == {"binance": 1}
