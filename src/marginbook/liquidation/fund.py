@@ -2,7 +2,8 @@
 
     after = before + in − out,   0 ≤ out ≤ before
 
-A fund pays min(balance, wanted) and never more; what is left over is for the next stage of a waterfall.
+A payment of more than it holds is refused; a waterfall asks for min(balance, what is missing), and what is left over is
+for its next stage.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,9 @@ class Entry:
 class Fund:
     """What the fund holds now. Never mutated: every payment returns another.
 
-    >>> fund, paid = Fund({"USDT": Decimal(100)}).paid("USDT", Decimal(130), "deficit of a")
-    >>> paid, fund.holds("USDT")
-    (Decimal('100'), Decimal('0'))
+    >>> fund = Fund({"USDT": Decimal(100)}).received("USDT", Decimal(-30), "deficit of a")
+    >>> fund.holds("USDT"), fund.entries[0].reason
+    (Decimal('70'), 'deficit of a')
     """
 
     balances: Mapping[str, Decimal] = field(default_factory=dict)
@@ -48,11 +49,6 @@ class Fund:
         if not amount:
             return self
         return _moved(self, asset, amount, reason)
-
-    def paid(self, asset: str, wanted: Decimal, reason: str) -> tuple["Fund", Decimal]:
-        """(the fund afterwards, what it paid): min(balance, `wanted`)."""
-        amount = min(self.holds(asset), wanted)
-        return (_moved(self, asset, -amount, reason), amount) if amount > 0 else (self, ZERO)
 
 
 @in_exact_context
