@@ -15,6 +15,8 @@ from marginbook.simulate.stress import Totals, common_currency, pool_states, sid
 
 PLACES = 8
 MOVE_PLACES = 6
+LARGEST = 20
+"""Accounts that a round names: those of which most was closed."""
 
 
 @in_exact_context
@@ -45,6 +47,25 @@ def cascade_of_book(
     after = _judged(holders.accounts(), end, parameters_of, at, problems)[1]
     sides = {"before": (before, market), "shocked": (at_shock, hit), "after": (after, end)}
     currency = common_currency({c for totals, _ in sides.values() for c in totals.notional}, market, problems)
+    told = {name: side_of(totals, currency, seen) for name, (totals, seen) in sides.items()}
+    left = bool(holders.due())
+    return answer_of(shocks, found, terms, (market, hit, end), told, currency, problems, left=left)
+
+
+@in_exact_context
+def answer_of(
+    shocks: Sequence[Shock | str],
+    found: Sequence[Round],
+    terms: Terms,
+    markets: tuple[Market, Market, Market],
+    sides: Mapping[str, Any],
+    currency: str | None,
+    problems: Iterable[Problem],
+    *,
+    left: bool,
+) -> dict[str, Any]:
+    """The answer from its parts; `markets` and `sides` are before, at the shock and after, `left`: somebody is due."""
+    before, hit, end = markets
     done = [row for row in found if row.steps]
     return {
         "shocks": [shock if isinstance(shock, str) else shock.text for shock in shocks],
@@ -52,7 +73,7 @@ def cascade_of_book(
         "rounds": [
             _row(number, row, found[number - 2].ratios if number > 1 else {}) for number, row in enumerate(done, 1)
         ],
-        "stopped": "rounds" if len(done) == terms.rounds_most and holders.due() else "settled",
+        "stopped": "rounds" if len(done) == terms.rounds_most and left else "settled",
         "prices": [
             {
                 "venue": key[0],
@@ -62,10 +83,10 @@ def cascade_of_book(
                 "shocked": _text(hit.quotes[key].price),
                 "after": _text(end.quotes[key].price),
             }
-            for key, quote in sorted(market.quotes.items())
+            for key, quote in sorted(before.quotes.items())
             if not quote.price == hit.quotes[key].price == end.quotes[key].price
         ],
-        **{name: side_of(totals, currency, seen) for name, (totals, seen) in sides.items()},
+        **sides,
         "bad_debt": _text(found[-1].bad_debt if found else ZERO),
         "refused": [
             {"account": name, "pool": pool, "reason": reason}
@@ -104,6 +125,7 @@ def _row(number: int, done: Round, before: Mapping[str, Decimal]) -> dict[str, A
         "accounts": {venue: len(names) for venue, names in sorted(done.accounts.items())},
         "pools": dict(sorted(done.steps.items())),
         "closed": {venue: _text(value) for venue, value in sorted(done.closed.items())},
+        "largest": _largest(done),
         "sold": {asset: _text(value) for asset, value in sorted(done.sold.items())},
         "moves": moves,
         "lost_to": {who: _text(value) for who, value in sorted(done.lost.items())},
@@ -114,6 +136,13 @@ def _row(number: int, done: Round, before: Mapping[str, Decimal]) -> dict[str, A
         "funds": _by_venue(done.funds),
         "bad_debt": _text(done.bad_debt),
     }
+
+
+def _largest(done: Round) -> list[dict[str, str]]:
+    """The accounts of which the round closed most, at most `LARGEST`."""
+    venue_of = {name: venue for venue, names in done.accounts.items() for name in names}
+    first = sorted(done.closed_of.items(), key=lambda pair: (-pair[1], pair[0]))[:LARGEST]
+    return [{"account": name, "venue": venue_of[name], "closed": _text(value)} for name, value in first]
 
 
 def _by_venue(amounts: Mapping[tuple[str, str], Decimal]) -> dict[str, str]:

@@ -77,6 +77,7 @@ class Round:
     steps: Counter[str] = field(default_factory=Counter)  # venue -> pools of which something was closed
     accounts: dict[str, set[str]] = field(default_factory=dict)  # venue -> accounts
     closed: Money = field(default_factory=_money)  # venue -> value of positions and of collateral taken
+    closed_of: Money = field(default_factory=_money)  # account -> the same
     sold: Money = field(default_factory=_money)  # asset -> net value sold
     fees: Money = field(default_factory=_money)  # (fund, currency) -> what the fund took in
     paid: Money = field(default_factory=_money)  # (fund, currency) -> what the fund paid for deficits
@@ -267,6 +268,7 @@ def _carry_out(
     done.steps[venue] += 1
     done.accounts.setdefault(venue, set()).add(step.account)
     done.closed[venue] += planned.closed
+    done.closed_of[step.account] += planned.closed
     _gather(done.sold, planned.pressure)
 
 
