@@ -6,8 +6,9 @@ of its requirements only those of the traded position:
     maintenance += table(|held + q|·mark) − table(|held|·mark)         initial likewise, by leverage
 
 What lies within the allowance of a border, and whatever is not a linear cross position of an account in columns, of
-plain terms (isolated margin, a leg that is not there to close), is left undecided: the exact functions answer for it.
-Nothing is allocated per account but the answer.
+plain terms (a leg that is not there to close), is left undecided: the exact functions answer for it. Of isolated
+positions only growing ones are decided here: they are given |q|·p / leverage out of the cross pool. Nothing is
+allocated per account but the answer.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from marginbook.book.kernel import GUARD, INLINE, KERNEL, allowance_of, pool_sum
 from marginbook.book.layout import FLAG_OPAQUE
 
 UNDECIDED = -1
+UNIT = 1e-8
+"""The margin of an isolated position is rounded up to this [currency]."""
 FIGURES = ("margin_balance", "initial_margin", "maintenance_margin")
 """Of the pool that pays for the order [its currency]; columns of `figures`, before and after."""
 
@@ -154,12 +157,58 @@ def _after(
 
 
 @njit(**INLINE)
+def _alone(holder: Any, r: Any, places: Any, exact: Any, market: int) -> int:
+    """The isolated pool that holds the market; −1 where none does."""
+    p = np.int64(holder.first)
+    while p >= 0:
+        if places[p].currency < 0:
+            start = np.int64(r.pools[p].start)
+            for i in range(start, start + np.int64(r.pools[p].count)):
+                if exact[i].market == market:
+                    return int(p)
+        p = np.int64(places[p].next)
+    return -1
+
+
+@njit(**INLINE)
+def _paid(pool: Any, sums: Any, margin: float, r: Any, known: bool, row: Any) -> tuple[int, int]:
+    """(verdict, zone) of the cross pool that gives `margin` [currency, up to 10^-8] to an isolated position."""
+    had, initial = sums[1], sums[1] - (sums[2] - sums[3])
+    bound = allowance_of(pool, sums) + GUARD * margin + UNIT
+    row[0], row[1], row[2] = had, initial if known else np.nan, sums[5]
+    row[3], row[4], row[5] = had - margin, initial if known else np.nan, sums[5]
+    free = had - margin - initial
+    if abs(free) <= 2.0 * bound:
+        return UNDECIDED, UNDECIDED
+    return (0 if free < 0.0 else 1), _zone(pool, had - margin, sums[5], bound, r)
+
+
+@njit(**INLINE)
+def _grown(pool: Any, sums: Any, margin: float, amounts: Any, table: Any, r: Any) -> int:
+    """Zone of an isolated pool whose position grows, with the margin that it is given."""
+    mark, quantity, price, _ = amounts
+    held = r.legs[np.int64(pool.start)].amount
+    old, new = abs(held) * mark, abs(held + quantity) * mark
+    moved = abs(quantity) * (mark + price) + old + new
+    bound = allowance_of(pool, sums) + 8.0 * (pool.relative + GUARD) * moved + UNIT
+    demand = sums[5] - _maintenance(table, old) + _maintenance(table, new)
+    return _zone(pool, sums[1] + margin + quantity * (mark - price), demand, bound, r)
+
+
+@njit(**INLINE)
 def _account(
     holder: Any, r: Any, places: Any, exact: Any, numbers: Any, amounts: Any, table: Any, row: Any
 ) -> tuple[int, int, int]:
     """(verdict, zone before, zone after) of one account; a hedged one needs to be told the leg and is refused."""
     market, currency, said = numbers[1], numbers[2], numbers[4]
     hedged = holder.hedge != 0
+    alone, margin = _alone(holder, r, places, exact, market), 0.0
+    if alone >= 0:
+        i = np.int64(r.pools[alone].start)
+        closes = (r.legs[i].amount > 0.0) != (amounts[1] > 0.0)
+        if hedged or said != 0 or exact[i].leverage == 0 or closes or r.pools[alone].count != 1:
+            return UNDECIDED, 0, 0
+        margin = abs(amounts[1]) * amounts[2] * r.classes[np.int64(r.legs[i].klass)].initial_rate
     before = after = payers = 0
     verdict = UNDECIDED
     p = np.int64(holder.first)
@@ -169,17 +218,23 @@ def _account(
         zone = _zone(pool, sums[4], sums[5], allowance_of(pool, sums), r)
         here = _held(pool, r, exact, market, said if hedged else 0)
         pays = places[p].currency >= 0 and (currency < 0 or places[p].currency == currency)
-        if zone == UNDECIDED or pool.flags & FLAG_OPAQUE or (here[2] > 0 and not pays):
+        if zone == UNDECIDED or pool.flags & FLAG_OPAQUE or (here[2] > 0 and not pays and p != alone):
             return UNDECIDED, 0, 0
         before = max(before, zone)
         if pays:
             payers += 1
             if hedged and said == 0:
                 verdict = 0
+            elif alone >= 0:
+                verdict, zone = _paid(pool, sums, margin, r, here[4], row)
             else:
                 verdict, zone = _after(pool, sums, here, numbers, amounts, table, hedged, r, row)
-                if verdict == UNDECIDED or zone == UNDECIDED:
-                    return UNDECIDED, 0, 0
+            if verdict == UNDECIDED:
+                return UNDECIDED, 0, 0
+        elif p == alone:
+            zone = _grown(pool, sums, margin, amounts, table, r)
+        if zone == UNDECIDED:
+            return UNDECIDED, 0, 0
         after = max(after, zone)
         p = np.int64(places[p].next)
     return (verdict if payers == 1 else UNDECIDED), before, after
