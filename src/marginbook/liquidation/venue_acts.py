@@ -149,10 +149,10 @@ def call_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) ->
 def call_for_all_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
     """As `call_for_all`, likewise; what is written off because no collateral is left is the lenders' loss."""
     done = _relieved(call_for_all(scene, stage, plan, amount), plan.market)
-    if not done.lost:
-        return done
-    off = (Flow("account", plan.market, done.lost), Flow("pool", plan.market, -done.lost))
-    return replace(done, flows=(*done.flows, *off))
+    flows = done.flows
+    if done.lost:
+        flows += (Flow("account", plan.market, done.lost), Flow("pool", plan.market, -done.lost))
+    return replace(done, flows=_as_measured(flows, scene, done.scene, plan, "pool"))
 
 
 @in_exact_context
