@@ -192,7 +192,8 @@ def _grown(pool: Any, sums: Any, margin: float, amounts: Any, table: Any, r: Any
     moved = abs(quantity) * (mark + price) + old + new
     bound = allowance_of(pool, sums) + 8.0 * (pool.relative + GUARD) * moved + UNIT
     demand = sums[5] - _maintenance(table, old) + _maintenance(table, new)
-    return _zone(pool, sums[1] + margin + quantity * (mark - price), demand, bound, r)
+    zone: int = _zone(pool, sums[1] + margin + quantity * (mark - price), demand, bound, r)
+    return zone
 
 
 @njit(**INLINE)
