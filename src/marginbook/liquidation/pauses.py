@@ -25,6 +25,7 @@ DRIFT_SLOT = 400_000
 QUOTE_DECIMALS = 6
 BLOCK_MARKS = ("liquidated_markets", "notional_liquidated_raw", "insurance_lost_raw")
 DRIFT_MARKS = ("being_liquidated", "liquidation_margin_freed", "last_active_slot")
+COOL_OFF = "E_LiquidationCoolOff"
 SLOT_IS_FULL = "nothing more may be liquidated in this slot"
 DRIFT_WAITS = 20
 """Parts of the liquidation duration in which a waiting liquidator comes back."""
@@ -92,6 +93,15 @@ def next_window(scene: Scene, plan: Plan) -> Scene | None:
         state.pop(("synthetix", name, "liquidated_in_window_raw"), None)
     market = replace(scene.market, state=state)
     return replace(scene, market=market, at=scene.at + max(1, longest) * MICROSECONDS)
+
+
+def next_after_cool_off(scene: Scene, plan: Plan) -> Scene | None:
+    """Euler: when the vault's cool-off after a status check is over, at the latest."""
+    if plan.reason != COOL_OFF:
+        return None
+    vault = scene.pool.partition(":")[2].partition(":")[0]
+    terms = scene.parameters.terms(vault, f"account {scene.account.id}")
+    return replace(scene, at=scene.at + terms.cool_off * MICROSECONDS) if terms.cool_off else None
 
 
 @in_exact_context

@@ -1,8 +1,10 @@
 """Stages of venues whose pool is the counterparty, of lending protocols, of spot margin and of brokers."""
 
+from dataclasses import replace
+
 from marginbook.liquidation import deficits, pauses
 from marginbook.liquidation.acts import as_planned, close, take_over
-from marginbook.liquidation.stages import Act, Stage, Stages, never_waits
+from marginbook.liquidation.stages import Act, Stage, Stages, Waits, never_waits
 from marginbook.liquidation.venue_acts import (
     absorb,
     bark_and_take,
@@ -36,7 +38,7 @@ def pool_venue(source: str, act: str, says: str) -> Stages:
     )
 
 
-def calls(source: str, *, act: Act, writes_off: bool, verified: bool = True) -> Stages:
+def calls(source: str, *, act: Act, writes_off: bool, verified: bool = True, waits: Waits = never_waits) -> Stages:
     """A lending protocol: liquidation calls as long as they are allowed.
 
     `writes_off`: a debt without collateral is the lenders' loss at once; otherwise it stays on the books.
@@ -50,7 +52,8 @@ def calls(source: str, *, act: Act, writes_off: bool, verified: bool = True) -> 
         source=source,
         verified=verified,
     )
-    return protocol(seize, "no collateral is left: the lenders' loss" if writes_off else None)
+    found = protocol(seize, "no collateral is left: the lenders' loss" if writes_off else None)
+    return replace(found, waits=waits)
 
 
 def protocol(stage: Stage, written_off: str | None) -> Stages:

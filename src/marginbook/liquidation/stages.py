@@ -99,6 +99,10 @@ def nothing_noted(before: Scene, done: Done, plan: Plan) -> Scene:
     return done.scene
 
 
+Waits = Callable[[Scene, Plan], Scene | None]
+"""(scene, a plan that refuses) → the scene when it does not any more, or None."""
+
+
 def never_waits(scene: Scene, plan: Plan) -> Scene | None:
     """A plan's refusal is final for now."""
     return None
@@ -129,9 +133,7 @@ class Stages:
     seconds: int = 0  # between two closing steps
     score: Score | None = None  # order of deleveraging, where the venue's is known
     noted: Callable[[Scene, Done, Plan], Scene] = nothing_noted  # marks that the venue leaves after a step
-    waits: Callable[[Scene, Plan], Scene | None] = (
-        never_waits  # the scene after a window or block, where a plan says so
-    )
+    waits: Waits = never_waits  # until a window, a block or a cool-off is over
     told: Callable[[Scene, Fund], Market] = as_told  # what the planner must know of the fund
     ended: Callable[[Scene], Scene] = field(default=lambda scene: scene)  # marks that go when it is over
     unverified: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from marginbook.domain.errors import BadInput
-from marginbook.liquidation import rankings
+from marginbook.liquidation import pauses, rankings
 from marginbook.liquidation.perpetual_stages import (
     BINANCE,
     BYBIT,
@@ -47,6 +47,7 @@ from marginbook.liquidation.venue_acts import (
 OWN = "definitions of this project"
 AAVE_OLD = "aave v2 and v3.0 to v3.2, LiquidationLogic; run in an EVM"
 AAVE_NEW = "aave v3.3 to v3.7, LiquidationLogic with deficits; run in an EVM"
+EULER = "euler-vault-kit 5b98b420, source read"
 AGREEMENT = "FINRA Rule 2264, margin disclosure statement"
 CHOICE = "which position, when and at what price is the broker's choice"
 
@@ -80,7 +81,7 @@ STAGES: Mapping[str, Callable[[], Stages]] = {
     "drift/2": drift,
     "dydx/3": dydx_3,
     "dydx/4": dydx_4,
-    "euler/2": lambda: calls("euler-vault-kit 5b98b420, source read", act=call, writes_off=True),
+    "euler/2": lambda: calls(EULER, act=call, writes_off=True, waits=pauses.next_after_cool_off),
     "ftx/2022": ftx,
     "generic/derivatives": lambda: exchange(OWN),
     "generic/lending": lambda: calls(OWN, act=call_measured, writes_off=False, verified=False),
