@@ -130,8 +130,7 @@ def scaled(arrays: Floats) -> tuple[NDArray[np.float32], Floats]:
     largest = np.maximum(arrays.max(axis=1, initial=0.0), -arrays.min(axis=1, initial=0.0))
     scale = np.ldexp(1.0, np.frexp(largest)[1])
     rough = np.empty(arrays.shape, np.float32)
-    for row, by, out in zip(arrays, scale, rough, strict=True):
-        out[:] = row / by
+    np.divide(arrays, scale[:, None], out=rough, casting="same_kind")
     return rough, scale
 
 
