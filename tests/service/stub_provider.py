@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.errors import BadInput
-from marginbook.service.provider import Answer, Json, PageQuery, Stamp
+from marginbook.service.cascade_desk import CascadeDesk
+from marginbook.service.cascades import shocks_of, terms_of
+from marginbook.service.provider import Answer, CascadeQuery, Json, PageQuery, Stamp
 
 START = 1_760_126_400_000_000
 ZONES = ("safe", "warning", "call", "liquidation", "bankrupt", "undecided")
@@ -215,6 +217,32 @@ class StubProvider:
                 "bad_debt": Decimal(0),
             }
         )
+
+    def cascade(self, query: CascadeQuery) -> Answer:
+        terms_of(query)
+        if any(asset not in ("ALL", "BTC", "ETH") for asset, _ in query.shocks):
+            raise BadInput("unknown_market", "shock", query.shocks[0][0], "one of ALL, BTC, ETH")
+        side = self._by_zone([self._row(i) for i in range(self.size)])
+        return self._answer(
+            {
+                "shocks": [shock.text for shock in shocks_of(query)],
+                "currency": "USD",
+                "rounds": [],
+                "stopped": "settled",
+                "prices": [],
+                **dict.fromkeys(("before", "shocked", "after"), side),
+                "bad_debt": "0",
+                "refused": [],
+                "errors": [],
+                "warnings": [],
+            }
+        )
+
+    def cascade_progress(self) -> Answer:
+        return self._answer(CascadeDesk().progress())
+
+    def cancel_cascade(self) -> Answer:
+        return self._answer(CascadeDesk().cancel())
 
     def ladder(self, asset: str, by: str) -> Answer:
         if asset not in ("ALL", "BTC", "ETH"):

@@ -20,13 +20,18 @@ from marginbook.exact import parse_decimal
 from marginbook.service import models
 from marginbook.service.guard import Guard
 from marginbook.service.metrics import Metrics
-from marginbook.service.provider import Answer, PageQuery, Provider
+from marginbook.service.provider import Answer, CascadeQuery, PageQuery, Provider
 from marginbook.service.stream import Hub
 from marginbook.service.wire import JsonResponse, error_response, problem_json, stamped
 
 BODY_LIMIT = 32 * 1024 * 1024  # [bytes]
 STATIC = files("marginbook.service") / "static"
-STATUS = {"unknown_account": 404, "not_ready": 503, "engine_stopped": 503, "queue_full": 503}
+STATUS = {"unknown_account": 404, "not_ready": 503, "engine_stopped": 503, "queue_full": 503} | {
+    "cascade_running": 409,
+    "cascade_cancelled": 409,
+    "cascade_failed": 503,
+    "too_long": 503,
+}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": models.ErrorAnswer, "description": "Bad input: what, where, and what was expected"},
@@ -34,6 +39,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": models.ErrorAnswer, "description": "The book is not ready, or the engine has stopped"},
 }
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": models.ErrorAnswer, "description": "No such account"}}
+BUSY: dict[int | str, dict[str, Any]] = {
+    409: {"model": models.ErrorAnswer, "description": "Another runs, or cancelled"}
+}
 
 
 def answers(model: type, *more: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
@@ -72,6 +80,7 @@ def create_app(provider: Provider, token: str | None = None, body_limit: int = B
     app.add_middleware(Guard, token=token, body_limit=body_limit)
     _add_errors(app)
     _add_reading(app, provider)
+    _add_cascades(app, provider)
     _add_writing(app, provider)
 
     @app.get("/health", responses={200: {"model": models.Health}, 503: {"model": models.Health}}, tags=["operation"])
@@ -239,6 +248,34 @@ def _add_reading(app: FastAPI, provider: Provider) -> None:
     def scenario(account: str, fresh: bool = False) -> Response:
         """One account under scenario margin; with `fresh` it is evaluated at the prices of now first."""
         return _reply(lambda: provider.scenario(account, fresh))
+
+
+def _add_cascades(app: FastAPI, provider: Provider) -> None:
+    tags: list[Any] = ["reading"]
+
+    @app.post("/api/v1/cascade", responses=answers(models.CascadeAnswer, BUSY), tags=tags)
+    def cascade(request: models.CascadeRequest) -> Response:
+        """What a shock's liquidations do to prices, round by round, on a copy of the book: one at a time."""
+        query = CascadeQuery(
+            shocks=tuple((shock.asset, parse_decimal(shock.move)) for shock in request.shocks),
+            only=request.only,
+            impact=tuple(request.impact),
+            funds={place: parse_decimal(amount) for place, amount in request.funds.items()},
+            execution=parse_decimal(request.execution),
+            rounds=request.rounds,
+            waterfall=request.waterfall,
+        )
+        return _reply(lambda: provider.cascade(query))
+
+    @app.get("/api/v1/cascade", responses=answers(models.CascadeProgress), tags=tags)
+    def cascade_progress() -> Response:
+        """How far the cascade that runs has come."""
+        return _reply(provider.cascade_progress)
+
+    @app.delete("/api/v1/cascade", responses=answers(models.Stamped), tags=tags)
+    def cancel_cascade() -> Response:
+        """End the cascade that runs; whoever waits for it is told so."""
+        return _reply(provider.cancel_cascade)
 
 
 def _add_writing(app: FastAPI, provider: Provider) -> None:

@@ -18,8 +18,9 @@ from marginbook.engine.orders import order_of, orders_json
 from marginbook.engine.ports import Ledger
 from marginbook.exact import in_exact_context
 from marginbook.margin_calls.fast_what_if import OrderDesk
+from marginbook.service.cascade_desk import CascadeDesk
 from marginbook.service.core import Core
-from marginbook.service.provider import Answer, Json, PageQuery, Stamp
+from marginbook.service.provider import Answer, CascadeQuery, Json, PageQuery, Stamp
 from marginbook.service.rows import gauge_of, table_row
 from marginbook.service.runner import Runner
 from marginbook.service.setup import Setup, upload_setup
@@ -41,11 +42,13 @@ class LiveProvider:
 
     def __init__(self, setup: Setup, ledger: Ledger | None = None) -> None:
         self.runner = Runner(setup, ledger)
+        self.cascades = CascadeDesk()
 
     def start(self) -> None:
         self.runner.start()
 
     def stop(self) -> None:
+        self.cascades.cancel()
         self.runner.stop()
 
     def alive(self) -> bool:
@@ -135,6 +138,17 @@ class LiveProvider:
         view, core = self._ready()
         body = shock_answer(core.book, view.market, shocks, only)
         return Answer(body | {"currency": "USD"}, self._stamp(view))
+
+    def cascade(self, query: CascadeQuery) -> Answer:
+        _, core = self._ready()
+        stamp = _now(core)
+        return Answer(self.cascades.run(core.book, core.engine.fold.tables, core.problems, query), stamp)
+
+    def cascade_progress(self) -> Answer:
+        return Answer(self.cascades.progress(), self._stamp(self.runner.view))
+
+    def cancel_cascade(self) -> Answer:
+        return Answer(self.cascades.cancel(), self._stamp(self.runner.view))
 
     def ladder(self, asset: str, by: str) -> Answer:
         view, core = self._ready()

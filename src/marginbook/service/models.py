@@ -36,6 +36,23 @@ class ShockRequest(Strict):
     only: bool = False
 
 
+ImpactText = Annotated[
+    str, Field(min_length=1, max_length=200, description="sqrt:…, linear:depth=5e6, ETH=1%:5e6,2%:9e6")
+]
+
+
+class CascadeRequest(Strict):
+    """A shock, and how markets react to what it liquidates; the texts of `marginbook cascade`."""
+
+    shocks: list[Shock] = Field(min_length=1, max_length=50)
+    only: bool = False
+    impact: list[ImpactText] = Field(default=[], max_length=50)
+    funds: dict[str, DecimalText] = Field(default={}, max_length=50)
+    execution: str = Field(default="0.5", pattern=r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$")
+    rounds: int = Field(default=200, ge=1, le=1000, strict=True)
+    waterfall: bool = False
+
+
 class WhatIfRequest(Strict):
     """An event that is evaluated but not applied. `change` is an event as in the events file, without time."""
 
@@ -116,6 +133,35 @@ class ExplainAnswer(Stamped):
     """Every number with its formula, its inputs and its source."""
 
     tree: dict[str, Any]
+
+
+class CascadeAnswer(Stamped):
+    """The answer of `cascade --json`; totals of `before`, `shocked` and `after` are the kernel's in larger books."""
+
+    shocks: list[str]
+    currency: str | None
+    rounds: list[dict[str, Any]]
+    stopped: Literal["settled", "rounds"]
+    prices: list[dict[str, str]]
+    before: dict[str, Any]
+    shocked: dict[str, Any]
+    after: dict[str, Any]
+    bad_debt: str
+    refused: list[dict[str, str]]
+    errors: list[ErrorAnswer]
+    warnings: list[str]
+
+
+class CascadeProgress(Stamped):
+    """How far the cascade that runs has come: `done` steps `of` those of its `round`."""
+
+    running: bool
+    stage: Literal["", "copying", "starting", "rounds"]
+    round: int
+    done: int
+    of: int
+    seconds: int
+    seconds_most: int
 
 
 class SubmitAnswer(Stamped):

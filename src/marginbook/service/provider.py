@@ -5,7 +5,7 @@ bool, None, `Decimal`, float only for shares of a chart); `wire` turns them into
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -28,6 +28,19 @@ class PageQuery:
     venue: str = ""  # "" is all
     offset: int = 0
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeQuery:
+    """A shock and how markets react to what it liquidates; texts as on the command line of `cascade`."""
+
+    shocks: tuple[tuple[str, Decimal], ...]
+    only: bool = False
+    impact: tuple[str, ...] = ()  # curves, of all assets or `ETH=…`
+    funds: Mapping[str, Decimal] = field(default_factory=dict)  # "venue:currency" -> amount
+    execution: Decimal = Decimal("0.5")  # share of a round's move that fills bear
+    rounds: int = 200  # most of them
+    waterfall: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +107,15 @@ class Provider(Protocol):
 
     def shock(self, shocks: Sequence[tuple[str, Decimal]], only: bool) -> Answer:
         """`{"shocks", "moved", "before", "after", "liquidatable", "bad_debt", "worst"}`."""
+
+    def cascade(self, query: CascadeQuery) -> Answer:
+        """The answer of `cascade --json` from the book as it stands; nothing is applied. One at a time."""
+
+    def cascade_progress(self) -> Answer:
+        """`{"running", "stage", "round", "done", "of", "seconds", "seconds_most"}` of the one that runs."""
+
+    def cancel_cascade(self) -> Answer:
+        """End it: `{"cancelled"}`."""
 
     def ladder(self, asset: str, by: str) -> Answer:
         """`{"asset", "by", "steps": [{"move", "accounts", "notional", "stacks": {name: notional}}]}`."""
