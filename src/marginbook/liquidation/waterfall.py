@@ -161,7 +161,8 @@ def _closes(state: Progress, stages: Stages, policy: Policy) -> bool:
         return True
     stage = forced or _stage_for(state, stages, plan)
     amount = _amount(scene, stage, plan, policy)
-    if amount <= 0:
+    only_seizes = stage.chooses == "venue" and any(flow.amount for flow in plan.flows)
+    if amount <= 0 and not only_seizes:
         stop(state, "the liquidator leaves it" if plan.close_most else "less than one unit may be closed", plan)
         return False
     assert stage.act is not None
