@@ -152,7 +152,7 @@ def test_a_debt_without_income_for_suppliers_shrinks_when_it_is_touched() -> Non
 
 
 def test_parameters_of_the_launch_and_what_version_2_does_not_know() -> None:
-    assert len(LAUNCH.assets) == 20
+    assert len(MODULE.parameters("2", parse_time("2020-12-04")).assets) == 20
     weth = LAUNCH.assets["WETH"]
     assert (weth.ltv, weth.liquidation_threshold, weth.liquidation_bonus) == (8000, 8250, 10500)
     assert LAUNCH.assets["USDT"].liquidation_threshold == 0
@@ -160,7 +160,10 @@ def test_parameters_of_the_launch_and_what_version_2_does_not_know() -> None:
         later = MODULE.parameters("2", parse_time(time))
         assert (later.as_of, later.assets["CRV"].liquidation_threshold) == (parse_time(as_of), crv)
         assert (later.assets["WETH"].liquidation_threshold, later.assets["KNC"].frozen) == (8600, True)
-    assert MODULE.parameters("2", parse_time("2022-06-01")).as_of == parse_time("2020-12-03")
+    later = MODULE.parameters("2", parse_time("2022-06-01"))  # of what came since the launch, only bonuses are recorded
+    assert (later.as_of, later.assets["WBTC"].liquidation_bonus) == (parse_time("2020-12-03"), 10650)
+    amm = MODULE.parameters("2", parse_time("2022-06-01"), network="ethereum_amm")
+    assert (amm.assets["AmmBptBALWETH"].liquidation_bonus, amm.assets["AmmUSDT"].liquidation_threshold) == (11500, 0)
     with pytest.raises(BadInput, match="no_parameters"):
         MODULE.parameters("2", parse_time("2020-12-02"))
     for overlay in ({"WETH": {"protocol_fee": "0.1"}}, {"emode:1": {"ltv": "0.9", "liquidation_threshold": "0.93"}}):
