@@ -177,12 +177,20 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
 
 
 def _round(value: Decimal, places: int, rounding: str) -> Decimal:
-    return value.quantize(Decimal((0, (1,), -places)), rounding=rounding, context=CONTEXT)
+    try:
+        return value.quantize(Decimal((0, (1,), -places)), rounding=rounding, context=CONTEXT)
+    except InvalidOperation:
+        # A value too large to be written out with so many places lies on the grid already.
+        if value.is_finite() and value.as_tuple().exponent >= -places:  # type: ignore[operator]
+            return value
+        raise
 
 
 def round_floor(value: Decimal, places: int) -> Decimal:
     """`value` at `places` decimals, toward minus infinity.
 
+    >>> round_floor(Decimal("1E+127"), 8)
+    Decimal('1E+127')
     >>> round_floor(Decimal("-1.25"), 1)
     Decimal('-1.3')
     """
