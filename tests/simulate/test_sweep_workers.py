@@ -45,6 +45,7 @@ def test_processes_of_this_machine_agree_with_one() -> None:
     assert same(run(made, 150, on_processes(3)), serial)
 
 
+@pytest.mark.long
 def test_a_cluster_in_this_process_agrees() -> None:
     distributed = pytest.importorskip("distributed")
     made = job(3_000, 3)
