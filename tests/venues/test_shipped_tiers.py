@@ -42,6 +42,7 @@ def okx(market: str, at: str) -> Terms:
         ("ETH-USDC-SWAP", "2023-08-24", "0.001", (25000, 50000, 100000, 200000), ("0.5", "0.75", "1", "1.5"), 75),
         ("ADA-USD-SWAP", "2023-11-01", "10", (1500, 3000, 6000, 12000), ("0.5", "0.75", "1", "1.5"), 50),
         ("BTC-USD-SWAP", "2026-10-01", "100", (2000, 5000, 20000, 40000), ("0.4", "0.5", "0.75", "1.25"), 100),
+        ("BTC-USDT-SWAP", "2026-10-01", "0.01", (1000, 5000, 20000, 40000), ("0.4", "0.5", "0.75", "1.25"), 100),
         ("ETH-USD-SWAP", "2026-10-01", "10", (8000, 50000, 200000, 400000), ("0.4", "0.5", "0.75", "1.25"), 100),
         ("ETH-USDT-SWAP", "2026-10-01", "0.1", (5000, 10000, 25000, 50000), ("0.4", "0.5", "0.75", "1.25"), 100),
         ("SOL-USD-SWAP", "2026-10-01", "10", (12000, 25000, 50000, 100000), ("0.65", "1", "1.5", "2"), 50),
@@ -73,6 +74,8 @@ def test_okx(market: str, at: str, contract: str, caps: tuple[int, ...], rates: 
 @pytest.mark.parametrize(
     ("market", "tier", "cap", "rate", "leverage"),
     [
+        ("BTC-USD-SWAP", 26, 480_000 * 100, "0.1225", "7.4"),
+        ("BTC-USDT-SWAP", 26, 4_800, "0.1225", "7.4"),
         ("ETH-USD-SWAP", 26, 4_800_000 * 10, "0.1225", "7.4"),
         ("ETH-USDT-SWAP", 26, 60_000, "0.1225", "7.4"),
         ("SOL-USD-SWAP", 26, 1_200_000 * 10, "0.13", "6.06"),
@@ -93,7 +96,7 @@ def test_okx_tiers_that_follow_by_increments_are_those_of_the_answer(
     market: str, tier: int, cap: int, rate: str, leverage: str
 ) -> None:
     row: Bracket = okx(market, "2026-10-01").table.rows[tier - 1]
-    assert (row.cap, row.rate, row.max_leverage) == (cap, D(rate), D(leverage))
+    assert (row.cap, row.rate, row.max_leverage) == (D(cap), D(rate), D(leverage))
 
 
 @pytest.mark.parametrize(
