@@ -2,10 +2,16 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marginbook.domain.account import Account, Position
+from marginbook.domain.events import Fill, Stamp
+from marginbook.domain.market import Market, Quote
+from marginbook.exact import round_ceil
 from marginbook.venues.contracts.liquidation import _least
+from marginbook.venues.registry import rule_set
 
 STEPS = [Decimal("0.001"), Decimal("0.01"), Decimal(1), Decimal("0.00000001")]
 SLOPES = st.integers(1, 10**9).map(lambda n: Decimal(n).scaleb(-6))
@@ -42,3 +48,23 @@ def test_the_least_quantity_cures_and_one_step_less_does_not(
     assert below <= 0 or room(below) <= 0
     if slopes[0] == slopes[1]:
         assert trials <= 5
+
+
+@pytest.mark.parametrize(("spare", "steps"), [("0", 4), ("-0.000000003", 5)])
+def test_the_least_close_cures_with_the_fee_that_is_charged(spare: str, steps: int) -> None:
+    """0.4 of 1 at 933.3333333 costs a fee of 3.7333333332, which is charged as 3.73333334: that must be there."""
+    module, price, fee = rule_set("generic/derivatives").module, Decimal("933.3333333"), Decimal("3.73333334")
+    terms = {"maintenance_rate": "0.05", "liquidation_fee": "0.01", "quantity_step": "0.1", "currency": "USDT"}
+    parameters = module.parameters("derivatives", 0, {"*": terms})
+    needed = Decimal("0.05") * Decimal("0.6") * price
+    wallet = Decimal(1000) - price + fee + needed + Decimal(spare)
+    position = Position(market="BTC", side="long", quantity=Decimal(1), entry=Decimal(1000))
+    account = Account(id="a", rules="generic/derivatives", wallet={"USDT": wallet}, positions=(position,))
+    market = Market(quotes={("generic", "BTC", "mark"): Quote(price)})
+    plan = module.plan_liquidation(account, "cross:USDT", market, parameters, 0)
+    assert plan.close_least == Decimal(steps) / 10
+    for quantity, cured in ((plan.close_least, True), (plan.close_least - Decimal("0.1"), False)):
+        charged = round_ceil(quantity * price * Decimal("0.01"), 8)
+        fill = Fill(stamp=Stamp(), account="a", market="BTC", side="sell", quantity=quantity, price=price, fee=charged)
+        after, _ = module.apply(account, market, fill, parameters, 0)
+        assert module.is_liquidatable(after, "cross:USDT", market, parameters, 0) is not cured

@@ -17,6 +17,7 @@ from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.risk import Flow, Party, Plan
 from marginbook.exact import CONTEXT, ZERO, divide, in_exact_context, round_ceil, round_floor, round_trunc
 from marginbook.liquidation.stages import Done, Scene, Stage
+from marginbook.venues.contracts.liquidation import FEE_PLACES
 from marginbook.venues.contracts.model import Holding
 
 ISOLATED = "isolated:"
@@ -242,14 +243,11 @@ def _holding(scene: Scene, position: Position) -> Holding:
 
 
 def _fee(scene: Scene, plan: Plan, position: Position, amount: Decimal, price: Decimal) -> Decimal:
-    """Liquidation fee of a close at the mark, where the terms have one.
-
-    Exact, as in the plan's search for what cures: a fee rounded up would leave some pools a last unit short.
-    """
+    """Liquidation fee of a close at the mark, rounded up as in the plan, where the terms have one."""
     if not plan.fee:
         return ZERO
     holding = _holding(scene, replace(position, quantity=amount))
-    return holding.size * holding.factor(price) * (holding.terms.liquidation_fee or ZERO)
+    return round_ceil(holding.size * holding.factor(price) * (holding.terms.liquidation_fee or ZERO), FEE_PLACES)
 
 
 def _fee_of_plan(plan: Plan) -> Decimal:

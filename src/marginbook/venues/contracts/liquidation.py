@@ -1,8 +1,9 @@
 """One step of a liquidation of contracts.
 
 Resting orders go first; then the position with the largest maintenance margin is reduced. `close_least` is the smallest
-quantity, on the market's step, whose close at the current price with the fee leaves the pool above its requirement;
-where no part is enough, all of it. `price` is the bankruptcy price, at which an insurance fund would take over.
+quantity, on the market's step, whose close at the current price, with its fee rounded up, leaves the pool above its
+requirement; where no part is enough, all of it. `price` is the bankruptcy price, at which an insurance fund would take
+over.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from marginbook.venues.contracts.sums import bankruptcy_price, figures, is_breac
 
 HALF = Decimal("0.5")
 CHORDS_MOST = 6
+FEE_PLACES = 8
+"""Decimals of the fee of a close, rounded up."""
 
 
 @in_exact_context
@@ -53,7 +56,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
         close_least=least,
         close_most=whole,
         price=bankruptcy_price(found),
-        fee=round_ceil(notional * fee_rate, 8),
+        fee=round_ceil(notional * fee_rate, FEE_PLACES),
         bad_debt=max(ZERO, -state.balance),
         flows=_flows(found, largest, factor, fee_rate),
     )
@@ -67,7 +70,7 @@ def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> 
     """
     profit = holding.profit(factor)
     left = pool.wallet + pool.fixed_support + profit
-    fee = round_ceil(holding.size * factor * fee_rate, 8)
+    fee = round_ceil(holding.size * factor * fee_rate, FEE_PLACES)
     paid = min(fee, max(ZERO, left)) if len(pool.holdings) == 1 else fee
     missing = max(ZERO, -left) if len(pool.holdings) == 1 else ZERO
     return (
@@ -82,7 +85,7 @@ def _closed(pool: Pool, holding: Holding, quantity: Decimal, factor: Decimal, fe
     part = replace(holding.position, quantity=quantity)
     left = replace(holding.position, quantity=holding.position.quantity - quantity)
     closed = Holding(part, holding.terms)
-    wallet = pool.wallet + closed.profit(factor) - closed.size * factor * fee_rate
+    wallet = pool.wallet + closed.profit(factor) - round_ceil(closed.size * factor * fee_rate, FEE_PLACES)
     own = wallet + pool.fixed_support
     holdings = tuple(replace(h, position=left if h is holding else h.position, own_wallet=own) for h in pool.holdings)
     return replace(pool, wallet=wallet, holdings=holdings, orders={})

@@ -14,6 +14,7 @@ from marginbook.exact import ONE, ZERO, div_floor, divide, in_exact_context, rou
 from marginbook.venues.common.search import searched_prices
 from marginbook.venues.common.views import astuple, derivative_quantities
 from marginbook.venues.contracts.explanation import shortened_half_up
+from marginbook.venues.contracts.liquidation import FEE_PLACES
 from marginbook.venues.contracts.model import Holding, Terms, is_isolated
 from marginbook.venues.rules import RuleModule, rule_module
 from marginbook.venues.statements.model import Line, Maker, Statement
@@ -136,9 +137,10 @@ def prices_of(maker: Maker, account: Account, market: Market, parameters: Any) -
 def closed(
     maker: Maker, account: Account, position: Position, quantity: Decimal, price: Decimal, terms: Terms, currency: str
 ) -> Account:
-    """The account after closing `quantity` at `price`: profit realised, fee paid, orders cancelled."""
+    """The account after closing `quantity` at `price`: profit realised, fee rounded up, orders cancelled."""
     part = Holding(replace(position, quantity=quantity), terms)
-    gained = maker.realised(part, price) - part.size * part.factor(price) * (terms.liquidation_fee or ZERO)
+    fee = round_ceil(part.size * part.factor(price) * (terms.liquidation_fee or ZERO), FEE_PLACES)
+    gained = maker.realised(part, price) - fee
     left = replace(position, quantity=position.quantity - quantity)
     isolated = position.isolated_wallet is not None and is_isolated(account, position)
     if isolated and left.quantity:
@@ -189,8 +191,11 @@ def plan_of(maker: Maker, account: Account, pool: str, market: Market, parameter
     part = Holding(position, terms)
     factor = part.factor(price)
     fee_rate = terms.liquidation_fee or ZERO
-    fee = round_ceil(least * terms.contract_size * factor * fee_rate, 8)
-    profit, fee_most = round_floor(maker.realised(part, price), 8), round_ceil(part.size * factor * fee_rate, 8)
+    fee = round_ceil(least * terms.contract_size * factor * fee_rate, FEE_PLACES)
+    profit, fee_most = (
+        round_floor(maker.realised(part, price), 8),
+        round_ceil(part.size * factor * fee_rate, FEE_PLACES),
+    )
     flows = [Flow("account", currency, profit), Flow("counterparties", currency, -profit)]
     if fee_most:
         flows += [Flow("account", currency, -fee_most), Flow("insurance", currency, fee_most)]
