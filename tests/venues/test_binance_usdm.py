@@ -272,7 +272,9 @@ def test_a_liquidation_closes_the_least_that_cures_and_pays_its_fee() -> None:
     at = market(XUSDT=100)
     plan = MODULE.plan_liquidation(held, "cross:USDT", at, table, AT)
     # Closing x leaves 40 − x against (10 − x)·5: equal, still liquidatable, at x = 2.5.
-    assert (plan.close_least, plan.close_most, plan.fee) == (D("2.501"), 10, D("2.501"))
+    assert (plan.close_least, plan.close_most, plan.fee) == (D("2.501"), 10, 10)
+    paid = {(flow.party, flow.asset): flow.amount for flow in plan.flows}
+    assert paid["insurance", "USDT"] == plan.fee
     assert plan.price == 96
     assert plan.bad_debt == 0
     assert plan.reason is None

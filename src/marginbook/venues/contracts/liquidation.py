@@ -49,21 +49,21 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
 
     whole = largest.position.quantity
     least = _least(whole, largest.terms.quantity_step, state.balance - state.demand, closing)
-    notional = least * largest.terms.contract_size * factor
+    fee, flows = _flows(found, largest, factor, fee_rate)
     return Plan(
         pool=pool,
         market=largest.position.market,
         close_least=least,
         close_most=whole,
         price=bankruptcy_price(found),
-        fee=round_ceil(notional * fee_rate, FEE_PLACES),
+        fee=fee,
         bad_debt=max(ZERO, -state.balance),
-        flows=_flows(found, largest, factor, fee_rate),
+        flows=flows,
     )
 
 
-def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> tuple[Flow, ...]:
-    """Transfers of closing all of one position now.
+def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> tuple[Decimal, tuple[Flow, ...]]:
+    """(fee paid, transfers) of closing all of one position now.
 
     Counterparties pay its profit; the fee, as far as the pool's money goes, is for the insurance fund, which pays what
     is missing.
@@ -73,7 +73,7 @@ def _flows(pool: Pool, holding: Holding, factor: Decimal, fee_rate: Decimal) -> 
     fee = round_ceil(holding.size * factor * fee_rate, FEE_PLACES)
     paid = min(fee, max(ZERO, left)) if len(pool.holdings) == 1 else fee
     missing = max(ZERO, -left) if len(pool.holdings) == 1 else ZERO
-    return (
+    return paid, (
         Flow("account", pool.currency, profit - paid + missing),
         Flow("counterparties", pool.currency, -profit),
         Flow("insurance", pool.currency, paid - missing),

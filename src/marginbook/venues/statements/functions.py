@@ -191,14 +191,11 @@ def plan_of(maker: Maker, account: Account, pool: str, market: Market, parameter
     part = Holding(position, terms)
     factor = part.factor(price)
     fee_rate = terms.liquidation_fee or ZERO
-    fee = round_ceil(least * terms.contract_size * factor * fee_rate, FEE_PLACES)
-    profit, fee_most = (
-        round_floor(maker.realised(part, price), 8),
-        round_ceil(part.size * factor * fee_rate, FEE_PLACES),
-    )
+    profit = round_floor(maker.realised(part, price), 8)
+    fee = round_ceil(part.size * factor * fee_rate, FEE_PLACES)
     flows = [Flow("account", currency, profit), Flow("counterparties", currency, -profit)]
-    if fee_most:
-        flows += [Flow("account", currency, -fee_most), Flow("insurance", currency, fee_most)]
+    if fee:
+        flows += [Flow("account", currency, -fee), Flow("insurance", currency, fee)]
     return Plan(
         pool=pool,
         market=position.market,
