@@ -11,7 +11,7 @@ import pytest
 from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
-from marginbook.exact import from_raw
+from marginbook.exact import from_raw, round_floor
 from marginbook.simulate.reproductions import aave_bonus, aave_events, aave_residuals
 from marginbook.simulate.reproductions.aave_events import AFTER_USDT, AMM, Event, Range, decimals, within_one_place
 from marginbook.simulate.reproductions.aave_judgement import (
@@ -185,6 +185,23 @@ def test_a_call_that_is_in_the_table_twice_counts_once() -> None:
     assert len(judged(line(), line(), line(user="0x2"))) == 2
     [amm] = judged(late(collateral="AmmWBTC", pool=AMM))
     assert (amm.event.network, amm.bonus) == ("ethereum_amm", 11_000)
+
+
+def test_two_calls_that_imply_one_price_are_found() -> None:
+    """WBTC at 10.2 ETH in both, where the lines have 10.0 and 10.1; a third implies 10.3, a fourth comes too late."""
+    prices = (("0", "10.0", "10.2"), ("3600", "10.1", "10.2"), ("3600", "10.1", "10.3"), ("7201", "10.1", "10.2"))
+    rows = [
+        late(time=f"{1_640_000_000 + int(after)}", user=f"0x{place}")
+        | {"reservePriceETHCollateral": shown, "collateralAmount": str(round_floor(D("10.65") / D(true), 8))}
+        for place, (after, shown, true) in enumerate(prices)
+    ]
+    found = judged(*rows)
+    assert {event.user for event in aave_residuals.agreeing(found)} == {"0x0", "0x1"}
+    [(token, price)] = aave_residuals.implied(found[0])
+    assert token == "WBTC"
+    assert price.meets(10_200_000_000_000_000_000, 10_200_000_000_000_000_000)
+    whys = [row.why for row in aave_residuals.residuals(found)]
+    assert [why.startswith("a price that is in no line") for why in whys] == [True, True, False, False]
 
 
 def test_residuals_say_when_how_much_and_why() -> None:

@@ -6,18 +6,19 @@ writes the picture; `residuals` are the rows of the list, in order of time.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from decimal import Decimal
 from math import log10
 from pathlib import Path
 
-from marginbook.exact import BASIS_POINTS, divide, in_exact_context, round_half_up
-from marginbook.simulate.reproductions.aave_events import events
-from marginbook.simulate.reproductions.aave_judgement import POINT, Judged, judge
+from marginbook.exact import BASIS_POINTS, div_ceil, div_floor, divide, in_exact_context, round_half_up
+from marginbook.simulate.reproductions.aave_events import ETHER, Event, Range, events
+from marginbook.simulate.reproductions.aave_judgement import NEIGHBOURS, POINT, Judged, judge
 from marginbook.simulate.reproductions.table import Row
 from marginbook.units import format_time
 
 PLACES = 6
+MILLION = 10**6
 STEP_OF_A_FEED = Decimal("0.02")
 """[fraction] the usual size of one step of the pool's feeds: they write when the price has moved by it (unverified)."""
 BINS = (
@@ -33,10 +34,50 @@ DECADES = 4
 SERIES = (("lines without a fault of price", "#1f5fbf"), ("lines with one", "#c02626"))
 
 
+def implied(one: Judged) -> Iterator[tuple[str, Range]]:
+    """(token, prices of it [wei] that would meet the call, if the other price of the line is right); outer bounds.
+
+    seized ≤ P_d·repaid·u_c·bonus / (P_c·u_d) < seized + 1, solved for either price.
+    """
+    event = one.event
+    price, debt_price, seized, repaid = event.collateral_price, event.debt_price, event.seized, event.repaid
+    if price is None or debt_price is None or not (seized.least and repaid.least):
+        return
+    held, owed = event.units[0] * one.bonus, event.units[1] * BASIS_POINTS
+    if event.collateral not in ETHER:
+        least = div_floor(debt_price.least * repaid.least * held, (seized.most + 1) * owed)
+        yield event.collateral, Range(least, div_ceil(debt_price.most * repaid.most * held, seized.least * owed))
+    if event.debt not in ETHER:
+        least = div_floor(seized.least * price.least * owed, repaid.most * held)
+        yield event.debt, Range(least, div_ceil((seized.most + 1) * price.most * owed, repaid.least * held))
+
+
+def agreeing(found: Iterable[Judged]) -> frozenset[Event]:
+    """Calls without a known cause that imply the same price of a token as another one within the hour.
+
+    Both ranges are narrower than a millionth. A bonus that is wrong for both would agree as well; calls beside them
+    that are met to the unit show that it is not.
+    """
+    known: dict[tuple[str, str], list[tuple[Range, Event]]] = {}
+    result: set[Event] = set()
+    for one in found:
+        if one.fault or one.verdict not in ("within 1 bp", "within 10 bp", "beyond"):
+            continue
+        for token, price in implied(one):
+            if (price.most - price.least - 2) * MILLION > price.least:
+                continue
+            before = known.setdefault((one.event.part, token), [])
+            for other, event in before:
+                if one.event.time - event.time <= NEIGHBOURS and price.meets(other.least, other.most):
+                    result |= {one.event, event}
+            before.append((price, one.event))
+    return frozenset(result)
+
+
 @in_exact_context
-def residuals(found: Iterable[Judged]) -> list[Row]:
+def residuals(found: Sequence[Judged]) -> list[Row]:
     """Every call that is not met at the prices of its own line: when, what, by how much, and why if that is known."""
-    rows = []
+    rows, pairs = [], agreeing(found)
     for one in found:
         if one.verdict == "to the unit":
             continue
@@ -44,16 +85,16 @@ def residuals(found: Iterable[Judged]) -> list[Row]:
         off = "" if one.off is None else f"{round_half_up(one.off, PLACES):+}"
         ratio = "" if one.off is None else f"{round_half_up(bonus + one.off, PLACES)}"
         what = f"{format_time(event.time)} {event.user[:8]}… {event.collateral} for {event.debt}"
-        rows.append(Row(what, f"{round_half_up(bonus, 4)}", ratio, off, cause(one)))
+        rows.append(Row(what, f"{round_half_up(bonus, 4)}", ratio, off, cause(one, pairs)))
     return rows
 
 
-def cause(one: Judged) -> str:
-    """Why a call is not met at the prices of its own line, as far as it is known."""
-    if one.fault:
-        return one.fault
-    if one.verdict == "price of another call":
-        return one.verdict
+def cause(one: Judged, pairs: Container[Event]) -> str:
+    """Why a call is not met at the prices of its own line, as far as it is known; `pairs` are those of `agreeing`."""
+    if one.fault or one.verdict == "price of another call":
+        return one.fault or one.verdict
+    if one.event in pairs:
+        return "a price that is in no line: another call within the hour implies the same"
     small = one.off is not None and abs(one.off) <= STEP_OF_A_FEED
     return "unknown; within one step of a feed" if small else "unknown"
 
