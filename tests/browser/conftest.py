@@ -1,6 +1,7 @@
 """A real headless Chromium on a real server. Skipped where there is none, unless MARGINBOOK_REQUIRE names chromium."""
 
 import os
+import re
 import shutil
 import socket
 import threading
@@ -18,6 +19,8 @@ from marginbook.service.app import create_app
 from marginbook.service.live_provider import LiveProvider
 from marginbook.service.setup import demo_setup
 
+REFUSED = re.compile(r"status of (400|404|409)")
+"""The browser's own line about an answer that the page shows in words."""
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -83,7 +86,7 @@ def open_page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" and "404" not in m.text else None)
+        page.on("console", lambda m: None if m.type != "error" or REFUSED.search(m.text) else errors.append(m.text))
         page.on("request", lambda r: None if r.url.startswith((address, "data:")) else foreign.append(r.url))
         page.goto(address + path)
         return page

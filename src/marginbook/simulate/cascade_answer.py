@@ -8,6 +8,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
 from marginbook.exact import ONE, ZERO, format_decimal, in_exact_context, round_ceil, round_half_up
+from marginbook.margin_calls.assets import underlying
 from marginbook.simulate.exact_cascade import Round, Terms, Tick, rounds
 from marginbook.simulate.holders import ParametersOf, holders_of
 from marginbook.simulate.shocks import Shock, shocked
@@ -78,6 +79,7 @@ def answer_of(
             {
                 "venue": key[0],
                 "market": key[1],
+                "asset": underlying(key[1]),
                 "kind": key[2],
                 "before": _text(quote.price),
                 "shocked": _text(hit.quotes[key].price),

@@ -3,6 +3,7 @@ import { call, openStream, post } from "./api.js";
 import { $, h, put, replace } from "./dom.js";
 import { age, clock, count, many } from "./format.js";
 import { accountView } from "./account.js";
+import { cascadeView } from "./cascade.js";
 import { explainError, notice } from "./notices.js";
 import { overviewView } from "./overview.js";
 
@@ -115,7 +116,12 @@ function route() {
   const parts = location.hash.replace(/^#\/?/, "").split("/");
   view?.close?.();
   $("#main").replaceChildren();
-  view = parts[0] === "account" && parts[1] ? accountView($("#main"), decodeURIComponent(parts.slice(1).join("/")), state) : overviewView($("#main"), state);
+  view = parts[0] === "account" && parts[1] ? accountView($("#main"), decodeURIComponent(parts.slice(1).join("/")), state)
+    : parts[0] === "cascade" ? cascadeView($("#main")) : overviewView($("#main"), state);
+  for (const link of document.querySelectorAll("#views a")) {
+    if (link.hash === (parts[0] === "cascade" ? "#/cascade" : parts[0] === "account" ? "" : "#/")) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
   if (state.summary && !state.summary.loading) view.update(state);
   window.scrollTo(0, 0);
 }

@@ -1,5 +1,6 @@
 // The overview: cards by zone, shock slider, ladder, accounts, time line.
 import { call } from "./api.js";
+import { startWith } from "./cascade.js";
 import { ladderChart, sparkline, timelineChart } from "./charts.js";
 import { $, ZONES, ZONE_NAMES, h, icon, put, replace, zonePill } from "./dom.js";
 import { count, many, money, percent, price, timeOfDay } from "./format.js";
@@ -136,7 +137,7 @@ function shockPanel() {
     h("div", { class: "slider" }, slider, shown),
     h("div", { class: "presets", role: "group", "aria-label": "Common moves" }, [-50, -30, -20, -10, 10, 20, 30].map((move) =>
       h("button", { type: "button", class: "segment", onclick: () => panel.set(move / 100) }, percent(move / 100, 0, true)))),
-    sentence, detail);
+    sentence, detail, h("p", { class: "hint" }, h("a", { href: "#/cascade", id: "to-cascade", onclick: () => startWith(kept.asset, kept.move) }, "What follows from it: the cascade ›")));
   let running = null, again = false;
   const panel = { node, onChange: () => {}, set, run, assets };
   function assets(names) {
