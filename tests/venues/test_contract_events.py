@@ -116,6 +116,34 @@ def test_isolated_margin_comes_from_the_wallet_and_returns_in_proportion() -> No
     assert closed.wallet["USDT"] == 970
 
 
+@pytest.mark.parametrize("price", [96, 80])
+def test_a_liquidation_of_a_part_of_an_isolated_position_stays_in_its_margin_as_planned(price: int) -> None:
+    module, overlay = GENERIC, {"maintenance_rate": "0.05", "liquidation_fee": "0.01", "quantity_step": "0.1"}
+    parameters = module.parameters("derivatives", 0, {"*": {**overlay, "currency": "USDT"}})
+    position = Position(market="X", side="long", quantity=D(10), entry=D(100), mode="isolated", isolated_wallet=D(80))
+    account = Account(id="a", rules="generic/derivatives", wallet={"USDT": D(1000)}, positions=(position,))
+    market = Market(quotes={("generic", "X", "mark"): Quote(D(price))})
+    pool = "isolated:X:long"
+    plan = module.plan_liquidation(account, pool, market, parameters, 0)
+    sale = replace(fill("sell", plan.close_least, price, kind="liquidation"), market="X")
+    fee = plan.close_least * price / 100
+    after, _ = module.apply(account, market, replace(sale, fee=fee), parameters, 0)
+    if price == 96:  # closing x leaves 40 − 0.96·x against (10 − x)·4.8, above it from 2.1 on
+        assert plan.close_least == D("2.1")
+        assert (after.wallet["USDT"], after.positions[0].isolated_wallet) == (1000, 80 - D("8.4") - fee)
+        assert not module.is_liquidatable(after, pool, market, parameters, 0)
+        less = replace(sale, quantity=D(2), fee=2 * D("0.96"))
+        assert module.is_liquidatable(
+            module.apply(account, market, less, parameters, 0)[0], pool, market, parameters, 0
+        )
+    else:  # all of it: the loss beyond the margin is the fund's, in an event of its own
+        missing = -sum(flow.amount for flow in plan.flows if flow.party == "insurance")
+        assert plan.close_least == 10
+        assert after.wallet["USDT"] == 1000 - missing - fee
+    traded, _ = module.apply(account, market, replace(sale, fee=fee, kind="trade"), parameters, 0)
+    assert price == 80 or traded.wallet["USDT"] > 1000  # a trade frees margin
+
+
 def test_isolated_funding_is_settled_in_the_isolated_wallet_and_margin_needs_a_leverage() -> None:
     isolated = replace(EMPTY, mode="isolated")
     with pytest.raises(BadInput, match="missing_leverage"):

@@ -3,7 +3,6 @@
 Where a venue settles in wallets, the flows of a step are what `apply` did: the account's wallets before and after, the
 fee for whom the stage says, the rest for the other side. Where it has books of its own (open notionals, margins,
 collateral tokens) they are those of the plan, the account's books follow, and the laws in `testing/waterfalls` compare.
-An isolated position keeps its margin while it is being liquidated: what a partial fill frees is moved back into it.
 """
 
 from collections.abc import Sequence
@@ -109,21 +108,9 @@ def fill_of(scene: Scene, position: Position, quantity: Decimal, price: Decimal,
     )
 
 
-def settlement(scene: Scene, asset: str, amount: Decimal, to_pool: str | None = None) -> Transfer:
-    """Money from or to the account; with `to_pool`, between its own pools (from the cross wallet where above 0)."""
-    if to_pool is None:
-        own, other, moved = None, None, amount
-    else:
-        own, other, moved = (None, to_pool, amount) if amount > 0 else (to_pool, f"cross:{asset}", -amount)
-    return Transfer(
-        stamp=stamp_of(scene),
-        account=scene.account.id,
-        kind="settlement",
-        asset=asset,
-        amount=moved,
-        pool=own,
-        to_pool=other,
-    )
+def settlement(scene: Scene, asset: str, amount: Decimal) -> Transfer:
+    """Money from or to the account."""
+    return Transfer(stamp=stamp_of(scene), account=scene.account.id, kind="settlement", asset=asset, amount=amount)
 
 
 @in_exact_context
@@ -148,14 +135,9 @@ def close(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
     price = _price(scene, stage, plan, currency)
     fee = _fee(scene, plan, position, amount, price) if stage.price == "mark" else _fee_of_plan(plan)
     fill = fill_of(scene, position, amount, price, fee, stage.name)
-    events: list[Event] = [fill]
-    found = after(scene, events)
-    freed = found.account.wallet.get(currency, ZERO) - scene.account.wallet.get(currency, ZERO)
-    if freed and is_isolated(scene) and amount < position.quantity:
-        events.append(settlement(found, currency, freed, to_pool=scene.pool))
-        found = after(found, events[-1:])
+    found = after(scene, [fill])
     flows = _traded(position, amount, money_moved(scene.account, found.account, currency), currency, fee, stage)
-    return Done(scene=found, events=tuple(events), flows=flows, quantity=amount, price=price)
+    return Done(scene=found, events=(fill,), flows=flows, quantity=amount, price=price)
 
 
 @in_exact_context

@@ -4,6 +4,10 @@ Entry prices average by quantity and are kept at 16 decimals, rounded against th
 venue's own digits are not known, so a snapshot of the venue replaces ours. Profit is realised into the wallet. An
 isolated position takes its margin, notional / leverage rounded up at 8 decimals, from the wallet when it opens or
 grows, and gives back its margin in proportion when it shrinks, with the profit; a larger loss stays with it.
+
+A liquidation that leaves a part of an isolated position settles profit and fee in its own margin, and frees none of it.
+One that ends it settles with the wallet: a loss beyond the margin is there until the venue's fund has paid it, which is
+an event of its own.
 """
 
 from collections.abc import Mapping
@@ -86,7 +90,12 @@ def _fill(account: Account, market: Market, event: Fill, parameters: ContractRul
         raise BadInput("missing_position_side", place, "nothing", "long or short in hedge mode")
     currency = currency_of(account, event.market, parameters)
     held = next((p for p in account.positions if p.market == event.market and (side is None or p.side == side)), None)
-    account = _paid(without_filled(account, event), currency, -event.fee)
+    account = without_filled(account, event)
+    if held is not None and _is_liquidated_apart(account, event, held):
+        held, old = replace(held, isolated_wallet=(held.isolated_wallet or ZERO) - event.fee), held
+        account = _with_position(account, old, held)
+    else:
+        account = _paid(account, currency, -event.fee)
     if held is None:
         if side is not None and side != direction:
             raise BadInput("nothing_to_close", place, event.quantity, f"a {side} position")
@@ -101,6 +110,10 @@ def _fill(account: Account, market: Market, event: Fill, parameters: ContractRul
     if closed == event.quantity:
         return account
     return _opened(account, market, event, direction, event.quantity - closed, currency, parameters, held)
+
+
+def _is_liquidated_apart(account: Account, event: Fill, held: Position) -> bool:
+    return event.kind == "liquidation" and is_isolated(account, held)
 
 
 def _funded(
@@ -180,6 +193,8 @@ def _reduced(
     wallet = held.isolated_wallet or ZERO
     if not left:
         return _with_position(_paid(account, currency, wallet + profit), held, None)
+    if _is_liquidated_apart(account, event, held):
+        return _with_position(account, held, replace(held, quantity=left, isolated_wallet=wallet + profit))
     freed = round_floor(divide(wallet * closed, held.quantity), MONEY_PLACES) + profit
     paid_out = max(ZERO, freed)
     kept = wallet - (freed - profit) + (freed - paid_out)
