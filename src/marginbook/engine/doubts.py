@@ -3,6 +3,7 @@
 stale     older than its `max_age`: it may be anywhere within last · (1 ± band)
 suspect   it moved further in one frame than is believed: anywhere between the price before and the new one, until the
           next frame stays near the new one
+paused    a circuit breaker lets nobody be liquidated on it (`guards`): pools that are due wait
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,8 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import FactorPart, Legs
 from marginbook.domain.market import Market, Quote, QuoteKey
+from marginbook.domain.zones import Zone
+from marginbook.engine.guards import Guards, Told
 from marginbook.engine.state import PoolKey, State
 from marginbook.engine.store import Store
 from marginbook.oracle.staleness import Bounds, Verdict, depends, expiry, interval, verdict
@@ -32,6 +35,7 @@ class Doubts:
         self.policy = state.policy
         self.suspect: dict[QuoteKey, Decimal] = dict(state.suspect)  # -> the price before
         self.stale: set[QuoteKey] = set()
+        self.guards = Guards(state.policy.guards, state.market, state.guarded, state.locked)
         self.moved = False  # whether the set has changed since it was last asked for
         self._legs: dict[str, Legs] = {}
         self._due: list[tuple[int, QuoteKey]] = []
@@ -43,7 +47,18 @@ class Doubts:
 
     def doubtful(self) -> set[QuoteKey]:
         """All quotes in doubt."""
-        return self.stale | self.suspect.keys()
+        return self.stale | self.suspect.keys() | self.guards.paused(())
+
+    def passed(
+        self, changes: dict[QuoteKey, Decimal], market: Market, at: int
+    ) -> tuple[dict[QuoteKey, Decimal], list[Told]]:
+        """A frame's prices as they count after the guards, and what is new about guarded ones."""
+        if not self.guards.guards:
+            return changes, []
+        before = self.guards.paused(()), set(self.guards.locked)
+        found, told = self.guards.passed(changes, market, at, self.stale)
+        self.moved = self.moved or before != (self.guards.paused(()), set(self.guards.locked))
+        return found, told
 
     def arrived(self, changes: Mapping[QuoteKey, Decimal], before: Market, after: Market) -> None:
         """New prices: fresh again, and believed unless they jumped."""
@@ -88,7 +103,7 @@ class Doubts:
     def bounds(self, market: Market) -> Bounds:
         """The interval of every doubtful quote."""
         found = {}
-        for key in self.doubtful():
+        for key in self.stale | self.suspect.keys():
             price = market.quotes[key].price
             band = self.policy.stale_bands.get(key, self.policy.stale_band) if key in self.stale else Decimal(0)
             low, high = interval(price, band)
@@ -105,11 +120,16 @@ class Doubts:
     ) -> dict[PoolKey, tuple[str, ...]]:
         """The pools of these accounts that doubtful quotes leave undecided, and which quotes those are."""
         doubtful, bounds, value_of = self.doubtful(), self.bounds(market), value_in(market)
+        paused = self.guards.paused(market.quotes.keys())
+        doubtful |= paused
         found: dict[PoolKey, tuple[str, ...]] = {}
         for name in names:
             for pool in self._lowered(name, store, market, parameters_of):
                 needed = depends(pool, doubtful)
-                if needed and verdict(pool, value_of, bounds) is Verdict.UNDECIDED:
+                if not needed:
+                    continue
+                due = store.zones(name).get(pool.pool, Zone.SAFE) >= Zone.LIQUIDATION
+                if (due and not paused.isdisjoint(needed)) or verdict(pool, value_of, bounds) is Verdict.UNDECIDED:
                     found[name, pool.pool] = tuple(":".join(key) for key in needed)
         return found
 

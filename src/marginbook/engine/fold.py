@@ -30,9 +30,10 @@ from marginbook.domain.events import (
 )
 from marginbook.domain.market import Index, IndexKey, Market, Quote, QuoteKey, StateKey
 from marginbook.engine.doubts import Doubts
+from marginbook.engine.guards import Told
 from marginbook.engine.liquidations import Liquidations, Moment
 from marginbook.engine.numbers import check_numbers
-from marginbook.engine.outputs import LatePrices, NotEvaluated, Output, Reconciled, Rejected, Revised
+from marginbook.engine.outputs import LatePrices, NotEvaluated, Output, PriceGuarded, Reconciled, Rejected, Revised
 from marginbook.engine.ports import admit
 from marginbook.engine.reconcile import differences
 from marginbook.engine.state import Blind, PoolKey, State
@@ -148,6 +149,8 @@ class Fold:
             held=dict(self.liquidations.held),
             undecided=dict(self.liquidations.undecided),
             suspect=dict(self.doubts.suspect),
+            guarded=dict(self.doubts.guards.known),
+            locked=dict(self.doubts.guards.locked),
         )
 
     def account(self, name: str) -> Account:
@@ -234,12 +237,28 @@ class Fold:
                 LatePrices(time=self.clock, sequence=self.sequence, account="", pool="", since=time, markets=markets)
             )
         before = self.market
+        changes, guarded = self.doubts.passed(changes, before, self.clock)
+        outputs += (self._guarded_output(told) for told in guarded)
         self.market = with_frame(before, changes, event, self.sequence)
         self.doubts.arrived(changes, before, self.market)
         moves = self.store.prices(changes, self.market, self.clock)
         if self.blind and not changes.keys() <= before.quotes.keys():
             moves = sorted(moves + self._retry(outputs))
         return moves
+
+    def _guarded_output(self, told: Told) -> PriceGuarded:
+        decision = told.decision
+        return PriceGuarded(
+            time=self.clock,
+            sequence=self.sequence,
+            account="",
+            pool="",
+            price=":".join(told.key),
+            given=told.given,
+            used=told.given if decision.price is None else decision.price,
+            liquidations=decision.allow_liquidation,
+            reason=decision.reason,
+        )
 
     def _snapshot(self, event: AccountSnapshot, outputs: list[Output]) -> list[Move]:
         parameters = self.tables.of(event.account)

@@ -72,6 +72,21 @@ class LatePrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceGuarded:
+    """A circuit breaker changed a price, paused liquidations on it, or (an empty `reason`) let it go."""
+
+    time: int  # [µs UTC]
+    sequence: int
+    account: str
+    pool: str
+    price: str  # venue:market:kind
+    given: Decimal
+    used: Decimal
+    liquidations: bool  # whether anybody may be liquidated on it
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revised:
     """An account event came late: it applies now, and what was said about the account since its time stands revised."""
 
@@ -150,6 +165,7 @@ Output = (
     | IntentEnded
     | Rejected
     | LatePrices
+    | PriceGuarded
     | Revised
     | NotEvaluated
     | Undecided

@@ -10,6 +10,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import Problem
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.domain.zones import Border, DistanceBorder, Zone
+from marginbook.engine.guards import Guard, Guarded
 from marginbook.margin_calls.calls import Call, CallPolicy
 
 PoolKey = tuple[str, str]  # (account, pool)
@@ -38,6 +39,7 @@ class Policy:
     stale_bands: Mapping[QuoteKey, Decimal] = field(default_factory=dict)
     max_age: int | None = None  # [µs] of a quote that declares none itself; None: it never gets stale
     jump_most: Decimal | None = Decimal("0.5")  # [fraction] a larger move in one frame is not believed at once
+    guards: Mapping[QuoteKey, tuple[Guard, ...]] = field(default_factory=dict)  # circuit breakers by price
 
 
 def settled(policy: Policy) -> Policy:
@@ -94,3 +96,5 @@ class State:
     held: Mapping[PoolKey, int] = field(default_factory=dict)  # by the brake: since which sequence
     undecided: Mapping[PoolKey, tuple[str, ...]] = field(default_factory=dict)  # the prices in doubt
     suspect: Mapping[QuoteKey, Decimal] = field(default_factory=dict)  # jumped: the price before
+    guarded: Mapping[QuoteKey, Guarded] = field(default_factory=dict)  # by circuit breakers
+    locked: Mapping[str, str] = field(default_factory=dict)  # venue -> why nobody there is liquidated
