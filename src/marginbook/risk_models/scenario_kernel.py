@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import float64, njit, prange
+from numba import float32, float64, njit, prange
 from numba.extending import intrinsic
 
 INLINE: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
@@ -29,18 +29,21 @@ ROUNDS = 64
 """Thresholds tried before everything is sorted, which only ties make necessary."""
 
 
-def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """a·b + c with one rounding."""
+def _multiply_add(number: Any, kind: Any) -> Any:
+    """a·b + c with one rounding, as an intrinsic over one kind of float."""
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        double = ir.DoubleType()
-        function = builder.module.declare_intrinsic("llvm.fma", [double], ir.FunctionType(double, [double] * 3))
-        return builder.call(function, arguments)
+    def typed(typing: Any, a: Any, b: Any, c: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            function = builder.module.declare_intrinsic("llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3))
+            return builder.call(function, arguments)
 
-    return float64(float64, float64, float64), build
+        return number(number, number, number), build
+
+    return intrinsic(typed)
 
 
-fused: Any = intrinsic(_fused)
+fused: Any = _multiply_add(float64, ir.DoubleType())
+fused_single: Any = _multiply_add(float32, ir.FloatType())
 
 
 @njit(**INLINE)

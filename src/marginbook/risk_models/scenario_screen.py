@@ -20,7 +20,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import float32, intp, njit, prange, uint64
 from numba.extending import intrinsic
 
-from marginbook.risk_models.scenario_kernel import INLINE, KERNEL, TILE, add_up, fused, smallest, sort_few
+from marginbook.risk_models.scenario_kernel import INLINE, KERNEL, TILE, add_up, fused, fused_single, smallest, sort_few
 
 SINGLE = 2.0**-24
 TINY = 2.0**-126
@@ -32,20 +32,6 @@ WIDTH = 32
 """Values compared at a time."""
 ROUNDS = 12
 """Thresholds tried before float64 does it all, which only ties make necessary."""
-
-
-def _fused_single(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """a·b + c with one rounding, in float32."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        single = ir.FloatType()
-        function = builder.module.declare_intrinsic("llvm.fma", [single], ir.FunctionType(single, [single] * 3))
-        return builder.call(function, arguments)
-
-    return float32(float32, float32, float32), build
-
-
-fused_single: Any = intrinsic(_fused_single)
 
 
 @njit(**INLINE)
