@@ -44,9 +44,11 @@ def run(page: Any, asset: str = "ETH", move: str = "-30", depth: str = "5e6") ->
 
 def test_a_cascade_runs_and_is_stepped_through(open_page: Callable[..., Any], address: str) -> None:
     page = opened(open_page)
-    page.click("#cascade-run")
+    page.focus("#cascade-run")
+    page.keyboard.press("Enter")
     page.wait_for_selector("#cascade-progress:not([hidden])")
     assert page.is_disabled("#cascade-run")
+    assert page.evaluate("document.activeElement.id") == "cascade-cancel"
     page.wait_for_selector("#cascade-sentence", timeout=60_000)
     run(page)
     last = int(page.get_attribute("#cascade-step", "max"))
@@ -67,6 +69,7 @@ def test_a_cascade_runs_and_is_stepped_through(open_page: Callable[..., Any], ad
     assert page.inner_text("#cascade-rows tr[aria-current] th") == "Round 2"
     page.keyboard.press("End")
     assert page.is_disabled("#cascade-on")
+    assert page.inner_text("#cascade-said") == page.inner_text("#cascade-sentence")
     page.click("#cascade-play")
     wait(page, "document.querySelector('#cascade-round').value.startsWith('0 /')")
     wait(page, "document.querySelector('#cascade-round').value.startsWith('1 /')")
@@ -76,6 +79,7 @@ def test_a_cascade_runs_and_is_stepped_through(open_page: Callable[..., Any], ad
 
 def test_the_last_round_is_where_prices_and_zones_end(open_page: Callable[..., Any]) -> None:
     page = opened(open_page)
+    page.fill("#cascade-funds", "binance:USDT=100")
     run(page)
     page.focus("#cascade-step")
     page.keyboard.press("End")
@@ -84,6 +88,8 @@ def test_the_last_round_is_where_prices_and_zones_end(open_page: Callable[..., A
     assert shocked == pytest.approx(0.7 * before, rel=1e-3)
     assert after < shocked
     assert row[3].startswith("−")
+    assert "Fund binance:USDT" in page.inner_text("#cascade-facts")
+    assert "Paid by binance:USDT so far" in page.inner_text("#cascade-facts")
     columns = page.locator("#cascade-zones tbody tr").all_inner_texts()
     sums = [sum(int(re.sub(r"\D", "", line.split("\t")[i])) for line in columns) for i in (1, 2, 3)]
     assert sums == [1500, 1500, 1500]
@@ -141,6 +147,10 @@ def test_a_phone_sees_it_without_scrolling_sideways(open_page: Callable[..., Any
 @pytest.mark.skipif(PICTURES is None, reason="set MARGINBOOK_PICTURES to a folder for pictures")
 def test_picture(open_page: Callable[..., Any]) -> None:
     page = opened(open_page, width=1440, height=1000)
-    run(page)
+    page.fill("#cascade-funds", "binance:USDT=50000")
+    run(page, depth="100000")
     page.click("#cascade-on")
-    page.screenshot(path=str(Path(str(PICTURES)) / "cascade.png"), full_page=True)
+    page.click("#cascade-on")
+    steps = page.locator("section[aria-labelledby=steps-title]").bounding_box()
+    clip = {"x": 0, "y": 0, "width": 1440, "height": steps["y"] + steps["height"] + 12}
+    page.screenshot(path=str(Path(str(PICTURES)) / "cascade.png"), full_page=True, clip=clip)

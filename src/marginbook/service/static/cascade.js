@@ -51,7 +51,7 @@ export function cascadeView(root) {
     h("section", { class: "panel", "aria-labelledby": "cascade-title" }, h("div", { class: "panel-head" }, h("h1", { id: "cascade-title" }, "Cascade")),
       h("p", { class: "muted" }, "A price moves, accounts are liquidated by each venue’s exact rules, what is sold moves prices again. It runs on a copy: nothing is applied to the book. "
         + "How deep markets are is yours to say; the square root of 5 % and a billion a day is a convention, not a measurement."),
-      form, progress), result);
+      form, progress), h("p", { class: "visually-hidden", role: "status", id: "cascade-said" }), result);
   let stepper = null, known = null;
   const view = { update, close, busy, told, finished };
   shown = view;
@@ -82,8 +82,10 @@ export function cascadeView(root) {
     shown = null;
   }
   function busy(on) {
-    run.disabled = on;
-    cancel.disabled = !on;
+    const [from, to] = on ? [run, cancel] : [cancel, run];
+    to.disabled = false;
+    if (document.activeElement === from) to.focus();
+    from.disabled = true;
     progress.hidden = !on;
     if (on) told({ stage: "copying", round: 0, done: 0, of: 0, seconds: 0, seconds_most: 0 });
   }
@@ -119,6 +121,7 @@ async function start() {
       impact: [CURVES[kept.curve].text(kept.values)], funds: fundsOf(kept.funds), rounds: kept.rounds, waterfall: kept.waterfall });
     if (book === kept.book) Object.assign(kept, { answer, step: 0 });
     shown?.finished();
+    put($("#cascade-said"), $("#cascade-sentence")?.textContent || "");
   } catch (error) {
     if (error.problem?.code !== "cascade_cancelled") explainError(error, "The cascade");
   } finally {
@@ -201,6 +204,7 @@ function resultView(root, answer) {
     slider.value = String(kept.step);
     label.value = `${kept.step} / ${last}`;
     slider.setAttribute("aria-valuetext", row ? `Round ${kept.step} of ${last}` : "The shock");
+    if (document.activeElement === (kept.step ? kept.step === last && on : back)) slider.focus();
     back.disabled = kept.step === 0;
     on.disabled = kept.step === last;
     put(told, row ? `Round ${kept.step}: ${many(total(row.accounts), "account")} liquidated, ${money(total(row.closed), currency)} closed, bad debt so far ${money(row.bad_debt, currency)}.`
@@ -226,12 +230,14 @@ function resultView(root, answer) {
   function venueTable(row) {
     const past = rounds.slice(0, kept.step);
     const sum = (key) => past.reduce((found, one) => { for (const [name, value] of Object.entries(one[key])) found[name] = (found[name] || 0) + Number(value); return found; }, {});
-    const soFar = sum("closed"), lost = sum("lost_to");
+    const soFar = sum("closed"), lost = sum("lost_to"), paid = sum("paid"), shared = sum("shared");
     return [h("table", { class: "mini", id: "cascade-venues" }, h("caption", { class: "visually-hidden" }, "What each venue closed"),
       h("thead", {}, h("tr", {}, h("th", {}, "venue"), ["accounts", "closed", "closed so far"].map((name) => h("th", { class: "number" }, name)))),
       h("tbody", {}, venues.map((name) => h("tr", {}, h("th", { scope: "row" }, name), [count(row?.accounts[name] || 0), money(row?.closed[name] || 0), money(soFar[name] || 0)].map((text) => h("td", { class: "number" }, text)))))),
     h("dl", { class: "cascade-facts", id: "cascade-facts" }, fact("Bad debt so far", money(row?.bad_debt || 0, currency)),
       Object.entries(row?.funds || {}).map(([name, value]) => fact(`Fund ${name}`, money(value))),
+      Object.entries(paid).map(([name, value]) => fact(`Paid by ${name} so far`, money(value))),
+      Object.entries(shared).map(([name, value]) => fact(`Borne by other users of ${name} so far`, money(value))),
       Object.entries(lost).map(([name, value]) => fact(`Lost to ${name} so far`, money(value, currency))))];
   }
   function whoTable(row) {

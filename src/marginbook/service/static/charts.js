@@ -99,7 +99,7 @@ export function timelineChart(bars) {
 const ROUNDS = { width: 560, height: 230, left: 62, top: 12, bottom: 28 };
 
 /** Frame of a chart over rounds: 0 is the shock. A click on a slot picks its round; keys have the slider. */
-function overRounds(last, right, label, { current, onPick }, draw) {
+function overRounds(last, right, label, { current, onPick }, draw, title) {
   const { width, height, left, top, bottom } = ROUNDS;
   const slot = (width - left - right) / (last + 1);
   const middle = (round) => left + slot * (round + 0.5);
@@ -107,52 +107,51 @@ function overRounds(last, right, label, { current, onPick }, draw) {
   const nodes = [s("rect", { class: "chosen", x: left + slot * current, y: top, width: slot, height: height - top - bottom }), draw({ slot, middle })];
   for (let round = 0; round <= last; round += 1) {
     if (round % every === 0) nodes.push(s("text", { class: "tick", x: middle(round), y: height - 8, "text-anchor": "middle" }, round ? String(round) : "shock"));
-    nodes.push(s("rect", { class: "hit pick", x: left + slot * round, y: top, width: slot, height: height - top - bottom, onclick: () => onPick(round) }, s("title", {}, round ? `Round ${round}` : "The shock")));
+    nodes.push(s("rect", { class: "hit pick", x: left + slot * round, y: top, width: slot, height: height - top - bottom, onclick: () => onPick(round) }, s("title", {}, title(round))));
   }
   return s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, nodes);
 }
 
-function levels(low, high, show) {
+/** Grid lines at round values that hold `low` and `high`. */
+function levels(low, high, right, show) {
   const { width, height, left, top, bottom } = ROUNDS;
-  const y = (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low || 1));
-  const nodes = [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (high - low)).map((value) => [
-    s("line", { class: Math.abs(value) < 1e-12 ? "axis" : "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
-    s("text", { class: "tick", x: left - 7, y: y(value) + 4, "text-anchor": "end" }, show(value))]);
+  const step = niceTop((high - low || 1) / 5), from = Math.floor(low / step + 1e-9), to = Math.max(Math.ceil(high / step - 1e-9), from + 1);
+  const y = (value) => top + (height - top - bottom) * (1 - (value / step - from) / (to - from));
+  const nodes = Array.from({ length: to - from + 1 }, (_, i) => (from + i) * step).map((value) => [
+    s("line", { class: Math.abs(value) < step / 2 ? "axis" : "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+    s("text", { class: "tick", x: left - 7, y: y(value) + 4, "text-anchor": "end" }, show(value, step))]);
   return { y, nodes };
 }
 
 /** Moves since the shock by asset: steps, each with its own dashes and its name at the end. */
 export function cascadeLines(series, picked) {
   const right = 62, all = series.flatMap((line) => line.values).concat(0), last = (series[0]?.values.length || 1) - 1;
-  const fall = Math.min(...all), rise = Math.max(...all);
-  const low = fall < 0 ? -niceTop(-fall) : 0, high = rise > 0 && rise > -fall / 20 ? niceTop(rise) : fall < 0 ? Math.max(rise, 0) : 0.01;
-  const { y, nodes } = levels(low, high, (value) => percent(value, Math.abs(high - low) < 0.1 ? 2 : 0, true).replace(" ", ""));
+  const low = Math.min(...all), high = Math.max(...all);
+  const { y, nodes } = levels(high - low < 1e-4 ? Math.min(low, -1e-4) : low, high, right, (value, step) => percent(value, Math.max(0, -Math.floor(Math.log10(step * 100) + 1e-9)), true).replace(" ", ""));
   const ends = [...series.keys()].sort((a, b) => y(series[a].values[last]) - y(series[b].values[last]));
   const places = [];
   ends.forEach((k, i) => { places[k] = Math.max(y(series[k].values[last]) + 4, i ? places[ends[i - 1]] + 12 : 0); });
   const over = Math.max(0, Math.max(0, ...places) - (ROUNDS.height - ROUNDS.bottom + 4));
-  const text = series.map((line) => `${line.name} ${percent(line.values[picked.current], 2, true)}`).join(", ");
-  return h("figure", { class: "chart" }, overRounds(last, right, `${picked.current ? `After round ${picked.current}` : "At the shock"}: ${text}`, picked, ({ slot, middle }) => [nodes, series.map((line, k) => {
+  const text = (round) => `${round ? `After round ${round}` : "At the shock"}: ${series.map((line) => `${line.name} ${percent(line.values[round], 2, true)}`).join(", ")}`;
+  return h("figure", { class: "chart" }, overRounds(last, right, text(picked.current), picked, ({ slot, middle }) => [nodes, series.map((line, k) => {
     const path = line.values.map((value, n) => (n ? `V${y(value).toFixed(1)}H${(middle(n) + slot / 2).toFixed(1)}` : `M${(middle(0) - slot / 2).toFixed(1)} ${y(value).toFixed(1)}H${(middle(0) + slot / 2).toFixed(1)}`)).join("");
     return [s("path", { class: `line line-${STACK[k % 6].slice(-1)}`, d: path }), s("text", { class: "tick", x: ROUNDS.width - right + 6, y: places[k] - over }, line.name)];
-  })]));
+  })], text));
 }
 
 /** Value closed in each round, stacked by venue. */
 export function cascadeBars(rows, venues, picked) {
   const sum = (row) => Object.values(row.closed).reduce((found, value) => found + Number(value), 0);
-  const peak = niceTop(Math.max(...rows.map(sum)));
-  const { y, nodes } = levels(0, peak, money);
-  const row = rows[picked.current - 1];
-  const label = row ? `Round ${picked.current}: ${venues.map((name) => `${name} ${money(row.closed[name] || 0)}`).join(", ")}` : "The shock: nothing is closed yet";
-  return h("figure", { class: "chart" }, overRounds(rows.length, 8, label, picked, ({ slot, middle }) => [nodes, rows.map((one, n) => {
+  const { y, nodes } = levels(0, Math.max(...rows.map(sum)), 8, (value) => money(value));
+  const text = (round) => (round ? `Round ${round}: ${venues.map((name) => `${name} ${money(rows[round - 1].closed[name] || 0)}`).join(", ")}` : "The shock: nothing is closed yet");
+  return h("figure", { class: "chart" }, overRounds(rows.length, 8, text(picked.current), picked, ({ slot, middle }) => [nodes, rows.map((one, n) => {
     let base = 0;
     return venues.map((name, k) => {
       const value = Number(one.closed[name] || 0), y0 = y(base + value), tall = y(base) - y0;
       base += value;
       return value ? s("rect", { class: STACK[k % 6], x: middle(n + 1) - slot * 0.36, y: y0, width: slot * 0.72, height: Math.max(tall, 1) }) : null;
     });
-  })]), h("figcaption", { class: "legend" }, venues.map((name, k) => h("span", {}, h("i", { class: `swatch ${STACK[k % 6]}` }), name))));
+  })], text), h("figcaption", { class: "legend" }, venues.map((name, k) => h("span", {}, h("i", { class: `swatch ${STACK[k % 6]}` }), name))));
 }
 
 /** A short line of recent values. */
