@@ -6,6 +6,8 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marginbook.domain.account import Account, Collateral, Debt, Position
 from marginbook.domain.errors import BadInput
@@ -193,8 +195,28 @@ def test_a_liquidation_repays_up_to_the_close_factor_and_no_more_than_the_collat
     plan = LENDING.plan_liquidation(loan(d=170), "main", PRICES, lending(), 0)
     assert (plan.market, plan.collateral, plan.close_most, plan.seized) == ("D", "C", 85, D("46.75"))
     short = LENDING.plan_liquidation(loan(d=500), "main", PRICES, lending(), 0)
-    assert (short.close_most, short.seized, short.bad_debt) == (D("181.81818181"), 100, 300)
+    assert (short.close_most, short.seized, short.bad_debt) == (D("181.81818182"), 100, 300)
     assert LENDING.plan_liquidation(loan(), "main", PRICES, lending(), 0).reason
+
+
+@given(owed=st.integers(10**9, 10**12), bonus=st.integers(0, 20), close=st.sampled_from(["0.5", "1"]))
+def test_a_planned_liquidation_is_what_happens_to_the_last_digit(owed: int, bonus: int, close: str) -> None:
+    rows = {"*": {"liquidation_threshold": "0.8", "liquidation_bonus": f"{bonus / 100}", "close_factor": close}}
+    prices = Market(quotes={("generic", n, "oracle"): Quote(D(p)) for n, p in (("C", "1.7"), ("D", "0.3"))})
+    account = replace(loan(), debt=(Debt(asset="D", amount=D(owed).scaleb(-8)),))
+    table = LENDING.parameters("lending", 0, rows)
+    plan = LENDING.plan_liquidation(account, "main", prices, table, 0)
+    if plan.reason is not None:
+        return
+    call = LendingAction(
+        stamp=Stamp(), account="a", kind="liquidation", asset="D", amount=plan.close_most, collateral_asset="C"
+    )
+    after, _ = LENDING.apply(account, prices, call, table, 0)
+    own = {flow.asset: flow.amount for flow in plan.flows if flow.party == "account"}
+    held, left = account.collateral[0].amount, sum(c.amount or D(0) for c in after.collateral)
+    assert held is not None
+    assert left - held == own["C"] == -plan.seized
+    assert sum(d.amount or D(0) for d in after.debt) == D(owed).scaleb(-8) - own["D"]
 
 
 def test_prices_of_collateral_and_of_debt_at_which_a_loan_is_liquidated() -> None:

@@ -108,7 +108,8 @@ class Plan:
     `close_*` are quantities of the position (derivatives) or amounts of the debt asset (lending); `seized` is what the
     liquidator receives and `protocol_fee` what the protocol keeps, both in the collateral asset; `reason` says why
     nothing may be done. `fee`, `seized` and `protocol_fee` are those of closing `close_most`, and so are the transfers
-    `flows`: they sum to zero in every asset. `fee` is what the venue or the liquidator charges, as far as it is paid.
+    `flows`: they sum to zero in every asset, and a debt that is repaid or written off is received by the account. `fee`
+    is what the venue or the liquidator charges, as far as it is paid.
     """
 
     pool: str

@@ -6,7 +6,6 @@ from marginbook.liquidation import deficits, pauses
 from marginbook.liquidation.acts import as_planned, close, take_over
 from marginbook.liquidation.stages import Act, Stage, Stages, Waits, never_waits
 from marginbook.liquidation.venue_acts import (
-    absorb,
     bark_and_take,
     call,
     close_and_settle,
@@ -71,7 +70,7 @@ def comet() -> Stages:
     source = "comet d5a30b0a, absorb; run in an EVM"
     stage = Stage(
         name="absorb",
-        act=absorb,
+        act=call,
         other="protocol",
         says="the protocol takes all collateral and repays the debt from its reserves",
         source=source,

@@ -52,18 +52,6 @@ def call(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
 
 
 @in_exact_context
-def call_measured(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
-    """As `call`, where the account states amounts: its flows are what the call did, the liquidator's their opposite."""
-    done = call(scene, stage, plan, amount)
-    before, now = balances(scene.account), balances(done.scene.account)
-    flows: tuple[Flow, ...] = ()
-    for asset in (plan.market, plan.collateral or ""):
-        moved = now.get(asset, ZERO) - before.get(asset, ZERO)
-        flows += (Flow("account", asset, moved), Flow("liquidator", asset, -moved))
-    return replace(done, flows=tuple(flow for flow in flows if flow.amount), lost=ZERO)
-
-
-@in_exact_context
 def call_for_all(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
     """As `call`; the largest call is by shares, so that nothing of the debt, or of the collateral, is left over."""
     if amount < plan.close_most:
@@ -136,39 +124,17 @@ def _as_measured(flows: tuple[Flow, ...], before: Scene, now: Scene, plan: Plan,
 
 
 @in_exact_context
-def call_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
-    """As `call`, of rule sets whose plans leave out that the account is relieved of its debt.
-
-    The last unit that rounding shares of tokens leaves over stays with the pool.
-    """
-    done = _relieved(call(scene, stage, plan, amount), plan.market)
+def call_in_tokens(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call`; the last unit that rounding shares of tokens leaves over stays with the pool."""
+    done = call(scene, stage, plan, amount)
     return replace(done, flows=_as_measured(done.flows, scene, done.scene, plan, "pool"))
 
 
 @in_exact_context
-def call_for_all_with_relief(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
-    """As `call_for_all`, likewise; what is written off because no collateral is left is the lenders' loss."""
-    done = _relieved(call_for_all(scene, stage, plan, amount), plan.market)
-    flows = done.flows
-    if done.lost:
-        flows += (Flow("account", plan.market, done.lost), Flow("pool", plan.market, -done.lost))
-    return replace(done, flows=_as_measured(flows, scene, done.scene, plan, "pool"))
-
-
-@in_exact_context
-def absorb(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
-    """The whole account goes to the protocol, which repays its debt to the lenders."""
-    done = call(scene, stage, plan, amount)
-    relief = (Flow("account", plan.market, amount), Flow("pool", plan.market, -amount))
-    return replace(done, flows=(*done.flows, *relief))
-
-
-def _relieved(done: Done, asset: str) -> Done:
-    """What lenders get for a debt pays for their claim: the account has what it was worth."""
-    flows = tuple(
-        replace(flow, party="account") if (flow.party, flow.asset) == ("pool", asset) else flow for flow in done.flows
-    )
-    return replace(done, flows=flows)
+def call_for_all_in_tokens(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
+    """As `call_for_all`, likewise."""
+    done = call_for_all(scene, stage, plan, amount)
+    return replace(done, flows=_as_measured(done.flows, scene, done.scene, plan, "pool"))
 
 
 @in_exact_context
@@ -306,13 +272,14 @@ def bark_and_take(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Do
     event = action(scene, "liquidation", DEBT, ALL)
     wanted = feed_price(prices_of(v, scene.market, scene.parameters)[0], scene.parameters.par)
     waited, gem = _until(sale, v.ilk, wanted), v.ilk.collateral
-    found, owed = after(scene, [event]), Flow("protocol", DEBT, -plan.close_most)
-    flows = (*plan.flows, Flow("account", DEBT, plan.close_most), owed)
+    found = after(scene, [event])
     try:
         bought = take(sale, v.ilk, sale.lot, sale.top, sale.tic + waited)
     except Revert as revert:
         says = f"nobody buys: {revert.reason}"
-        return Done(scene=found, events=(event,), flows=flows, quantity=plan.close_most, price=plan.price, says=says)
+        return Done(
+            scene=found, events=(event,), flows=plan.flows, quantity=plan.close_most, price=plan.price, says=says
+        )
     owe, part = from_raw(bought.owe, RAD_DECIMALS), from_raw(bought.slice, WAD_DECIMALS)
     back, price = from_raw(bought.returned, WAD_DECIMALS), from_raw(bought.price, RAY_DECIMALS)
     rows: list[tuple[Party, str, Decimal]] = [
@@ -326,7 +293,7 @@ def bark_and_take(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Do
     return Done(
         scene=found,
         events=(event,),
-        flows=(*flows, *(Flow(*row) for row in rows if row[2])),
+        flows=(*plan.flows, *(Flow(*row) for row in rows if row[2])),
         quantity=plan.close_most,
         price=price,
         lost=max(ZERO, plan.close_most - owe),

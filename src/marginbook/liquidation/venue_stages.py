@@ -38,10 +38,9 @@ from marginbook.liquidation.protocol_stages import calls, comet, customer, liqui
 from marginbook.liquidation.stages import Stages
 from marginbook.liquidation.venue_acts import (
     call,
-    call_for_all_with_relief,
-    call_measured,
+    call_for_all_in_tokens,
+    call_in_tokens,
     call_offering_all,
-    call_with_relief,
 )
 
 OWN = "definitions of this project"
@@ -73,8 +72,8 @@ STAGES: Mapping[str, Callable[[], Stages]] = {
     "bybit/inverse": lambda: exchange(BYBIT, note=PROFITS_FIRST),
     "bybit/uta": lambda: exchange(BYBIT, several=True, note=PROFITS_FIRST),
     "cme/fixed": lambda: customer("practice of futures commission merchants", "no rule text was read"),
-    "compound/2": lambda: calls("compound-protocol a3214f6; run in an EVM", act=call_with_relief, writes_off=False),
-    "compound/venus": lambda: calls("venus-protocol 10.3.0; run in an EVM", act=call_with_relief, writes_off=False),
+    "compound/2": lambda: calls("compound-protocol a3214f6; run in an EVM", act=call_in_tokens, writes_off=False),
+    "compound/venus": lambda: calls("venus-protocol 10.3.0; run in an EVM", act=call_in_tokens, writes_off=False),
     "compound/3": comet,
     "deribit/portfolio": lambda: exchange(UNREAD),
     "deribit/standard": lambda: exchange(UNREAD),
@@ -84,7 +83,7 @@ STAGES: Mapping[str, Callable[[], Stages]] = {
     "euler/2": lambda: calls(EULER, act=call, writes_off=True, waits=pauses.next_after_cool_off),
     "ftx/2022": ftx,
     "generic/derivatives": lambda: exchange(OWN),
-    "generic/lending": lambda: calls(OWN, act=call_measured, writes_off=False, verified=False),
+    "generic/lending": lambda: calls(OWN, act=call, writes_off=False, verified=False),
     "gmx/1": lambda: pool_venue("gmx-contracts, Vault.sol", "vault", "the vault closes the position"),
     "gmx/2": lambda: pool_venue(
         "gmx-synthetics a5c0c883 (2026-03-13)", "vault", "the keeper closes the position against the pool"
@@ -93,7 +92,7 @@ STAGES: Mapping[str, Callable[[], Stages]] = {
     "hyperliquid/perps": hyperliquid,
     "liquity/1": liquity,
     "maker/dss": maker,
-    "morpho/blue": lambda: calls("morpho-blue 1.0.0; run in an EVM", act=call_for_all_with_relief, writes_off=True),
+    "morpho/blue": lambda: calls("morpho-blue 1.0.0; run in an EVM", act=call_for_all_in_tokens, writes_off=True),
     "okx/multi-currency": lambda: exchange(UNREAD, several=True),
     "okx/single-currency": lambda: exchange(UNREAD),
     "okx/spot-margin": okx_spot,

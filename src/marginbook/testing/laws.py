@@ -13,7 +13,10 @@ from marginbook.book.factors import cut_price
 from marginbook.domain.legs import Factor, PoolLegs
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, Risk
-from marginbook.exact import CONTEXT, ZERO
+from marginbook.exact import CONTEXT, ONE, ZERO, divide, in_exact_context
+from marginbook.liquidation.acts import action, after
+from marginbook.liquidation.deficits import balances
+from marginbook.liquidation.stages import Scene
 from marginbook.testing.vectors import Setting
 from marginbook.testing.worlds import module_of
 from marginbook.venues.common.views import in_units, is_breached
@@ -136,6 +139,32 @@ def liquidation_conserves_value(setting: Setting) -> str | None:
     return None
 
 
+@in_exact_context
+def a_planned_call_is_what_happens(setting: Setting) -> str | None:
+    """Lending: applied as it is, the largest call of the plan changes the account by its flows.
+
+    A debt that is gone was received. Of accounts that state amounts; within two last units of the asset, or what two of the debt's stand for.
+    """
+    account, rules = setting.account, _rules(setting)
+    amounts = [held.amount for held in account.collateral] + [owed.amount for owed in account.debt]
+    if rules.family != "lending" or None in amounts:
+        return None
+    for pool in setting.call("risk"):
+        plan = setting.call("plan_liquidation", pool)
+        if plan.reason is not None or plan.market in {position.market for position in account.positions}:
+            continue
+        scene = Scene(account=account, pool=pool, market=setting.market, parameters=setting.parameters, at=setting.at)
+        call = action(scene, "liquidation", plan.market, plan.close_most, plan.collateral)
+        before, now = balances(account), balances(after(scene, [call]).account)
+        for asset in sorted({*before, *now, *(flow.asset for flow in plan.flows)}):
+            told = sum((f.amount for f in plan.flows if (f.party, f.asset) == ("account", asset)), ZERO)
+            happened = now.get(asset, ZERO) - before.get(asset, ZERO)
+            share = max(ONE, divide(abs(told), plan.close_most))
+            if abs(told - happened) > 2 * max(_last_unit(told), _last_unit(plan.close_most) * share):
+                return f"{pool}: {asset} flows {told}, balances {happened}"
+    return None
+
+
 def explanation_ends_in_the_headroom(setting: Setting) -> str | None:
     """The root of `explain` is support − demand of all pools, where they are in one currency."""
     if len({found.currency for found in setting.call("quantities").values()}) > 1:
@@ -188,6 +217,7 @@ LAWS: dict[str, Callable[[Setting], str | None]] = {
     "kernel_stays_in_its_envelope": kernel_stays_in_its_envelope,
     "liquidation_price_is_the_edge": liquidation_price_is_the_edge,
     "liquidation_conserves_value": liquidation_conserves_value,
+    "a_planned_call_is_what_happens": a_planned_call_is_what_happens,
     "explanation_ends_in_the_headroom": explanation_ends_in_the_headroom,
     "sums_are_additive": sums_are_additive,
     "longs_are_monotone": longs_are_monotone,
@@ -239,6 +269,11 @@ def _quote(setting: Setting, venue: str, name: str, kind: str) -> float:
     places = _rules(setting).price_decimals
     price = setting.market.price(venue, name, kind)
     return float(price) if places is None else cut_price(price, places)
+
+
+def _last_unit(amount: Decimal) -> Decimal:
+    exponent = amount.as_tuple().exponent
+    return ONE.scaleb(min(exponent, -6) if isinstance(exponent, int) else -6)
 
 
 def _rules(setting: Setting) -> RuleSet:

@@ -11,6 +11,11 @@ from marginbook.venues.registry import rule_set
 
 AT = 1_717_243_200_000_000  # 2024-06-01T12:00:00Z
 WAD = 10**18
+DEVIATIONS = {
+    "liquity/1": {
+        "a_planned_call_is_what_happens": "pending rewards are liquidated too, and a surplus is kept to be claimed",
+    },
+}
 
 
 def world(rules: str, random: Random) -> Setting:

@@ -17,7 +17,7 @@ The decision compares support·ratio with demand·ratio, so a minimum ratio of 1
 is just enough. Numbers have 8 decimals, rounded toward danger.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -35,6 +35,8 @@ from marginbook.venues.generic.derivatives import operator_of
 POOL = "main"
 UNIT = Decimal("0.00000001")
 INFINITY = Decimal("Infinity")
+REPAID_PLACES, SEIZED_PLACES = 8, 18
+"""Decimals of what a planned liquidation repays, and of what any takes."""
 FRACTIONS = ("ltv", "liquidation_threshold", "collateral_factor", "close_factor")
 OTHERS = ("minimum_collateral_ratio", "liquidation_bonus", "operator", "currency", "tick")
 
@@ -336,28 +338,23 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Le
     _known(account, pool)
     if not is_liquidatable(account, pool, market, parameters, at):
         return Plan(pool=pool, market="", reason="support covers the debt: nothing may be repaid")
-    debts = [
-        (amount_of(d, account) * price_of_asset(market, d.asset), d.asset)
-        for d in account.debt
-        if amount_of(d, account)
-    ]
-    held = [
-        (amount_of(c, account) * price_of_asset(market, c.asset), c.asset)
-        for c in account.collateral
-        if c.enabled and amount_of(c, account)
-    ]
-    owed, debt_asset = max(debts)
+    owed = _totals((d.asset, amount_of(d, account)) for d in account.debt)
+    held = _totals((c.asset, amount_of(c, account)) for c in account.collateral if c.enabled)
+    debt_asset = max(owed, key=lambda name: (owed[name] * price_of_asset(market, name), name))
     sums = exact_sums(account, market, parameters)
     bad_debt = max(ZERO, sums.debt - sums.collateral)
     if not held:
         return Plan(pool=pool, market=debt_asset, bad_debt=bad_debt, reason="no collateral is left")
-    available, asset_name = max(held)
+    asset_name = max(held, key=lambda name: (held[name] * price_of_asset(market, name), name))
     asset = parameters.asset(asset_name)
     terms = parameters.assets.get(debt_asset, parameters.default)
     factor = terms.close_factor if terms is not None else ONE
-    repaid = min(owed * factor, divide(available, ONE + asset.liquidation_bonus))
-    closed = round_floor(divide(repaid, price_of_asset(market, debt_asset)), 8)
-    seized = round_floor(divide(repaid * (ONE + asset.liquidation_bonus), price_of_asset(market, asset_name)), 8)
+    closed = round_floor(owed[debt_asset] * factor, REPAID_PLACES)
+    seized = seized_for(closed, debt_asset, asset_name, market, parameters)
+    if seized > held[asset_name]:
+        worth = held[asset_name] * price_of_asset(market, asset_name)
+        paid = divide(worth, (ONE + asset.liquidation_bonus) * price_of_asset(market, debt_asset))
+        closed, seized = min(closed, round_ceil(paid, REPAID_PLACES)), held[asset_name]
     return Plan(
         pool=pool,
         market=debt_asset,
@@ -368,11 +365,26 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Le
         bad_debt=bad_debt,
         flows=(
             Flow("liquidator", debt_asset, -closed),
-            Flow("pool", debt_asset, closed),
+            Flow("account", debt_asset, closed),
             Flow("account", asset_name, -seized),
             Flow("liquidator", asset_name, seized),
         ),
     )
+
+
+def _totals(rows: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for name, amount in rows:
+        if amount:
+            found[name] = found.get(name, ZERO) + amount
+    return found
+
+
+@in_exact_context
+def seized_for(repaid: Decimal, debt: str, collateral: str, market: Market, parameters: Lending) -> Decimal:
+    """Collateral worth a repayment and its bonus, up at 18 decimals."""
+    value = repaid * price_of_asset(market, debt) * (ONE + parameters.asset(collateral).liquidation_bonus)
+    return round_ceil(divide(value, price_of_asset(market, collateral)), SEIZED_PLACES)
 
 
 @in_exact_context

@@ -11,10 +11,8 @@ from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event, LendingAction, PriceFrame, Setting, Transfer
 from marginbook.domain.market import Market
-from marginbook.exact import ZERO, divide, in_exact_context, round_ceil
-from marginbook.venues.generic.lending import Lending, exact_sums, price_of_asset
-
-PLACES = 18
+from marginbook.exact import ZERO, in_exact_context
+from marginbook.venues.generic.lending import Lending, exact_sums, seized_for
 
 
 @in_exact_context
@@ -119,17 +117,6 @@ def _liquidated(account: Account, market: Market, event: LendingAction, paramete
     seized_asset = event.collateral_asset
     if seized_asset is None:
         raise BadInput("missing_collateral_asset", f"account {account.id}.liquidation", "nothing", "an asset")
-    bonus = parameters.asset(seized_asset).liquidation_bonus
     repaid = min(event.amount, _owed(account, event.asset))
-    value = repaid * price_of_asset(market, event.asset) * (1 + bonus)
-    seized = divide_up(value, price_of_asset(market, seized_asset))
+    seized = seized_for(repaid, event.asset, seized_asset, market, parameters)
     return _repaid(_withdrawn(account, seized_asset, min(seized, _held(account, seized_asset))), event.asset, repaid)
-
-
-def divide_up(value: Decimal, price: Decimal) -> Decimal:
-    """value / price, up at 18 decimals.
-
-    >>> divide_up(Decimal(1), Decimal(3))
-    Decimal('0.333333333333333334')
-    """
-    return round_ceil(divide(value, price), PLACES)

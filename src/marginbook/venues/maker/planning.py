@@ -5,7 +5,7 @@ from decimal import Decimal
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Flow, Plan
-from marginbook.exact import WAD, from_raw, in_exact_context
+from marginbook.exact import WAD, from_raw, in_exact_context, round_floor
 from marginbook.units import seconds
 from marginbook.venues.maker.auction import Bark, Sale, bark, kick
 from marginbook.venues.maker.holdings import DEBT, VENUE, WAD_DECIMALS, Vault, prices_of, vault_of
@@ -20,17 +20,20 @@ DIRT = "dirt_raw"
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
     """The vault, or what the limits leave room for, goes to an auction; the keeper is paid for starting it.
 
-    `close_most` = `close_least` is the debt that leaves the vault, `seized` the lot, `fee` the penalty that the auction
-    is to raise on top, `price` the auction's starting price. Who gets the lot in the end is decided by `auction.take`.
+    `close_most` = `close_least` is the debt that leaves the vault, down at 18 decimals as events state it (no unit of
+    normalized debt is worth less, so that it stands for the same). In the flows the account is relieved of it and the
+    protocol bears it. `seized` is the lot, `fee` the penalty that the auction is to raise on top, `price` the auction's
+    starting price. Who gets the lot in the end is decided by `auction.take`.
     """
     v = vault_of(account, pool, market, parameters, at)
     try:
         found, sale, coin = liquidation(v, market, parameters, at)
     except Revert as revert:
         return Plan(pool=pool, market=DEBT, reason=revert.reason)
-    due, lot = from_raw(found.due, RAD_DECIMALS), from_raw(found.dink, WAD_DECIMALS)
+    due, lot = round_floor(from_raw(found.due, RAD_DECIMALS), WAD_DECIMALS), from_raw(found.dink, WAD_DECIMALS)
     paid = from_raw(coin, RAD_DECIMALS)
     flows = [Flow("account", v.ilk.collateral, -lot), Flow("pool", v.ilk.collateral, lot)]
+    flows += [Flow("account", DEBT, due), Flow("protocol", DEBT, -due)]
     if coin:
         flows += [Flow("protocol", DEBT, -paid), Flow("liquidator", DEBT, paid)]
     return Plan(

@@ -2,8 +2,8 @@
 
 In a market (`pool` of the event; the account's only one by default), supply and withdraw of the collateral asset are
 collateral, of the loan asset lending. A repayment of Infinity is by shares: all of them. A liquidation with the loan
-asset states what was repaid (its shares are taken as ⌊amount as shares⌋), one with the collateral asset and no other
-states what was seized, exactly.
+asset states what was repaid (its shares are taken as ⌊amount as shares⌋; where the collateral does not pay for those,
+all of it was taken), one with the collateral asset and no other states what was seized, exactly.
 """
 
 from dataclasses import replace
@@ -102,9 +102,23 @@ def _done(m: Isolated, h: Holding, event: LendingAction, place: str) -> Isolated
         case "repay", _:
             return steps.repay(m, USER, assets=amount)[0]
         case _, True:
-            shares = to_shares_down(amount, m.totals.borrow_assets, m.totals.borrow_shares)
-            return steps.liquidate(m, USER, shares=min(shares, m.position(USER).borrow_shares))[0]
+            return _repaying(m, amount)
     return steps.liquidate(m, USER, seized=amount)[0]
+
+
+def _repaying(m: Isolated, amount: int) -> Isolated:
+    """The liquidation that repaid `amount`: by its shares, or, where those ask for too much, by all the collateral."""
+    position = m.position(USER)
+    shares = to_shares_down(amount, m.totals.borrow_assets, m.totals.borrow_shares)
+    try:
+        return steps.liquidate(m, USER, shares=min(shares, position.borrow_shares))[0]
+    except Revert:
+        if not position.collateral:
+            raise
+        after, call = steps.liquidate(m, USER, seized=position.collateral)
+        if call.repaid != amount:
+            raise
+        return after
 
 
 def _all(m: Isolated, kind: str, is_loan: bool) -> Isolated:

@@ -39,7 +39,8 @@ def _tried(m: Isolated, seized: int, shares: int) -> Liquidation | None:
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
     """One call that repays all, or takes all: there is no close factor; the incentive goes to the liquidator.
 
-    `bad_debt` [loan tokens] is what the suppliers lose at once because no collateral is left.
+    `bad_debt` [loan tokens] is what the suppliers lose at once because no collateral is left. In the flows
+    the account receives what it is relieved of.
     """
     h = holding_of(account, pool, parameters)
     if h.debt is None:
@@ -56,6 +57,14 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
 def _plan(pool: str, h: Holding, m: Isolated, call: Liquidation) -> Plan:
     repaid = from_raw(call.repaid, h.terms.loan_decimals)
     seized = from_raw(call.seized, h.terms.collateral_decimals)
+    lost = from_raw(call.bad_debt, h.terms.loan_decimals)
+    moves = (
+        Flow("liquidator", h.terms.loan, -repaid),
+        Flow("account", h.terms.loan, repaid + lost),
+        Flow("pool", h.terms.loan, -lost),
+        Flow("account", h.terms.collateral, -seized),
+        Flow("liquidator", h.terms.collateral, seized),
+    )
     return Plan(
         pool=pool,
         market=h.terms.loan,
@@ -65,11 +74,6 @@ def _plan(pool: str, h: Holding, m: Isolated, call: Liquidation) -> Plan:
         price=from_raw(m.price, h.terms.price_decimals),
         seized=seized,
         bonus=from_raw(incentive_factor(m.lltv) - WAD, 18),
-        bad_debt=from_raw(call.bad_debt, h.terms.loan_decimals),
-        flows=(
-            Flow("liquidator", h.terms.loan, -repaid),
-            Flow("pool", h.terms.loan, repaid),
-            Flow("account", h.terms.collateral, -seized),
-            Flow("liquidator", h.terms.collateral, seized),
-        ),
+        bad_debt=lost,
+        flows=tuple(flow for flow in moves if flow.amount),
     )

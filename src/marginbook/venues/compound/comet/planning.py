@@ -17,8 +17,8 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     """Absorption of the whole account. `collateral`, `price` and `seized` are those of the most valuable collateral.
 
     The Comet takes every collateral (`flows`), pays the debt from its reserves and credits what the liquidation factors
-    leave as supplied base. `bonus` is the store front's discount on that collateral, `bad_debt` what the credit does
-    not cover: the reserves' loss at these prices.
+    leave as supplied base; the account receives both. `bonus` is the store front's discount on that collateral,
+    `bad_debt` what the credit does not cover: the reserves' loss at these prices.
     """
     group = group_of(account, pool, parameters)
     state = pool_of(account, group, market, at)
@@ -32,9 +32,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     main = max(values, key=lambda asset: values[asset], default=None)
     owed, paid = from_raw(debt, config.decimals), from_raw(call.paid, config.decimals)
     seized = {asset: from_raw(raw, config.assets[asset].decimals) for asset, raw in call.seized.items()}
-    flows = [Flow("protocol", config.base, -paid), Flow("pool", config.base, owed)]
-    if paid != owed:
-        flows.append(Flow("account", config.base, paid - owed))
+    flows = [Flow("protocol", config.base, -paid), Flow("account", config.base, paid)]
     for asset, amount in seized.items():
         flows += [Flow("account", asset, -amount), Flow("protocol", asset, amount)]
     discount = mul_div_floor(config.store_front, WAD - config.assets[main].liquidation_factor, WAD) if main else 0

@@ -19,7 +19,8 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     """One call on the pair of debt and collateral that repays the most value now.
 
     The call accrues both markets first, where their totals are known. `bad_debt` [USD] is the debt beyond all supplies:
-    it stays on the books. Otherwise `reason` is the contract's own error name.
+    it stays on the books. In the flows the account receives what it is relieved of. Otherwise `reason` is the
+    contract's own error name.
     """
     require_pool(account, pool)
     state = pool_of(account, market, parameters)
@@ -67,7 +68,7 @@ def _plan(state: Pool, collateral: str, debt: str, call: Liquidation, price: Dec
         bad_debt=_bad_debt(state),
         flows=(
             Flow("liquidator", debt, -repaid),
-            Flow("pool", debt, repaid),
+            Flow("account", debt, repaid),
             Flow("account", collateral, -(seized + fee)),
             Flow("liquidator", collateral, seized),
             *((Flow("protocol", collateral, fee),) if fee else ()),
