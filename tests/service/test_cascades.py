@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -180,6 +182,26 @@ def test_a_run_can_be_cancelled_runs_out_of_time_and_may_die() -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "too_long")
     assert not multiprocessing.active_children()
     client.__exit__(None, None, None)
+
+
+@pytest.mark.long
+def test_a_run_ends_when_its_caller_goes_away() -> None:
+    provider = LiveProvider(demo_setup(accounts=20_000, seed=3))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(provider), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: provider.runner.view is not None)
+    body = json.dumps({"shocks": [{"asset": "ALL", "move": "-0.5"}], "impact": ["linear:depth=1e5"]})
+    head = f"Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(f"POST /api/v1/cascade HTTP/1.1\r\n{head}{body}".encode())
+        until(lambda: provider.cascades.progress()["stage"] == "rounds")
+    until(lambda: not provider.cascades.progress()["running"], 3.0)
+    server.should_exit = True
+    thread.join(timeout=20)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """The FastAPI application: REST under /api/v1, a WebSocket, metrics, health and the page, on one port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -25,6 +26,7 @@ from marginbook.service.stream import Hub
 from marginbook.service.wire import JsonResponse, error_response, problem_json, stamped
 
 BODY_LIMIT = 32 * 1024 * 1024  # [bytes]
+LOOK = 0.5  # [s] between two looks whether the caller of a long run is still there
 STATIC = files("marginbook.service") / "static"
 STATUS = {"unknown_account": 404, "not_ready": 503, "engine_stopped": 503, "queue_full": 503} | {
     "cascade_running": 409,
@@ -254,8 +256,11 @@ def _add_cascades(app: FastAPI, provider: Provider) -> None:
     tags: list[Any] = ["reading"]
 
     @app.post("/api/v1/cascade", responses=answers(models.CascadeAnswer, BUSY), tags=tags)
-    def cascade(request: models.CascadeRequest) -> Response:
-        """What a shock's liquidations do to prices, round by round, on a copy of the book: one at a time."""
+    async def cascade(request: models.CascadeRequest, connection: Request) -> Response:
+        """What a shock's liquidations do to prices, round by round, on a copy of the book: one at a time.
+
+        It ends when its caller goes away.
+        """
         query = CascadeQuery(
             shocks=tuple((shock.asset, parse_decimal(shock.move)) for shock in request.shocks),
             only=request.only,
@@ -265,7 +270,15 @@ def _add_cascades(app: FastAPI, provider: Provider) -> None:
             rounds=request.rounds,
             waterfall=request.waterfall,
         )
-        return _reply(lambda: provider.cascade(query))
+        run = asyncio.ensure_future(run_in_threadpool(provider.cascade, query))
+        try:
+            while not (await asyncio.wait({run}, timeout=LOOK))[0]:
+                if await connection.is_disconnected():
+                    provider.cancel_cascade()
+        except asyncio.CancelledError:
+            provider.cancel_cascade()
+            raise BadInput("cascade_cancelled", "cascade", "the service ends", "a service that goes on") from None
+        return JsonResponse(stamped(await run))
 
     @app.get("/api/v1/cascade", responses=answers(models.CascadeProgress), tags=tags)
     def cascade_progress() -> Response:

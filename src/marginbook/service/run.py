@@ -34,6 +34,7 @@ TOKEN_LEAST = 16
 SQLITE = "sqlite:///"
 REPLAY_SPEED = Decimal(60)
 WEBSOCKET_MOST = 1 << 16  # [bytes] of a message
+GRACE = 3  # [s] that requests have to end once the service is told to
 
 
 def run_service(
@@ -76,7 +77,13 @@ def run_service(
         shown = f"[{host}]" if ":" in host else host
         say(f"marginbook {setup.mode}: http://{shown}:{port}/" + (f"?token={needed}" if needed else ""))
         config = uvicorn.Config(
-            app, host=host, port=port, log_level="warning", ws_max_size=WEBSOCKET_MOST, server_header=False
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            ws_max_size=WEBSOCKET_MOST,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
         )
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave by way of the folder's clean-up
