@@ -244,6 +244,18 @@ def test_a_fund_that_cannot_pay_means_deleveraging() -> None:
     assert {flow.party for flow in plan.flows if flow.amount} == {"account", "counterparties"}
 
 
+def test_a_deleveraging_at_the_planned_price_pays_what_the_flows_say_to_the_unit() -> None:
+    """7 coins, each a third of a quantum dearer than a price of eight decimals says."""
+    account = owner("-350700.000003", held(quantity="7"))
+    known = replace(quoted(BTC="50000"), state={("dydx", "BTC-USD", "insurance_fund"): Decimal(0)})
+    plan = MODULE.plan_liquidation(account, "cross:USDC", known, PARAMETERS, AT)
+    own = {flow.asset: flow.amount for flow in plan.flows if flow.party == "account"}
+    assert own == {"USDC": Decimal("350700.000003"), "BTC-USD": -7}
+    fill = Fill(stamp=STAMP, account="a", market="BTC-USD", side="sell", quantity=Decimal(7), price=plan.price)
+    closed = after(account, fill, known)
+    assert (closed.wallet["USDC"], closed.positions) == (0, ())
+
+
 def test_liquidation_prices_on_the_chains_grid() -> None:
     # Near zero a notional below one quantum asks for nothing; the price is found all the same.
     for quantity, usdc in (("1", "-49400"), ("0.01", "-494"), ("0.0001", "-4.94")):

@@ -11,6 +11,8 @@ from marginbook.domain.account import Account, Fixed, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Fill, OrderChange, Setting, Stamp, Transfer
 from marginbook.domain.market import Market, Quote
+from marginbook.exact import round_floor
+from marginbook.testing.laws import settings
 from marginbook.units import parse_time
 from marginbook.venues.dydx_v3.fixed_point import (
     ONE,
@@ -266,3 +268,15 @@ def test_accounts_that_are_none(account: Account, code: str) -> None:
 
 def test_a_price_that_32_32_cannot_hold() -> None:
     assert refused(lambda: MODULE.risk(owner("0", held()), quoted(BTC="0.0000001"), PARAMETERS, AT)) == "bad_price"
+
+
+def test_a_fill_at_the_planned_price_pays_what_the_flows_say_to_the_unit() -> None:
+    """Also of 8,600,000 coins at 0.153, where eight decimals are half a cent short."""
+    plans = [s.call("plan_liquidation", pool) for s in settings("dydx/3", 60, seed=3) for pool in s.call("risk")]
+    plans = [plan for plan in plans if plan.reason is None]
+    assert len(plans) > 10
+    for plan in plans:
+        paid = {flow.asset: flow.amount for flow in plan.flows if flow.party == "account"}
+        assert plan.price > 0
+        assert round_floor(plan.close_most * plan.price, 6) == abs(paid["USDC"])
+        assert (paid["USDC"] > 0) == (paid[plan.market] < 0)

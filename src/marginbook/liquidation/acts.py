@@ -21,7 +21,6 @@ from marginbook.venues.contracts.model import Holding
 
 ISOLATED = "isolated:"
 FLOW_PLACES = 32
-QUOTE_PLACES = 60
 """Decimals of flows: what an inverse contract pays has 128 digits, of which these are far below any unit."""
 ActionKind = Literal["supply", "withdraw", "borrow", "repay", "liquidation"]
 
@@ -132,7 +131,7 @@ def _isolated(account: Account) -> Decimal:
 def close(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> Done:
     """Close `amount` of the plan's position at the stage's price, through the book."""
     position, currency = position_of(scene, plan), currency_of(scene)
-    price = _price(scene, stage, plan, currency)
+    price = _price(scene, stage, plan)
     fee = _fee(scene, plan, position, amount, price) if stage.price == "mark" else _fee_of_plan(plan)
     fill = fill_of(scene, position, amount, price, fee, stage.name)
     found = after(scene, [fill])
@@ -237,15 +236,9 @@ def _fee_of_plan(plan: Plan) -> Decimal:
     return sum((flow.amount for flow in plan.flows if flow.party == "insurance"), ZERO)
 
 
-def _price(scene: Scene, stage: Stage, plan: Plan, currency: str) -> Decimal:
-    """The stage's price; of a plan that pays a whole number of units, the price that comes to exactly those."""
-    if stage.price == "quote":
-        paid = sum((f.amount for f in plan.flows if (f.party, f.asset) == ("counterparties", currency)), ZERO)
-        exact = round_ceil(divide(abs(paid), plan.close_most), QUOTE_PLACES)
-        return exact if exact > 0 else mark_of(scene, plan.market)
-    if stage.price == "plan" and plan.price is not None:
-        return plan.price
-    return mark_of(scene, plan.market)
+def _price(scene: Scene, stage: Stage, plan: Plan) -> Decimal:
+    """The stage's price; the mark where the plan names none above 0."""
+    return plan.price if stage.price == "plan" and plan.price else mark_of(scene, plan.market)
 
 
 def _passed(position: Position, quantity: Decimal, other: Party) -> tuple[Flow, ...]:

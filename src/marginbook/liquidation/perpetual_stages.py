@@ -112,7 +112,7 @@ def dydx_4() -> Stages:
             Stage(
                 name="reduce",
                 act=close,
-                price="quote",
+                price="plan",
                 says="order for one position at the fillable price",
                 source=source,
                 verified=True,
@@ -144,7 +144,7 @@ def dydx_3() -> Stages:
             Stage(
                 name="take_over",
                 act=close,
-                price="quote",
+                price="plan",
                 says="the position with the most risk, at the price that keeps value / risk",
                 source=source,
                 verified=True,

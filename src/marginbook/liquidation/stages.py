@@ -86,7 +86,7 @@ class Stage:
     source: str  # where it was read, with its date
     verified: bool = False  # the venue's own text or source says so; otherwise it is our assumption
     act: Act | None = None  # closing stages
-    price: Literal["mark", "plan", "quote"] = "mark"  # quote: what the plan's flows pay, by quantity
+    price: Literal["mark", "plan"] = "mark"
     other: Party = "counterparties"  # who takes the other side, or bears the loss
     fee_to: Party = "insurance"
     chooses: Literal["venue", "liquidator"] = "venue"  # the least that cures, or what a policy says

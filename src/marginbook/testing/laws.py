@@ -143,7 +143,8 @@ def liquidation_conserves_value(setting: Setting) -> str | None:
 def a_planned_call_is_what_happens(setting: Setting) -> str | None:
     """Lending: applied as it is, the largest call of the plan changes the account by its flows.
 
-    A debt that is gone was received. Of accounts that state amounts; within two last units of the asset, or what two of the debt's stand for.
+    A debt that is gone was received. Of accounts that state amounts; within two last units of the asset, or what two
+    of the debt's stand for.
     """
     account, rules = setting.account, _rules(setting)
     amounts = [held.amount for held in account.collateral] + [owed.amount for owed in account.debt]

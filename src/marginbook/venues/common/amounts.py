@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from marginbook.domain.errors import BadInput
-from marginbook.exact import to_raw_exact
+from marginbook.exact import divide, in_exact_context, round_ceil, to_raw_exact
 
 BITS = 128
+PRICE_PLACES = 8
 
 
 def raw_amount(amount: Decimal, decimals: int, place: str, bits: int = BITS) -> int:
@@ -27,3 +28,15 @@ def in_range(raw: int, place: str, bits: int = BITS) -> int:
     if raw < 0 or raw >> bits:
         raise BadInput("bad_value", place, raw, f"at least 0 and below 2^{bits} units")
     return raw
+
+
+@in_exact_context
+def price_that_pays(paid: Decimal, quantity: Decimal, places: int) -> Decimal:
+    """Price at which `quantity` comes to exactly `paid` once cut at `places` decimals; at least 8 decimals, up.
+
+    >>> price_that_pays(Decimal("12.345678"), Decimal("3000000000"), 6)
+    Decimal('0.0000000041152260')
+    >>> price_that_pays(Decimal(1), Decimal(3), 6)
+    Decimal('0.33333334')
+    """
+    return round_ceil(divide(paid, quantity), max(PRICE_PLACES, places + quantity.adjusted() + 1))

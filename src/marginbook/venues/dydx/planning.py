@@ -14,7 +14,8 @@ from decimal import Decimal
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Flow, Plan
-from marginbook.exact import divide, from_raw, in_exact_context, round_floor
+from marginbook.exact import from_raw, in_exact_context
+from marginbook.venues.common.amounts import price_that_pays
 from marginbook.venues.common.fields import detail_raw
 from marginbook.venues.dydx.holdings import CURRENCY, VENUE, pool_named, subaccount_of
 from marginbook.venues.dydx.parameters import Parameters, Terms
@@ -26,8 +27,6 @@ from marginbook.venues.dydx.subaccount import (
     insurance_fund_delta,
     liquidation_delta,
 )
-
-PRICE_PLACES = 8
 
 
 @in_exact_context
@@ -68,7 +67,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
             return Plan(pool=pool, market=name, bad_debt=bad_debt, reason="the insurance fund cannot pay the loss")
         received = offered
         size = from_raw(abs(delta), -terms.atomic_resolution)
-        price = round_floor(divide(abs(from_raw(received, QUOTE_DECIMALS)), size), PRICE_PLACES)
+        price = price_that_pays(abs(from_raw(received, QUOTE_DECIMALS)), size, QUOTE_DECIMALS)
     return _plan(pool, held, terms, delta, price, received, fund, bad_debt)
 
 

@@ -16,7 +16,8 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.domain.risk import Flow, LiquidationPrice, Plan, Quantities, Risk
-from marginbook.exact import ZERO, divide, from_raw, in_exact_context, round_floor, to_raw_exact, to_raw_floor
+from marginbook.exact import ZERO, from_raw, in_exact_context, to_raw_exact, to_raw_floor
+from marginbook.venues.common.amounts import price_that_pays
 from marginbook.venues.common.fields import detail_raw
 from marginbook.venues.common.search import borders_around
 from marginbook.venues.common.views import derivative_quantities
@@ -268,7 +269,7 @@ def _prices_of(account: Account, number: int, market: Market, parameters: Parame
 
 @in_exact_context
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
-    """Closing the position with the most risk at the worst price that the system accepts.
+    """Closing the position with the most risk, of those that have one, at the worst price that the system accepts.
 
     Which position, how much and at what price is the operator's choice off chain; the system only asks that TV / TR
     does not fall. `price` brings exactly the least collateral; with a negative total value it is the one fair amount
@@ -281,9 +282,12 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     at_risk = [asset for asset in found.assets if asset.balance]
     if not at_risk:
         return Plan(pool=pool, market="", reason="no position to close")
-    asset = max(at_risk, key=lambda held: held.risk)
     before = found.status
-    least = least_collateral(before, -asset.value, before.risk - asset.risk)
+    payments = [(held, least_collateral(before, -held.value, before.risk - held.risk)) for held in at_risk]
+    possible = [(held, least) for held, least in payments if least * held.balance > 0]
+    if not possible:
+        return Plan(pool=pool, market="", reason="no position has a price above 0 that keeps value / risk")
+    asset, least = max(possible, key=lambda pair: pair[0].risk)
     size = from_raw(asset.balance, parameters.terms_of(asset.market).resolution)
     received = from_raw(least, COLLATERAL_DECIMALS)
     return Plan(
@@ -291,7 +295,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
         market=asset.market,
         close_least=abs(size),
         close_most=abs(size),
-        price=round_floor(divide(received, size), PRICE_PLACES),
+        price=price_that_pays(abs(received), abs(size), COLLATERAL_DECIMALS),
         bad_debt=max(ZERO, -found.support),
         flows=(
             Flow("account", CURRENCY, received),
