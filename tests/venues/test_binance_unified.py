@@ -10,6 +10,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, LendingAction, Stamp
 from marginbook.domain.market import Market, Quote
 from marginbook.domain.zones import Zone
+from marginbook.exact import CONTEXT, divide
 from marginbook.margin_calls.zones import zone_of_account
 from marginbook.units import parse_time
 from marginbook.venues.binance_adl import adl_quantiles, adl_score
@@ -133,6 +134,13 @@ def test_loans_orders_and_margin_actions_of_a_portfolio() -> None:
         action = LendingAction(stamp=Stamp(), account="a", kind=kind, asset="USDT", amount=D(100))  # type: ignore[arg-type]
         after, _ = WHOLE.module.apply(held, prices, action, parameters, AT)
         assert (after.wallet["USDT"], after.details["loan_USDT"]) == (D(wallet), debt)
+    everything = LendingAction(stamp=Stamp(), account="a", kind="repay", asset="USDT", amount=D("Infinity"))
+    # What a contract in coin has paid never ends; loans are kept at 8 decimals, and below 0 nothing can be repaid.
+    for owned, debt in ((divide(D(1000), D(3)), "666.66666667"), (D(-5), "1000"), (D(4000), "0")):
+        after, _ = WHOLE.module.apply(replace(held, wallet={"USDT": owned}), prices, everything, parameters, AT)
+        assert after.details["loan_USDT"] == debt
+        assert after.wallet["USDT"] == CONTEXT.subtract(owned, 1000 - D(debt))
+        assert WHOLE.module.risk(after, prices, parameters, AT)
     action = LendingAction(stamp=Stamp(), account="a", kind="withdraw", asset="USDT", amount=D(3000))
     with pytest.raises(BadInput, match="no_new_risk"):
         WHOLE.module.apply(replace(held, wallet={"USDT": D(3000)}), prices, action, parameters, AT)

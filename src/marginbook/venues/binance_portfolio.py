@@ -44,6 +44,7 @@ from marginbook.venues.statements.positions import apply as apply_to_positions
 RULES = "binance/portfolio"
 RECORD = "binance_portfolio"
 POOL = "cross"
+LOAN_PLACES = 8
 LOAN = "loan_"
 """Details that begin so are loans: loan_USDT."""
 LIQUIDATION_AT = Decimal("1.05")
@@ -313,7 +314,8 @@ def apply(account: Account, market: Market, event: Event, parameters: Portfolio,
     held, owed = account.wallet.get(event.asset, ZERO), loans_of(account).get(event.asset, ZERO)
     amount = event.amount
     if amount.is_infinite():
-        amount = held if event.kind == "withdraw" else min(held, owed)
+        # What an inverse contract paid has more digits than a loan is kept with.
+        amount = max(ZERO, held if event.kind == "withdraw" else min(owed, round_floor(held, LOAN_PLACES)))
     if event.kind in ("withdraw", "repay") and amount > held:
         raise BadInput("insufficient_balance", place, amount, f"at most {held}")
     if event.kind == "repay" and amount > owed:
