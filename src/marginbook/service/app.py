@@ -276,6 +276,7 @@ def _add_cascades(app: FastAPI, provider: Provider) -> None:
                 if await connection.is_disconnected():
                     provider.cancel_cascade()
         except asyncio.CancelledError:
+            run.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # told here, not in the log
             provider.cancel_cascade()
             raise BadInput("cascade_cancelled", "cascade", "the service ends", "a service that goes on") from None
         return JsonResponse(stamped(await run))
