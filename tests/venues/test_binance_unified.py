@@ -135,12 +135,14 @@ def test_loans_orders_and_margin_actions_of_a_portfolio() -> None:
         after, _ = WHOLE.module.apply(held, prices, action, parameters, AT)
         assert (after.wallet["USDT"], after.details["loan_USDT"]) == (D(wallet), debt)
     everything = LendingAction(stamp=Stamp(), account="a", kind="repay", asset="USDT", amount=D("Infinity"))
-    # What a contract in coin has paid never ends; loans are kept at 8 decimals, and below 0 nothing can be repaid.
-    for owned, debt in ((divide(D(1000), D(3)), "666.66666667"), (D(-5), "1000"), (D(4000), "0")):
+    # What a contract in coin has paid never ends; loans are kept at 8 decimals.
+    for owned, debt in ((divide(D(1000), D(3)), "666.66666667"), (D(4000), "0")):
         after, _ = WHOLE.module.apply(replace(held, wallet={"USDT": owned}), prices, everything, parameters, AT)
         assert after.details["loan_USDT"] == debt
         assert after.wallet["USDT"] == CONTEXT.subtract(owned, 1000 - D(debt))
         assert WHOLE.module.risk(after, prices, parameters, AT)
+    with pytest.raises(BadInput, match="insufficient_balance"):
+        WHOLE.module.apply(replace(held, wallet={"USDT": D(-5)}), prices, everything, parameters, AT)
     action = LendingAction(stamp=Stamp(), account="a", kind="withdraw", asset="USDT", amount=D(3000))
     with pytest.raises(BadInput, match="no_new_risk"):
         WHOLE.module.apply(replace(held, wallet={"USDT": D(3000)}), prices, action, parameters, AT)
