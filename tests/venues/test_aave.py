@@ -147,6 +147,16 @@ def test_without_debt_health_is_infinite_and_nothing_is_missing(version: str) ->
     assert (empty.numbers.ltv, empty.numbers.effective_leverage) == (None, None)
 
 
+@BOTH
+def test_a_debt_whose_collateral_is_disabled_cannot_be_liquidated_for_the_contracts_reason(version: str) -> None:
+    given = account({"C": 100}, {"D": 50})
+    disabled = replace(given, collateral=tuple(replace(held, enabled=False) for held in given.collateral))
+    for owner in (disabled, replace(given, collateral=())):
+        case = Case(version, owner, market(C=1, D=1))
+        assert case.liquidatable()
+        assert case.plan.reason == "CollateralCannotBeLiquidated"
+
+
 def test_the_average_threshold_is_truncated_in_3_0_only() -> None:
     terms = TERMS | {"E": {"ltv": "0.5", "liquidation_threshold": "0.6123", "decimals": 18}}
     two = account({"C": 1000, "E": 333}, {"D": "1003.8"})

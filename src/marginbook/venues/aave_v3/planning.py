@@ -25,10 +25,10 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     user = state.user(USER)
     emode = state.emode_of(user)
     reason, best = "NoDebt", None
-    for debt, owes in user.positions.items():
-        for collateral, holds in user.positions.items():
-            if not (owes.borrowing and holds.collateral):
-                continue
+    # Without collateral that counts, any asset tells the contract's reason.
+    candidates = [name for name, holds in user.positions.items() if holds.collateral] or list(user.positions)
+    for debt in [name for name, owes in user.positions.items() if owes.borrowing]:
+        for collateral in candidates:
             try:
                 least, most = cover_range(state, USER, collateral, debt)
                 after, call = liquidate(state, USER, collateral, debt, most)
