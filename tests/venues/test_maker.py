@@ -157,6 +157,18 @@ def test_a_plan_moves_the_vault_into_an_auction() -> None:
     assert (after.collateral, after.debt) == ((), ())
 
 
+@pytest.mark.parametrize("art", [9_500 * WAD, 9_500 * WAD + 1, 8_123_456_789_012_345_678_901])
+def test_a_plan_of_normalized_debt_is_applicable_as_it_is(art: int) -> None:
+    index = Index(1_123_456_789_012_345_678_901_234_567, 0, AT // 10**6)
+    low = market("1300", indices={("maker", "ETH-A", "borrow"): index})
+    plan = ask("plan_liquidation", scaled(art), low, POOL)
+    assert plan.reason is None
+    after, _ = apply(scaled(art), low, act("liquidation", "DAI", str(plan.close_most)))
+    assert after == apply(scaled(art), low, act("liquidation", "DAI", "Infinity"))[0]
+    less = str(plan.close_most - D("2e-18"))
+    assert apply(scaled(art), low, act("liquidation", "DAI", less))[0].debt
+
+
 def with_room(room: int, price: str = "1400") -> Market:
     return market(price, state={("maker", "ETH-A", "dirt_raw"): ETH_A.hole - room})
 

@@ -16,14 +16,14 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Plan
-from marginbook.exact import ZERO, divide, in_exact_context, round_ceil, round_floor
+from marginbook.exact import ZERO, divide, in_exact_context, round_ceil
 from marginbook.venues.registry import rule_set
 
 TAKEN_OVER = frozenset({"gmx", "perp", "synthetix", "liquity"})
 """Venues whose own pool is the other side: what they liquidate is not sold on any market."""
 TAKERS = ("insurance", "protocol", "liquidator")
 """Parties that live on fees."""
-FEE_PLACES, REPAID_PLACES = 8, 18
+FEE_PLACES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def step_of(account: Account, pool: str, market: Market, parameters: Any, at: in
             pool=pool,
             plan=plan,
             position=None,
-            quantity=round_floor(plan.close_most, REPAID_PLACES),
+            quantity=plan.close_most,
             mark=None,
             closed=given_up(plan),
             sold={} if inside else given_up(plan),
