@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginbook.domain.account import Account, Position
+from marginbook.domain.account import Account, Position, Side
 from marginbook.domain.events import Fill, Stamp
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import round_ceil
+from marginbook.liquidation.waterfall import run
 from marginbook.venues.contracts.liquidation import _least
 from marginbook.venues.registry import rule_set
 
@@ -48,6 +49,33 @@ def test_the_least_quantity_cures_and_one_step_less_does_not(
     assert below <= 0 or room(below) <= 0
     if slopes[0] == slopes[1]:
         assert trials <= 5
+
+
+@pytest.mark.parametrize(("rules", "table"), [("binance/usdm", "usdm"), ("binance/portfolio", "portfolio")])
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_in_hedge_mode_a_plan_says_which_side_it_closes_and_that_one_is_closed(
+    rules: str, table: str, side: Side
+) -> None:
+    module = rule_set(rules).module
+    terms = {"USDT": {"collateral_rate": "1"}} if rules == "binance/portfolio" else {}
+    parameters = module.parameters(table, 0, {"XUSDT": {"maintenance_rate": "0.05"}, **terms})
+    other: Side = "short" if side == "long" else "long"
+    legs = [(other, Decimal(9)), (side, Decimal(10))]
+    positions = tuple(
+        Position(market="XUSDT", side=which, quantity=size, entry=Decimal(100), leverage=Decimal(10))
+        for which, size in legs
+    )
+    account = Account(id="a", rules=rules, position_mode="hedge", wallet={"USDT": Decimal(94)}, positions=positions)
+    market = Market(
+        quotes={("binance", "XUSDT", "mark"): Quote(Decimal(100)), ("binance", "USDT", "index"): Quote(Decimal(1))}
+    )
+    pool = next(iter(module.risk(account, market, parameters, 0)))
+    plan = module.plan_liquidation(account, pool, market, parameters, 0)
+    assert (plan.side, plan.close_most) == (side, 10)
+    closed = next(step for step in run(account, pool, market, parameters, 0).steps if step.quantity)
+    left = {position.side: position.quantity for position in closed.account.positions}
+    assert left[other] == 9
+    assert left.get(side, Decimal(0)) == 10 - closed.quantity < 10
 
 
 @pytest.mark.parametrize(("spare", "steps"), [("0", 4), ("-0.000000003", 5)])

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
+from marginbook.domain.account import Side
+
 Number = TypeVar("Number", int, Decimal)
 
 
@@ -114,6 +116,7 @@ class Plan:
 
     pool: str
     market: str  # position market, or debt asset
+    side: Side | None = None  # of the position, where a market may have both
     collateral: str | None = None
     close_least: Decimal = Decimal(0)
     close_most: Decimal = Decimal(0)

@@ -46,9 +46,9 @@ def is_isolated(scene: Scene) -> bool:
 def position_of(scene: Scene, plan: Plan) -> Position:
     """The pool's position that a plan is about; BadInput where the account has none."""
     held = [p for p in scene.account.positions if p.market == plan.market and p.quantity > 0]
+    held = [p for p in held if plan.side in (None, p.side)]
     if len(held) > 1:
         held = [p for p in held if in_pool(scene, p)] or held
-        held = [p for p in held if p.quantity == plan.close_most] or held
     if not held:
         raise BadInput("nothing_to_close", f"account {scene.account.id}", plan.market, "a market with a position")
     return held[0]

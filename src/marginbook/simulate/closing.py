@@ -91,12 +91,12 @@ def step_of(account: Account, pool: str, market: Market, parameters: Any, at: in
 
 
 def held(account: Account, pool: str, plan: Plan) -> Position | None:
-    """The position that a plan closes; where both sides of a market are held, the one that it closes whole."""
+    """The position that a plan closes; of several of one side, the one that it closes whole."""
     alone = pool.startswith("isolated:")
     found = [p for p in account.positions if p.market == plan.market and p.quantity > 0]
+    found = [p for p in found if plan.side in (None, p.side)]
     found = [p for p in found if ((p.mode or account.mode) == "isolated") == alone] or found
-    sides = [p for p in found if pool.endswith(f":{p.side}")] or found
-    return min(sides, key=lambda p: abs(p.quantity - plan.close_most), default=None)
+    return min(found, key=lambda p: abs(p.quantity - plan.close_most), default=None)
 
 
 def given_up(plan: Plan) -> dict[str, Decimal]:

@@ -53,6 +53,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Co
     return Plan(
         pool=pool,
         market=largest.position.market,
+        side=largest.position.side,
         close_least=least,
         close_most=whole,
         price=bankruptcy_price(found),

@@ -103,6 +103,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Mu
     return Plan(
         pool=pool,
         market=largest.position.market,
+        side=largest.position.side,
         close_least=largest.position.quantity,
         close_most=largest.position.quantity,
         price=price,

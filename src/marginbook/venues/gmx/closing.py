@@ -186,6 +186,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     return Plan(
         pool=pool,
         market=held.market,
+        side=held.position.side,
         collateral=held.token,
         close_least=held.position.quantity,
         close_most=held.position.quantity,

@@ -199,6 +199,7 @@ def plan_of(maker: Maker, account: Account, pool: str, market: Market, parameter
     return Plan(
         pool=pool,
         market=position.market,
+        side=position.side,
         close_least=least,
         close_most=position.quantity,
         price=price,
