@@ -95,7 +95,7 @@ def constant_product(quote_reserve: float) -> Impact:
 
     def factor(sold: Any) -> Any:
         share = np.maximum(1.0 + np.asarray(sold, np.float64) / quote_reserve, 1e-9)
-        return _bounded(share**-2.0)
+        return _bounded(1.0 / (share * share))  # not a power: its last bit depends on the width of vectors
 
     return factor
 
