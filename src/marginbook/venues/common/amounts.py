@@ -34,8 +34,8 @@ def in_range(raw: int, place: str, bits: int = BITS) -> int:
 def price_that_pays(paid: Decimal, quantity: Decimal, places: int) -> Decimal:
     """Price at which `quantity` comes to exactly `paid` once cut at `places` decimals; at least 8 decimals, up.
 
-    >>> price_that_pays(Decimal("12.345678"), Decimal("3000000000"), 6)
-    Decimal('0.0000000041152260')
+    >>> print(f'{price_that_pays(Decimal("12.345678"), Decimal("3000000000"), 6):f}')
+    0.0000000041152260
     >>> price_that_pays(Decimal(1), Decimal(3), 6)
     Decimal('0.33333334')
     """
