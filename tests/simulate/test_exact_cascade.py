@@ -11,9 +11,9 @@ import pytest
 from cascade_book import AT, MARKET, PARAMETERS, loan, parameters_of, perp, random_accounts
 
 from marginbook.book.book import Book
-from marginbook.domain.account import Account
+from marginbook.domain.account import Account, Collateral, Debt
 from marginbook.domain.errors import BadInput
-from marginbook.domain.market import Market
+from marginbook.domain.market import Market, Quote
 from marginbook.exact import CONTEXT, in_exact_context
 from marginbook.simulate import holders
 from marginbook.simulate.cascade import cascade
@@ -25,6 +25,7 @@ from marginbook.simulate.impact import linear, none, square_root
 from marginbook.simulate.shocks import shocked
 from marginbook.simulate.whole_waterfalls import with_waterfalls
 from marginbook.testing.worlds import world
+from marginbook.units import parse_time
 from marginbook.venues.common.views import in_units
 from marginbook.venues.registry import all_rule_sets, rule_set
 
@@ -242,3 +243,22 @@ def test_an_account_that_cannot_be_judged_is_told_and_left_out() -> None:
     answer = cascade_of_book([perp("a", 1600), strange], MARKET, parameters_of, ["ETH=-5%"], AT, Terms(impact=none))
     assert [error["code"] for error in answer["errors"]] == ["missing_price"]
     assert answer["rounds"][0]["accounts"] == {"binance": 1}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_debt_that_a_protocol_writes_off_is_the_lenders_loss(whole: bool) -> None:
+    """Aave 3.6: 10 WETH at 2,100 against 24,000 USDC. 21,000 / 1.05 = 20,000 is repaid, 4,000 written off."""
+    account = Account(
+        id="t",
+        rules="aave/3.6",
+        collateral=(Collateral(asset="WETH", amount=D(10)),),
+        debt=(Debt(asset="USDC", amount=D(24000)),),
+    )
+    at = parse_time("2026-01-10T00:00:00Z")
+    market = Market(quotes={("aave", a, "oracle"): Quote(D(p)) for a, p in (("WETH", "2100"), ("USDC", "1"))})
+    parameters = rule_set("aave/3.6").module.parameters("3.6", at)
+    terms = with_waterfalls(Terms(impact=none)) if whole else Terms(impact=none)
+    (done,) = rounds(PlainHolders([account], market, lambda _: parameters, at), terms, at)
+    assert dict(done.lost) == {"liquidators": 1000}
+    assert (done.shared if whole else done.uncovered) == {("aave", "USDC"): 4000}
+    assert done.bad_debt == (0 if whole else 4000)

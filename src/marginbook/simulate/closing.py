@@ -7,7 +7,7 @@ Everything that happens to the account happens in its rule set's `apply`. An acc
 owes is made whole by the venue's insurance fund as far as the fund goes: `deficit` and `made_whole`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from marginbook.domain.account import Account, Position
 from marginbook.domain.events import Event, Fill, LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market
-from marginbook.domain.risk import Plan
+from marginbook.domain.risk import Flow, Plan
 from marginbook.exact import ZERO, divide, in_exact_context, round_ceil
 from marginbook.venues.registry import rule_set
 
@@ -108,6 +108,23 @@ def given_up(plan: Plan) -> dict[str, Decimal]:
     return lost
 
 
+def written_off(flows: Iterable[Flow]) -> dict[str, Decimal]:
+    """Debt that a protocol cancels at its lenders' expense, by asset: what their pool gives and gets nothing for.
+
+    >>> written_off([Flow("pool", "USDC", Decimal(-40)), Flow("account", "USDC", Decimal(40))])
+    {'USDC': Decimal('40')}
+    >>> written_off([Flow("pool", "LUSD", Decimal(-40)), Flow("pool", "ETH", Decimal(1))])
+    {}
+    """
+    given: dict[str, Decimal] = {}
+    for flow in flows:
+        if flow.party == "pool":
+            if flow.amount > 0:
+                return {}
+            given[flow.asset] = given.get(flow.asset, ZERO) - flow.amount
+    return given
+
+
 @in_exact_context
 def fee_of(step: Step) -> tuple[str, Decimal]:
     """(currency, what the venue takes of a fill): the plan's fee for all of it, in proportion, rounded up."""
@@ -138,7 +155,7 @@ def carry_step(
     event = _event(step, account, price, at)
     after, state = rule_set(account.rules).module.apply(account, market, event, parameters, at)
     if step.position is None:
-        return Carried(after, state, {}, {}, {}, {})
+        return Carried(after, state, {}, {}, {}, written_off(step.plan.flows))
     currency, fee = fee_of(step)
     fees = {currency: fee} if fee else {}
     lacking = deficit(account, after, step)

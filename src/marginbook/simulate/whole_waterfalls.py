@@ -17,9 +17,12 @@ from marginbook.domain.risk import Plan
 from marginbook.exact import ZERO, in_exact_context
 from marginbook.liquidation.fund import Fund
 from marginbook.liquidation.waterfall import Waterfall, run
-from marginbook.simulate.closing import TAKEN_OVER, Carried, Step, deficit, made_whole
+from marginbook.simulate.closing import TAKEN_OVER, Carried, Step, deficit, made_whole, written_off
 from marginbook.simulate.exact_cascade import Terms
 from marginbook.venues.registry import rule_set
+
+OTHERS_PAY = ("deleverage", "socialise")
+"""Stages in which other users bear the loss."""
 
 
 def with_waterfalls(terms: Terms) -> Terms:
@@ -83,12 +86,15 @@ def carry_waterfall(
     paid: dict[str, Decimal] = defaultdict(Decimal)
     shared: dict[str, Decimal] = defaultdict(Decimal)
     for one in found.steps:
+        if step.position is None and one.stage not in OTHERS_PAY:
+            for asset, amount in written_off(one.flows).items():
+                shared[asset] += amount
         for flow in one.flows:
             if flow.asset in markets:
                 continue
             if flow.party == "insurance":
                 (fees if flow.amount > 0 else paid)[flow.asset] += abs(flow.amount)
-            elif flow.party == "account" and one.stage in ("deleverage", "socialise") and one.market == flow.asset:
+            elif flow.party == "account" and one.stage in OTHERS_PAY and one.market == flow.asset:
                 shared[flow.asset] += flow.amount
     after, state = found.account, found.market
     uncovered: dict[str, Decimal] = {}
