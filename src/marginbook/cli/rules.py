@@ -1,14 +1,11 @@
 """Commands about the rule sets themselves: `conform`, `bench`, `venues`, `new`, `schema`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from marginbook.cli.common import BAD_DATA, FINE, Json, app, print_json
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -1,14 +1,11 @@
 """The live service: `serve`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from marginbook.cli.common import Prices, app, must_exist
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

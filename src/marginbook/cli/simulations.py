@@ -1,7 +1,7 @@
 """Commands that move prices: `replay`, `stress`, `backtest`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,9 +19,6 @@ from marginbook.cli.common import (
     ticker,
     time_of,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

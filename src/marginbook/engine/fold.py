@@ -42,7 +42,7 @@ from marginbook.engine.tables import Tables
 from marginbook.exact import in_exact_context, to_raw_floor
 from marginbook.margin_calls import calls
 from marginbook.margin_calls.calls import CallPolicy
-from marginbook.units import MICROSECONDS
+from marginbook.units import seconds
 from marginbook.venues.registry import rule_set
 
 AccountEvent = Transfer | Fill | OrderChange | LendingAction | Setting
@@ -94,7 +94,7 @@ class Fold:
             moves = self._apply(event, outputs)
         except BadInput as bad:
             moves = []
-            outputs.append(self._rejected(event, bad.problem))
+            outputs.append(rejected(event, bad.problem, self.clock, self.sequence))
         moment = self._moment(_cause(event))
         touched += self._follow(moves, moment, outputs)
         touched += self._expire(moment, outputs)
@@ -379,20 +379,6 @@ class Fold:
         account = self.store.get(name) if self.policy.calls else None
         return self.policy.calls.get(account.rules, NO_VENUE_CALLS) if account is not None else NO_VENUE_CALLS
 
-    def _rejected(self, event: Event, problem: Problem) -> Rejected:
-        return Rejected(
-            time=self.clock,
-            sequence=self.sequence,
-            account=_account_of(event) or "",
-            pool="",
-            source=event.stamp.source,
-            source_sequence=event.stamp.source_sequence,
-            code=problem.code,
-            place=problem.place,
-            value=problem.value,
-            expected=problem.expected,
-        )
-
     def _not_evaluated(self, account: str, problem: Problem | None) -> NotEvaluated:
         return NotEvaluated(
             time=self.clock,
@@ -418,7 +404,7 @@ def with_frame(market: Market, changes: dict[QuoteKey, Decimal], frame: PriceFra
 def index_of(event: IndexUpdate) -> tuple[IndexKey, Index]:
     """The growth index that an update stores: funding [quote per base · 10^-18], lending [ray, ray per year]."""
     value = to_raw_floor(event.value, 18 if event.kind == "funding" else 0)
-    index = Index(value, to_raw_floor(event.rate, 0), event.stamp.time // MICROSECONDS)
+    index = Index(value, to_raw_floor(event.rate, 0), seconds(event.stamp.time))
     return (event.venue, event.asset, event.kind), index
 
 
@@ -427,6 +413,22 @@ def _moved(before: Market, after: Market) -> dict[IndexKey, Index]:
     if before.indices is after.indices:
         return {}
     return {key: index for key, index in after.indices.items() if before.indices.get(key) != index}
+
+
+def rejected(event: Event, problem: Problem, at: int, sequence: int) -> Rejected:
+    """What is said of an event that was refused at a time [µs UTC]."""
+    return Rejected(
+        time=at,
+        sequence=sequence,
+        account=_account_of(event) or "",
+        pool="",
+        source=event.stamp.source,
+        source_sequence=event.stamp.source_sequence,
+        code=problem.code,
+        place=problem.place,
+        value=problem.value,
+        expected=problem.expected,
+    )
 
 
 def _account_of(event: Event) -> str | None:

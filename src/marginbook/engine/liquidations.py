@@ -145,8 +145,10 @@ class Liquidations:
         known = {key for key in self.undecided if everything or key[0] in names}
         chosen: Iterable[str] = sorted(names)
         if everything:
-            near = self._store.near(self._doubts.bounds(moment.market))
-            chosen = sorted({*near, *names, *(name for name, _ in known)}) if doubtful else ()
+            chosen = ()
+            if doubtful:
+                near = self._store.near(self._doubts.bounds(moment.market))
+                chosen = sorted({*near, *names, *(name for name, _ in known)})
         found = self._doubts.undecided(chosen, self._store, moment.market, self._parameters_of)
         decided: dict[PoolKey, int] = {}
         for key in sorted(found.keys() | known):

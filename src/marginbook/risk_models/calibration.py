@@ -64,11 +64,16 @@ class Choice:
     window: Decimal = Decimal(365)
 
     def __post_init__(self) -> None:
-        for name, value, most in (("horizon", self.horizon, HOURS_MOST), ("window", self.window, DAYS_MOST)):
-            if not (value.is_finite() and 0 < value <= most):
-                raise BadInput("bad_choice", name, value, f"more than 0, at most {most}")
-        if not (self.confidence.is_finite() and CONFIDENCE_LEAST <= self.confidence <= CONFIDENCE_MOST):
-            raise BadInput("bad_choice", "confidence", self.confidence, f"{CONFIDENCE_LEAST} to {CONFIDENCE_MOST}")
+        check_choice(self.horizon, self.window, self.confidence)
+
+
+def check_choice(horizon: Decimal, window: Decimal, confidence: Decimal) -> None:
+    """BadInput unless horizon [hours], window [days] and confidence are within their limits."""
+    for name, value, most in (("horizon", horizon, HOURS_MOST), ("window", window, DAYS_MOST)):
+        if not (value.is_finite() and 0 < value <= most):
+            raise BadInput("bad_choice", name, value, f"more than 0, at most {most}")
+    if not (confidence.is_finite() and CONFIDENCE_LEAST <= confidence <= CONFIDENCE_MOST):
+        raise BadInput("bad_choice", "confidence", confidence, f"{CONFIDENCE_LEAST} to {CONFIDENCE_MOST}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from marginbook.domain.events import Event, ZoneChange
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
 from marginbook.engine.book_store import BookStore
+from marginbook.engine.fold import rejected
 from marginbook.engine.live import Engine, Receipt
-from marginbook.engine.outputs import Rejected
 from marginbook.engine.ports import Ledger
 from marginbook.engine.state import Policy, State
 from marginbook.engine.tables import Tables
@@ -129,7 +129,7 @@ class Core:
                     told = own.step(event, self.sequence)
             except BadInput as bad:
                 if own.concerns(event):  # of a frame of prices the engine has said so
-                    outputs.append(_rejected(event, bad.problem, self.clock, self.sequence))
+                    outputs.append(rejected(event, bad.problem, self.clock, self.sequence))
                 continue
             outputs += told or ()
             duplicates += told is None
@@ -171,21 +171,6 @@ def _from_columns(
     if ledger is not None:
         engine.snapshot()
     return engine
-
-
-def _rejected(event: Event, problem: Problem, at: int, sequence: int) -> Rejected:
-    return Rejected(
-        time=at,
-        sequence=sequence,
-        account=str(getattr(event, "account", "")),
-        pool="",
-        source=event.stamp.source,
-        source_sequence=event.stamp.source_sequence,
-        code=problem.code,
-        place=problem.place,
-        value=problem.value,
-        expected=problem.expected,
-    )
 
 
 def _placed(account: str, problem: Problem) -> Problem:

@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from marginbook.domain.errors import BadInput
 from marginbook.risk_models.backtest import Coverage, coverage
+from marginbook.risk_models.calibration import check_choice
 from marginbook.risk_models.dynamic import Policy, Procyclicality, Tool, margin_path, procyclicality
 from marginbook.risk_models.historical import rank
 from marginbook.risk_models.parametric import normal_factor
@@ -45,8 +46,6 @@ ROWS_PER_HORIZON_MOST = 24
 ROWS_MOST = 300_000
 EXPECTED_LEAST = Fraction(5, 2)
 """Exceedances to be expected, below which a warning says that the tests mean little: the 250 days at 99 % of Basel."""
-HOURS_MOST, DAYS_MOST = 10_000, 10_000
-CONFIDENCE_LEAST, CONFIDENCE_MOST = Decimal("0.5"), Decimal("0.9999")
 AGE_DECAY = 0.99
 """Weight of a scenario against one that is a day younger."""
 REBUILD = 0.01
@@ -68,11 +67,7 @@ class Choice:
     models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, value, most in (("horizon", self.horizon, HOURS_MOST), ("window", self.window, DAYS_MOST)):
-            if not (value.is_finite() and 0 < value <= most):
-                raise BadInput("bad_choice", name, value, f"more than 0, at most {most}")
-        if not (self.confidence.is_finite() and CONFIDENCE_LEAST <= self.confidence <= CONFIDENCE_MOST):
-            raise BadInput("bad_choice", "confidence", self.confidence, f"{CONFIDENCE_LEAST} to {CONFIDENCE_MOST}")
+        check_choice(self.horizon, self.window, self.confidence)
         for model in self.models:
             if model not in MODELS:
                 raise BadInput("unknown_model", "model", model, "one of " + ", ".join(MODELS))

@@ -31,7 +31,7 @@ from marginbook.domain.zones import Zone
 from marginbook.exact import ONE, ZERO, divide, format_decimal, from_raw, in_exact_context, parse_decimal, round_ceil
 from marginbook.margin_calls.search import least_true
 from marginbook.simulate.scenarios import scenario, shocks_of
-from marginbook.simulate.shocks import Moved, Shock, shocked
+from marginbook.simulate.shocks import Moved, Shock, moved_rows, shocked
 from marginbook.simulate.sweeps import pool_currencies, reporting_currency
 from marginbook.venues.registry import rule_set
 
@@ -261,14 +261,5 @@ def answer_of(goal: Goal, direction: str, found: Found) -> dict[str, Any]:
         "size": None if found.size is None else format_decimal(found.size),
         "reached": format_decimal(round_ceil(found.reached, PLACES)),
         "one_step_less": None if found.one_less is None else format_decimal(round_ceil(found.one_less, PLACES)),
-        "moved": [
-            {
-                "market": m.market,
-                "venue": m.venue,
-                "kind": m.kind,
-                "from": format_decimal(m.before),
-                "to": format_decimal(m.after),
-            }
-            for m in found.moved
-        ],
+        "moved": moved_rows(found.moved),
     }

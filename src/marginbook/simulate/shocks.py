@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
-from marginbook.exact import ONE, ZERO, divide, in_exact_context, parse_decimal, round_half_up
+from marginbook.exact import ONE, ZERO, divide, format_decimal, in_exact_context, parse_decimal, round_half_up
 from marginbook.margin_calls.assets import is_stable, symbol, underlying
 from marginbook.units import STABLE_ASSETS
 
@@ -45,6 +45,24 @@ class Moved:
     kind: str
     before: Decimal
     after: Decimal
+
+
+def moved_rows(moved: Iterable[Moved]) -> list[dict[str, str]]:
+    """What a shock did, as answers tell it.
+
+    >>> moved_rows([Moved(venue="aave", market="WETH", kind="oracle", before=Decimal(3), after=Decimal("2.40"))])
+    [{'market': 'WETH', 'venue': 'aave', 'kind': 'oracle', 'from': '3', 'to': '2.4'}]
+    """
+    return [
+        {
+            "market": m.market,
+            "venue": m.venue,
+            "kind": m.kind,
+            "from": format_decimal(m.before),
+            "to": format_decimal(m.after),
+        }
+        for m in moved
+    ]
 
 
 @in_exact_context

@@ -14,7 +14,7 @@ from marginbook.domain.zones import Zone
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, round_ceil
 from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.zones import Borders, zone_of_pool
-from marginbook.simulate.shocks import Shock, shocked
+from marginbook.simulate.shocks import Shock, moved_rows, shocked
 from marginbook.units import STABLE_ASSETS
 from marginbook.venues.registry import rule_set
 
@@ -96,16 +96,7 @@ def stress(
     currency = common_currency({*before.notional, *after.notional}, market, problems)
     return {
         "shocks": [shock if isinstance(shock, str) else shock.text for shock in shocks],
-        "moved": [
-            {
-                "market": m.market,
-                "venue": m.venue,
-                "kind": m.kind,
-                "from": format_decimal(m.before),
-                "to": format_decimal(m.after),
-            }
-            for m in moved
-        ],
+        "moved": moved_rows(moved),
         "currency": currency,
         "before": side_of(before, currency, market),
         "after": side_of(after, currency, market),
