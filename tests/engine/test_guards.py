@@ -113,6 +113,15 @@ def test_a_lock_pauses_every_price_of_the_venue():
     assert len(of_type(outputs, LiquidationIntent)) == 1
 
 
+def test_a_guard_on_another_price_does_not_unlock_the_venue():
+    guards = {BTC: (Guard(kind="lock", limit=D("0.1"), reference=INDEX),), ETH: (Guard(kind="step", limit=D("0.5")),)}
+    policy = replace(guarded(), guards=guards)
+    state, _ = start(trader(positions=(("ETH", "long", "20", "3000"),)), policy=policy, quotes=with_index())
+    state, outputs = apply(state, frame(Source(), 1, {BTC: "40000", ETH: "2500"}))
+    assert state.zones[POOL] >= Zone.LIQUIDATION
+    assert not of_type(outputs, LiquidationIntent)
+
+
 def test_a_missing_or_stale_reference_pauses():
     policy = guarded(Guard(kind="deviation", limit=D("0.2"), reference=INDEX))
     state, _ = start(trader(), policy=policy)

@@ -35,7 +35,7 @@ class Doubts:
         self.policy = state.policy
         self.suspect: dict[QuoteKey, Decimal] = dict(state.suspect)  # -> the price before
         self.stale: set[QuoteKey] = set()
-        self.guards = Guards(state.policy.guards, state.market, state.guarded, state.locked)
+        self.guards = Guards(state.policy.guards, state.market, state.guarded)
         self.moved = False  # whether the set has changed since it was last asked for
         self._legs: dict[str, Legs] = {}
         self._due: list[tuple[int, QuoteKey]] = []
@@ -55,9 +55,8 @@ class Doubts:
         """A frame's prices as they count after the guards, and what is new about guarded ones."""
         if not self.guards.guards:
             return changes, []
-        before = self.guards.paused(()), set(self.guards.locked)
         found, told = self.guards.passed(changes, market, at, self.stale)
-        self.moved = self.moved or before != (self.guards.paused(()), set(self.guards.locked))
+        self.moved = self.moved or bool(told)
         return found, told
 
     def arrived(self, changes: Mapping[QuoteKey, Decimal], before: Market, after: Market) -> None:

@@ -150,7 +150,6 @@ class Fold:
             undecided=dict(self.liquidations.undecided),
             suspect=dict(self.doubts.suspect),
             guarded=dict(self.doubts.guards.known),
-            locked=dict(self.doubts.guards.locked),
         )
 
     def account(self, name: str) -> Account:

@@ -48,20 +48,20 @@ class Guarded:
     given: Decimal  # as it came
     since: int  # [µs UTC] when it last changed
     decision: Decision
+    locks: bool = False  # its venue
 
 
 class Guards:
-    """The guarded prices, and the venues that are locked and why."""
+    """The guarded prices, and what follows for the others of their venues."""
 
     def __init__(
         self,
         guards: Mapping[QuoteKey, tuple[Guard, ...]],
         market: Market,
         known: Mapping[QuoteKey, Guarded],
-        locked: Mapping[str, str],
     ) -> None:
         self.guards = guards
-        self.known, self.locked = dict(known), dict(locked)
+        self.known = dict(known)
         self._followers: dict[QuoteKey, list[QuoteKey]] = {}
         for key, own in guards.items():
             for guard in own:
@@ -74,7 +74,8 @@ class Guards:
     def paused(self, keys: Collection[QuoteKey]) -> set[QuoteKey]:
         """Those of `keys` on which nobody may be liquidated."""
         own = {key for key, price in self.known.items() if not price.decision.allow_liquidation}
-        return own | {key for key in keys if key[0] in self.locked} if self.locked else own
+        locked = {key[0] for key, price in self.known.items() if price.locks}
+        return own | {key for key in keys if key[0] in locked} if locked else own
 
     def passed(
         self, changes: Mapping[QuoteKey, Decimal], market: Market, at: int, stale: Collection[QuoteKey]
@@ -109,11 +110,7 @@ class Guards:
         steps = list(self._steps(key, since, changes, market, at, stale))
         decision = breakers.in_turn(given, [step for _, step in steps])
         lock = breakers.in_turn(given, [step for kind, step in steps if kind == "lock"])
-        if lock.allow_liquidation:
-            self.locked.pop(key[0], None)
-        else:
-            self.locked[key[0]] = lock.reason
-        self.known[key] = Guarded(given, since, decision)
+        self.known[key] = Guarded(given, since, decision, locks=not lock.allow_liquidation)
         return decision
 
     def _steps(

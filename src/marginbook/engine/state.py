@@ -97,4 +97,3 @@ class State:
     undecided: Mapping[PoolKey, tuple[str, ...]] = field(default_factory=dict)  # the prices in doubt
     suspect: Mapping[QuoteKey, Decimal] = field(default_factory=dict)  # jumped: the price before
     guarded: Mapping[QuoteKey, Guarded] = field(default_factory=dict)  # by circuit breakers
-    locked: Mapping[str, str] = field(default_factory=dict)  # venue -> why nobody there is liquidated
