@@ -54,7 +54,7 @@ def winners_in(
 
 def _winner(account: Account, position: Position, market: Market, parameters: Any, at: int) -> Winner:
     rules = rule_set(account.rules)
-    mark = market.price(account.venue, position.market, rules.price_kind)
+    mark = market.price(rules.venue, position.market, rules.price_kind)
     backing = _pool(account, position, market, parameters, at)
     winner = Winner(
         account=account.id,
@@ -65,7 +65,7 @@ def _winner(account: Account, position: Position, market: Market, parameters: An
         maintenance=backing.maintenance_margin or ZERO,
         wallet=backing.wallet_balance,
     )
-    key = account.venue, position.market, rules.price_kind
+    key = rules.venue, position.market, rules.price_kind
     higher = mark * NUDGE
     moved = _pool(account, position, market.with_prices({key: higher}), parameters, at)
     gained = _told(moved.unrealized_pnl, account, "unrealized_pnl") - (backing.unrealized_pnl or ZERO)

@@ -17,13 +17,14 @@ from starlette.routing import Route
 
 from marginbook import __version__
 from marginbook.domain.errors import BadInput
+from marginbook.engine.answers import problem_json
 from marginbook.exact import parse_decimal
 from marginbook.service import models
 from marginbook.service.guard import Guard
 from marginbook.service.metrics import Metrics
 from marginbook.service.provider import Answer, CascadeQuery, PageQuery, Provider
 from marginbook.service.stream import Hub
-from marginbook.service.wire import JsonResponse, error_response, problem_json, stamped
+from marginbook.service.wire import JsonResponse, error_response, stamped
 
 BODY_LIMIT = 32 * 1024 * 1024  # [bytes]
 LOOK = 0.5  # [s] between two looks whether the caller of a long run is still there

@@ -15,6 +15,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
+from marginbook.engine.answers import problem_json
 from marginbook.exact import format_decimal, in_exact_context
 from marginbook.service.provider import CascadeQuery, Json
 from marginbook.service.sweeps import money, side, sweep
@@ -99,14 +100,10 @@ def cascade_answer(
             only=query.only,
             tick=lambda number, _: tell(number + 1, 0, 0),
         )
-        answer["errors"] = [*_told(problems), *answer["errors"]]
+        answer["errors"] = [*map(problem_json, problems), *answer["errors"]]
     else:
         answer = _by_kernel(book, query, terms, shocks, problems, tell)
     return answer | {"warnings": []}
-
-
-def _told(problems: Sequence[Problem]) -> list[Json]:
-    return [{"code": p.code, "place": p.place, "value": p.value, "expected": p.expected} for p in problems]
 
 
 @in_exact_context

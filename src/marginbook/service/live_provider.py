@@ -11,7 +11,7 @@ from marginbook.connectors.sources import source_of_bytes
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.events import PriceFrame
 from marginbook.domain.zones import Zone
-from marginbook.engine.answers import node_json, remedy_json, report_json
+from marginbook.engine.answers import node_json, problem_json, remedy_json, report_json
 from marginbook.engine.book_orders import book_orders_json
 from marginbook.engine.evaluate import evaluate
 from marginbook.engine.orders import order_of, orders_json
@@ -28,7 +28,6 @@ from marginbook.service.summary import parameter_rows, price_rows, summary_of
 from marginbook.service.sweeps import ladder_answer, shock_answer
 from marginbook.service.trial import trial_event, what_if_answer
 from marginbook.service.view import View
-from marginbook.service.wire import problem_json
 from marginbook.venues.registry import rule_set
 
 SPEED_MOST = Decimal(100_000)

@@ -6,6 +6,7 @@ from typing import Any
 
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.domain.zones import Zone
+from marginbook.engine.answers import problem_json
 from marginbook.exact import divide, in_exact_context, round_half_up
 from marginbook.margin_calls.assets import underlying
 from marginbook.service.core import Core
@@ -13,7 +14,6 @@ from marginbook.service.provider import Json
 from marginbook.service.runner import Runner
 from marginbook.service.sweeps import assets_of, money
 from marginbook.service.view import View
-from marginbook.service.wire import problem_json
 from marginbook.units import DAY_MICROSECONDS, MICROSECONDS, STABLE_ASSETS, format_time
 
 PARAMETERS_MAX_AGE = 7 * DAY_MICROSECONDS

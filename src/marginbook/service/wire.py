@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from marginbook.domain.errors import Problem
+from marginbook.engine.answers import problem_json
 from marginbook.exact import format_decimal
 from marginbook.service.provider import Answer, Json
 from marginbook.units import format_time
@@ -36,11 +37,6 @@ def stamped(answer: Answer) -> Json:
         "rules": list(stamp.rules),
         **answer.body,
     }
-
-
-def problem_json(problem: Problem) -> Json:
-    """`{code, place, value, expected}`."""
-    return {"code": problem.code, "place": problem.place, "value": problem.value, "expected": problem.expected}
 
 
 class JsonResponse(Response):

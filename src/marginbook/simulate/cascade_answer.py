@@ -7,6 +7,7 @@ from typing import Any
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
+from marginbook.engine.answers import problem_json
 from marginbook.exact import ONE, ZERO, format_decimal, in_exact_context, round_ceil, round_half_up
 from marginbook.margin_calls.assets import underlying
 from marginbook.simulate.exact_cascade import Round, Terms, Tick, rounds
@@ -94,7 +95,7 @@ def answer_of(
             {"account": name, "pool": pool, "reason": reason}
             for (name, pool), reason in sorted(found[-1].refused.items() if found else ())
         ],
-        "errors": [{"code": p.code, "place": p.place, "value": p.value, "expected": p.expected} for p in problems],
+        "errors": [problem_json(problem) for problem in problems],
     }
 
 

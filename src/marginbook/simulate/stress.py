@@ -11,6 +11,7 @@ from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Risk
 from marginbook.domain.zones import Zone
+from marginbook.engine.answers import problem_json
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, round_ceil
 from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.zones import Borders, zone_of_pool
@@ -101,7 +102,7 @@ def stress(
         "before": side_of(before, currency, market),
         "after": side_of(after, currency, market),
         "accounts": [row for _, row in sorted(changed, key=lambda pair: pair[0], reverse=True)],
-        "errors": [{"code": p.code, "place": p.place, "value": p.value, "expected": p.expected} for p in problems],
+        "errors": [problem_json(problem) for problem in problems],
     }
 
 

@@ -19,6 +19,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput, Problem
 from marginbook.domain.market import Market
 from marginbook.domain.zones import Zone
+from marginbook.engine.answers import problem_json
 from marginbook.engine.evaluate import Measures, Report, evaluate
 from marginbook.exact import ONE, ZERO, format_decimal, from_raw, in_exact_context, round_floor
 from marginbook.margin_calls.assets import is_stable, underlying
@@ -53,9 +54,7 @@ def venue_down(
         "venue_down": venue,
         "owners": rows,
         "stranded": [row["owner"] for row in rows if row["stranded"]],
-        "outage_errors": [
-            {"code": p.code, "place": p.place, "value": p.value, "expected": p.expected} for p in problems
-        ],
+        "outage_errors": [problem_json(problem) for problem in problems],
     }
 
 
