@@ -64,6 +64,15 @@ def test_one_unit_either_side_of_the_border() -> None:
         assert MODULE.is_liquidatable(held, "cross:BTC", prices, terms, AT) is expected
 
 
+@pytest.mark.parametrize("overlay", [None, {"BTCUSD_PERP": {"maintenance_rate": "0.01"}}])
+def test_whole_contracts_are_closed(overlay: dict[str, dict[str, str]] | None) -> None:
+    terms, prices = parameters("coinm", AT, overlay), market(BTCUSD_PERP="50000")
+    held = account(long("10001", "50000"), BTC="0.1437")
+    plan = MODULE.plan_liquidation(held, "cross:BTC", prices, terms, AT)
+    assert 0 < plan.close_least < plan.close_most == 10001
+    assert plan.close_least == int(plan.close_least)
+
+
 def test_a_coin_without_brackets_is_an_error_and_an_overlay_gives_them() -> None:
     with pytest.raises(BadInput, match="no_parameters"):
         parameters("coinm", AT).terms_of("ETHUSD_PERP")

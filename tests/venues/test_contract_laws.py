@@ -103,6 +103,15 @@ def test_a_jump_of_the_table_is_in_the_allowance() -> None:
     check_envelope(small_position("0.29", "100", "100", rows))
 
 
+def test_a_border_beside_the_first_ticks_belongs_to_one_direction_only() -> None:
+    """10 long from 0.25 with a wallet of 1.075: 0.15 is the border at 5 %, between the first two ticks of 0.1."""
+    parameters = usdm.parameters("usdm", 0, {"XUSDT": {"maintenance_rate": "0.05", "tick": "0.1"}})
+    held = Position(market="XUSDT", side="long", quantity=D(10), entry=D("0.25"))
+    account = Account(id="a", rules="binance/usdm", wallet={"USDT": D("1.075")}, positions=(held,))
+    found = usdm.liquidation_prices(account, Market(), parameters, 0)
+    assert [(price.price, price.when) for price in found if price.source == "exact"] == [(D("0.1"), "at_or_below")]
+
+
 def test_a_jump_may_itself_be_the_liquidation_price() -> None:
     """130 − (P − 900) covers 1 % of P below 1,000; from there on 5 % are asked."""
     rows = [["0", "1000", "0.01"], ["1000", "Infinity", "0.05", "", "0"]]

@@ -17,21 +17,20 @@ cuts the liquidation price there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
-from marginbook.exact import in_exact_context, round_half_up, round_trunc
+from marginbook.exact import ONE, in_exact_context, round_half_up, round_trunc
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import BracketTable, bracket_table
 from marginbook.venues.contracts.events import apply
 from marginbook.venues.contracts.explanation import explain
 from marginbook.venues.contracts.liquidation import plan_liquidation
 from marginbook.venues.contracts.lowering import lower
-from marginbook.venues.contracts.model import ContractRules, Contracts, Pool, Printing, Shown, Terms
+from marginbook.venues.contracts.model import NO_TABLE, ContractRules, Contracts, Pool, Printing, Shown, Terms
 from marginbook.venues.contracts.overlay import ALL, terms_with
 from marginbook.venues.contracts.prices import liquidation_prices
 from marginbook.venues.contracts.sums import figures, is_liquidatable, quantities, risk, warnings
@@ -76,8 +75,8 @@ class OfPair(dict[str, Terms]):
 
 
 def coin_terms(coin: str, table: BracketTable) -> Terms:
-    """Terms of a coin's contracts."""
-    return Terms(table=table, currency=coin, inverse=True, contract_size=contract_size(coin))
+    """Terms of a coin's contracts, of which only whole ones are traded."""
+    return Terms(table=table, currency=coin, inverse=True, contract_size=contract_size(coin), quantity_step=ONE)
 
 
 def displayed_price(shown: Shown) -> Decimal:
@@ -130,8 +129,7 @@ def parameters(
         if base is None and isinstance(entry, Mapping) and not {"brackets", "maintenance_rate"} & set(entry):
             general = (overlay or {}).get(ALL)
             entry = {**general, **entry} if isinstance(general, Mapping) else entry
-        found, more = terms_with(base, entry, market, OVERLAY_KEYS)
-        terms[market] = replace(found, inverse=True, currency=coin, contract_size=contract_size(coin))
+        terms[market], more = terms_with(base or coin_terms(coin, NO_TABLE), entry, market, OVERLAY_KEYS)
         odd += more
     source = "the book's own parameters" if record is None else record.source
     return Contracts(

@@ -163,14 +163,19 @@ def _within(numerator: Decimal, denominator: Decimal, low: Decimal, high: Decima
 
 
 def _on_grid(root: Decimal, when: When, tick: Decimal, liquidatable: Callable[[Decimal], bool]) -> Decimal | None:
-    """The grid price beside `root` where `liquidatable` starts to hold in the direction `when`, confirmed by asking."""
+    """The grid price beside `root` where `liquidatable` starts to hold in the direction `when`, confirmed by asking.
+
+    None where no price before it is safe: the border is one of the other direction, or below the first tick.
+    """
     below = when == "at_or_below"
     danger = -tick if below else tick
     price = (grid_floor(root, tick) if below else grid_ceil(root, tick)) - danger - danger
-    if price > 0 and liquidatable(price):
-        return None
-    for _ in range(4):
+    safe_before = False
+    for _ in range(5):
+        if price > 0:
+            breached_here = liquidatable(price)
+            if breached_here and safe_before:
+                return price
+            safe_before = not breached_here
         price += danger
-        if price > 0 and liquidatable(price):
-            return price
     return None
