@@ -93,6 +93,18 @@ def test_falls_below(balance: str, liquidatable: bool) -> None:
     assert MODULE.is_liquidatable(account, "cross:USDC", marked(BTC="50000"), PARAMETERS, AT) is liquidatable
 
 
+@pytest.mark.parametrize(("balance", "liquidatable"), [("1", False), ("0.99999999", True)])
+def test_at_a_rate_that_does_not_end_equity_equal_to_maintenance_is_not_below_it(
+    balance: str, liquidatable: bool
+) -> None:
+    """1/6 of 6 is 1, and no digit more."""
+    terms = MODULE.parameters("perps", AT, {"GAS": {"max_leverage": "3"}})
+    account, market = owner(balance, held("2", "3", market="GAS")), marked(GAS="3")
+    assert MODULE.is_liquidatable(account, "cross:USDC", market, terms, AT) is liquidatable
+    found = MODULE.quantities(account, market, terms, AT)["cross:USDC"]
+    assert found.maintenance_margin == 1
+
+
 def test_the_liquidation_price_takes_the_tier_at_that_price() -> None:
     # 4,000 BTC: 160 M at 40,000, where the rate is 2.5 % with a deduction of 1,875,000.
     account = owner("50000000", held("4000"))

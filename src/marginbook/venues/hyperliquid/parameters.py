@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from marginbook.domain.errors import BadInput
-from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
+from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_floor, round_half_up
 from marginbook.params.records import first_time, record_or_error
 from marginbook.units import format_time
 from marginbook.venues.brackets import Bracket, BracketTable, maintenance_amounts, number_from
@@ -30,6 +30,8 @@ CURRENCY = "USDC"
 ALL = "*"
 TWO = Decimal(2)
 PRICE_PLACES = 8
+RATE_PLACES = 60
+"""A rate such as 1/6 is cut here, so that equity that equals the requirement is not below it."""
 SIZE_DECIMALS_MOST = 8
 FLAT_TABLES_BELOW = 50
 """Margin table ids below it stand for one tier with that max leverage."""
@@ -60,7 +62,7 @@ def tier_table(tiers: tuple[tuple[Decimal, Decimal], ...]) -> BracketTable:
     >>> [int(table.maintenance(Decimal(notional))) for notional in (150_000_000, 200_000_000)]
     [1875000, 3125000]
     """
-    rates = [divide(ONE, TWO * leverage) for _, leverage in tiers]
+    rates = [round_floor(divide(ONE, TWO * leverage), RATE_PLACES) for _, leverage in tiers]
     amounts = maintenance_amounts(zip((bound for bound, _ in tiers), rates, strict=True))
     caps = [*(bound for bound, _ in tiers[1:]), None]
     return BracketTable(
