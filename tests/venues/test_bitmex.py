@@ -1,4 +1,4 @@
-"""BitMEX: every field of a live position, its integers, and the inverse formulas."""
+"""BitMEX: every field of live positions, linear and inverse, in the integers of the ledger."""
 
 from dataclasses import replace
 from decimal import Decimal as D
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from marginbook.domain.account import Account, Position
+from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, Stamp
 from marginbook.domain.market import Market, Quote
 from marginbook.testing.conformance import conform
 from marginbook.units import parse_time
-from marginbook.venues.bitmex.margins import displayed_prices, margins, profit_raw
+from marginbook.venues.bitmex.margins import displayed_prices, margins, profit_raw, value_raw
 from marginbook.venues.contracts.model import Holding
 from marginbook.venues.registry import rule_set
 
@@ -38,7 +38,7 @@ def account(side: str = "long", mode: str = "isolated", wallet: str = "0", rules
 def test_every_number_that_was_printed_comes_out() -> None:
     answer = conform([VECTORS])
     assert answer["failures"] == []
-    assert sum(row["passed"] for row in answer["results"]) == 3
+    assert sum(row["passed"] for row in answer["results"]) == 34
 
 
 def test_the_fields_of_a_live_position() -> None:
@@ -67,12 +67,45 @@ def test_the_border_is_at_the_unrounded_liquidation_price() -> None:
         assert LINEAR.is_liquidatable(held, "isolated:ETHUSDT:long", moved, parameters, AT) is expected
 
 
-def test_shorts_round_the_other_way_and_funding_is_state() -> None:
+def test_shorts_round_the_other_way_and_the_side_that_pays_is_asked_for_funding() -> None:
     parameters, held = LINEAR.parameters("linear", AT), account("short")
     holding = Holding(held.positions[0], parameters.terms_of("ETHUSDT"))
-    assert displayed_prices(holding, held, AT_MARK, parameters) == (D("2617.30"), D("2597.50"))
-    raised = Market(quotes=AT_MARK.quotes, state={("bitmex", "ETHUSDT", "funding_rate"): D("0.0003")})
-    assert margins(holding, held, raised, parameters).maint == 435_787 + 2 * 3926
+    assert displayed_prices(holding, held, AT_MARK, parameters) == (D("2617.30"), D("2597.70"))
+    for rate, asked in (("0.0003", 0), ("-0.0003", 3 * 3926)):
+        state = Market(quotes=AT_MARK.quotes, state={("bitmex", "ETHUSDT", "funding_rate"): D(rate)})
+        assert margins(holding, held, state, parameters).maint == 435_787 - 3926 + asked
+
+
+def test_added_margin_pays_its_part_of_the_fee() -> None:
+    """⌈(cost + posInit + posCross) · 0.00075⌉ of the printed posCross 71,429, and never less than without it."""
+    parameters = INVERSE.parameters("inverse", parse_time("2019-07-14"))
+    held = Position(market="XBTUSD", side="short", quantity=D(2000), entry=D("10713.5"), leverage=D(5), mode="isolated")
+    for wallet, comm in (("0.03821884", 16_855), ("0.03750402", 16_802), ("0.037", 16_802), (None, 16_802)):
+        own = replace(held, isolated_wallet=None if wallet is None else D(wallet))
+        owner = Account(id="a", rules="bitmex/inverse", positions=(own,))
+        found = margins(Holding(own, parameters.terms_of("XBTUSD")), owner, AT_MARK, parameters)
+        assert (found.init, found.comm, found.posted) == (3_733_600, comm, 3_733_600 + 16_802)
+
+
+def test_values_of_contracts_and_of_whole_positions() -> None:
+    """Contract by contract to 2020, as a whole in 2023: 900 at 23,489.73 are 3,831,462 satoshi, not 900 · 4,257."""
+    held = Position(market="XBTUSD", side="long", quantity=D(900), entry=D(23_623))
+    for day, value in (("2020-07-28", 900 * 4257), ("2023-02-28", 3_831_462)):
+        assert value_raw(held, D("23489.73"), INVERSE.parameters("inverse", parse_time(day))) == value
+
+
+def test_an_inverse_position_alone_in_the_wallet_has_the_venue_s_price() -> None:
+    """With all of the wallet as its margin; beside another one, or an order, only the exact price is known."""
+    parameters = INVERSE.parameters("inverse", parse_time("2019-05-10"), {"ETHUSD": {"maintenance": "0.01"}})
+    held = Position(market="XBTUSD", side="long", quantity=D(1), entry=D(6267), leverage=D(100))
+    prices = Market(quotes={("bitmex", name, "mark"): Quote(D("6270.34")) for name in ("XBTUSD", "ETHUSD")})
+    alone = Account(id="a", rules="bitmex/inverse", wallet={"XBT": D("0.01500003")}, positions=(held,))
+    beside = replace(alone, positions=(held, replace(held, market="ETHUSD")))
+    waiting = replace(alone, orders=(Order(market="XBTUSD", side="buy", quantity=D(1), price=D(6000)),))
+    for owner, sources in ((alone, ["exact", "venue_displayed"]), (beside, ["exact"] * 2), (waiting, ["exact"])):
+        assert [price.source for price in INVERSE.liquidation_prices(owner, prices, parameters, AT)] == sources
+    short = replace(alone, positions=(replace(held, side="short"),))  # never liquidated: its value cannot be negative
+    assert INVERSE.liquidation_prices(short, prices, parameters, AT) == []
 
 
 def test_cross_shares_the_wallet_and_inverse_is_in_satoshi() -> None:
@@ -83,8 +116,8 @@ def test_cross_shares_the_wallet_and_inverse_is_in_satoshi() -> None:
     row = {"XBTUSD": {"maintenance": "0.005", "taker_fee": "0.00075"}}
     prices = Market(quotes={("bitmex", "XBTUSD", "mark"): Quote(D(2000))})
     (sums,) = INVERSE.risk(held, prices, INVERSE.parameters("inverse", AT, row), AT).values()
-    assert sums.support == 1 + D("0.50942435") - D("0.5")
-    assert sums.demand == D("0.00254713") + D("0.00050943")  # ⌈0.005 · cost⌉ + ⌈0.00075 · 4/3 · cost⌉
+    assert sums.support == 1 + D("0.50942") - D("0.5")  # 50,942.4 satoshi a contract
+    assert sums.demand == D("0.0025471") + D("0.00050943")  # ⌈0.005 · cost⌉ + ⌈0.00075 · 4/3 · cost⌉
 
 
 def test_an_isolated_fill_sets_the_venues_own_margin_aside() -> None:
@@ -116,4 +149,4 @@ def test_markets_without_a_row_and_of_the_other_kind() -> None:
     with pytest.raises(BadInput, match="no_parameters"):
         LINEAR.parameters("linear", AT, {"XBTUSDT": {"taker_fee": "0.001"}})
     with pytest.raises(BadInput, match="no_parameters"):
-        LINEAR.parameters("linear", parse_time("2019-01-01"))
+        LINEAR.parameters("linear", parse_time("2017-01-01"))

@@ -9,6 +9,7 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
 from marginbook.testing.conformance import conform
+from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "htx"
@@ -30,7 +31,17 @@ def account(wallet: str, leverage: str | None = "5", quantity: str = "1000") -> 
 def test_every_number_that_was_printed_comes_out() -> None:
     answer = conform([VECTORS])
     assert answer["failures"] == []
-    assert sum(row["passed"] for row in answer["results"]) == 2
+    assert sum(row["passed"] for row in answer["results"]) == 7
+
+
+def test_the_printed_liquidation_price_is_the_border_to_its_last_digit() -> None:
+    """(200 + 10 · 0.4) USD / (723.92… + 200 / 0.65931) THETA, as printed with 18 decimals; liquidation at it."""
+    parameters = MODULE.parameters("coin-swap", parse_time("2020-10-28T06:32:27Z"))
+    held = Position(market="THETA-USD", side="long", quantity=D(20), entry=D("0.65931"), leverage=D(20))
+    owner = Account(id="a", rules="htx/coin-swap", wallet={"THETA": D("723.922949859047086468")}, positions=(held,))
+    for price, expected in (("0.198584522842823399", False), ("0.198584522842823398", True)):
+        at = Market(quotes={("htx", "THETA-USD", "mark"): Quote(D(price))})
+        assert MODULE.is_liquidatable(owner, "cross:THETA", at, parameters, 0) is expected
 
 
 def test_liquidation_where_the_margin_ratio_reaches_the_adjustment_factor() -> None:

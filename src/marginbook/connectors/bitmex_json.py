@@ -90,6 +90,7 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
         rules=rules,
         currency=currency,
         quotes={(VENUE, market, "mark"): read_positive(mark, join(place, "markPrice"))} if mark else {},
+        as_of=read_time(row["timestamp"], join(place, "timestamp")) if row.get("timestamp") else None,
         terms=terms if "maintenance" in terms else {},
     )
 

@@ -31,6 +31,7 @@ class Held:
     quotes: Mapping[QuoteKey, Decimal] = field(default_factory=dict)
     substituted: frozenset[QuoteKey] = frozenset()  # quotes that stand in for one that is not printed
     hedged: bool = False  # the venue keeps both sides of the market apart
+    as_of: int | None = None  # of the row's prices [µs UTC]
     terms: Mapping[str, Any] = field(default_factory=dict)  # parameters of the market that the row prints
     warnings: tuple[str, ...] = ()
 
@@ -82,7 +83,8 @@ def account_of(reader: Reader, given: Given) -> VenueAccount:
     cross = [one for one in held if one.position.mode != "isolated"]
     if funds is None and (cross or not held):
         raise BadInput("missing_key", given.source, "no balance", "the account's balance beside the positions")
-    as_of = given.as_of if given.as_of is not None else funds.as_of if funds else None
+    times = (given.as_of, funds.as_of if funds else None, max((one.as_of for one in held if one.as_of), default=None))
+    as_of = next((time for time in times if time is not None), None)
     quotes, warnings = _quotes(held, funds, as_of, given.source)
     overlay: dict[str, Any] = {one.position.market: dict(one.terms) for one in held if one.terms}
     for terms in (funds.terms if funds else {}), given.overlay:

@@ -1,17 +1,19 @@
 """HTX coin-margined swaps: inverse contracts of 100 USD (BTC) or 10 USD, cross margin per coin.
 
-Source: API documentation of coin-margined swaps; position margin and profit match a live account to the last digit.
+Source: API documentation of coin-margined swaps; position margin, profit, balance and liquidation price of live
+accounts match to the last of 18 digits. They are at the last price, which is then the mark price of a book.
 
     position margin  = contracts · contract size / price / leverage                   [coin]
-    unrealized_pnl   = side · contracts · contract size · (1/entry − 1/price)
+    unrealized_pnl   = side · contracts · contract size · (1/entry − 1/price), both inverses cut at 18 decimals
     margin ratio     = equity / position margin − adjustment factor; liquidation at 0 or below
     so demand        = Σ position margin · adjustment factor,  initial = Σ position margin
 
-The adjustment factor depends on leverage and contracts. Shipped is what one answer of 2020 showed (BTC-USD at 125x); a
-book brings others: `adjustment_factor = "0.05"` for all, or `adjustment_factors = [[leverage, contracts from, factor],
-…]`. Without one, what depends on it is an error.
+The adjustment factor depends on leverage and contracts. Shipped is what answers of 2020 showed (BTC-USD at 125x, 20
+contracts of THETA-USD at 20x); a book brings others: `adjustment_factor = "0.05"` for all, or `adjustment_factors =
+[[leverage, contracts from, factor], …]`. Without one, what depends on it is an error.
 
-Lowering: legs of 1 / price with a flat table of rate factor / leverage; allowance (n + 8)·2u of gross and constants.
+Lowering: legs of 1 / price with a flat table of rate factor / leverage; allowance (n + 8)·2u of gross and constants,
+and what the two cuts of each position can take.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
-from marginbook.exact import ONE, ZERO, divide, in_exact_context
+from marginbook.exact import ONE, ZERO, divide, grid_floor, in_exact_context
 from marginbook.params.records import record_at
 from marginbook.venues.brackets import flat_table, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row
@@ -37,6 +39,8 @@ from marginbook.venues.statements.positions import apply, cross_holdings, factor
 
 RULES = "htx/coin-swap"
 RECORD = "htx"
+INVERSE_STEP = Decimal("1e-18")
+"""Inverse prices are cut to whole multiples of it in a profit [coin per USD]."""
 
 
 def _ladders(value: Any, place: str) -> tuple[tuple[Decimal, Decimal, Decimal], ...]:
@@ -142,20 +146,29 @@ def position_margin(holding: Holding, factor: Decimal) -> Decimal:
     return divide(holding.size * factor, holding.position.leverage or ONE)
 
 
+def profit(holding: Holding, factor: Decimal) -> Decimal:
+    """side · contracts · contract size · (1/entry − 1/price) as it is printed [coin]; `factor` is 1 / price.
+
+    The venue prints −10.5257562398810992 where the exact difference is −10.52575623988109922943….
+    """
+    entry, price = (grid_floor(inverse, INVERSE_STEP) for inverse in (holding.entry_factor, factor))
+    return holding.position.sign * holding.size * (entry - price)
+
+
 def statement(account: Account, pool: str, market: Market, parameters: CoinSwap) -> Statement:
     """Equity and adjusted position margins of one coin."""
     coin = pool.partition(":")[2]
     wallet = account.wallet.get(coin, ZERO)
     support = [Line("wallet_balance", wallet, f"account {account.id}")]
     demand: list[Line] = []
-    profit = notional = ZERO
+    gains = notional = ZERO
     held = _held(account, pool, parameters)
     for holding in held:
         position = holding.position
         factor = factor_of(holding, market, parameters)
-        gained = holding.profit(factor) + funding_due(holding, market, "htx")
+        gained = profit(holding, factor) + funding_due(holding, market, "htx")
         margin, adjustment = position_margin(holding, factor), parameters.factor_of(holding)
-        profit += gained
+        gains += gained
         notional += holding.size * factor
         name = f"{position.market} {position.side}"
         inputs = (("size", holding.size, "USD"), ("entry", position.entry, "price"), ("1 / price", factor, "coin"))
@@ -180,7 +193,7 @@ def statement(account: Account, pool: str, market: Market, parameters: CoinSwap)
         demand=tuple(demand),
         initial=sum((value for name, value in initial.items() if parameters.currency_of(name) == coin), ZERO),
         wallet=wallet,
-        profit=profit,
+        profit=gains,
         notional=notional,
     )
 
@@ -208,12 +221,13 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
     if account.orders or account.fixed or funded:
         return lower_opaque(MAKER, account, pool, market, parameters)
     known = account.wallet.get(pool.partition(":")[2], ZERO)
-    gross = abs(known)
+    gross, cut = abs(known), 0.0
     legs = []
     for holding in held:
         at_entry = holding.slope * holding.entry_factor
         known -= at_entry
         gross += abs(at_entry)
+        cut += 2.0 * float(holding.size * INVERSE_STEP)
         slope, leverage = float(holding.slope), float(holding.position.leverage or ONE)
         rate = float(parameters.factor_of(holding)) / leverage
         slopes = Sums(slope, 0.0, slope, slope, float(holding.size) / leverage, slope, 0.0)
@@ -225,7 +239,7 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
         pool=pool,
         constants=Sums(constant, 0.0, constant, constant, 0.0, constant, 0.0),
         legs=tuple(legs),
-        absolute=relative * float(gross),
+        absolute=relative * float(gross) + cut,
         relative=relative,
         liquidatable_at_equality=True,
         family="derivatives",
@@ -261,12 +275,15 @@ RULE_SETS = (
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
         module=module_of(MAKER, parameters, apply, lower),
-        verified=("position margin and profit of a live account, to the last digit",),
+        verified=(
+            "position margin, profit, balance and liquidation price of a live cross account, to the 18th digit",
+            "position margin and profit of another one",
+        ),
         unverified=(
-            "liquidation at margin ratio 0: equity = position margin · adjustment factor",
-            "adjustment factors: one answer of 2020 for BTC-USD at 125x, else the book's own",
-            "whether the venue values at the last or the mark price",
-            "order margin and what a liquidation closes first",
+            "adjustment factors: answers of 2020 for BTC-USD at 125x and THETA-USD at 20x, else the book's own",
+            "10 USD per contract of coins other than THETA; whether prices other than the last one are ever used",
+            "liquidation exactly at the printed price; order margin, which is in the printed ratio and not in the price",
+            "what a liquidation closes first",
         ),
     ),
 )

@@ -35,7 +35,8 @@ def world(rules: str, random: Random) -> Setting:
     indices = {}
     if random.random() < 0.3:
         indices["bitmex", names[0], "funding"] = Index(random.randint(-(10**10), 10**10))
-    parameters = found.module.parameters(found.version, AT, {"*": ROW})
+    row = {**ROW, "values_of": random.choice(("contract", "position"))}
+    parameters = found.module.parameters(found.version, AT, {"*": row})
     return near_the_border(
         Setting(account, Market(quotes=quotes, state=state, indices=indices), parameters, AT), random
     )

@@ -1,41 +1,42 @@
 """BitMEX perpetuals in the venue's integers: linear in micro-USDT, inverse in satoshi.
 
-Source: position fields of a live account (ETHUSDT, isolated, long), which match to the last unit. With raw amounts of
-10^-6 USDT or 10^-8 XBT:
+Source: fields of positions that live accounts printed from 2017 to 2023 (tests/vectors/bitmex), which match to the last
+unit. With raw amounts of 10^-6 USDT or 10^-8 XBT:
 
-    value(p)     = quantity · p (linear) or quantity / p (inverse), to the nearest unit
+    value(p)     = quantity · p (linear) or quantity / p (inverse), to the nearest unit: in the inverse contracts of the
+                   earlier years contract by contract, `values_of`
     posInit      = ⌈cost / leverage⌉,  cost = value(entry)
-    posComm      = ⌈(cost + posInit) · taker fee⌉: the fee to close at bankruptcy
-    posMargin    = posInit + posComm (the isolated wallet)
-    posMaint     = ⌈cost · maintenance rate⌉ + posComm + ⌈cost · funding rate⌉
+    posMargin    = posInit + posComm + posCross (the isolated wallet; posCross was added to it)
+    posComm      = ⌈(cost + posInit + posCross) · taker fee⌉: the fee to close at bankruptcy
+    posMaint     = ⌈cost · (maintenance rate + funding rate)⌉ + posComm; funding is asked of the side that pays it
     support      = posMargin + unrealised profit (the venue's "maintMargin"),  demand = posMaint
-    bankruptcy   = entry − side · (posMargin − posComm) / quantity,
-    liquidation  = bankruptcy + side · (posMaint − posComm) / quantity, both on the tick, toward the mark  (linear)
+    initMargin   = ⌈cost · (1/leverage + taker fee + (1 + 1/leverage) · taker fee)⌉ of an order
+    bankruptcy   where posMargin + profit = posComm, liquidation where it is posMaint: on the tick, toward the mark
 
 The funding rate is that of the next interval: state `[state.bitmex.ETHUSDT] funding_rate`, else the parameter.
-Cross positions share the wallet of their currency by the same formulas. Liquidation at support ≤ demand.
+Cross positions share the wallet of their currency by the same formulas, without posCross. An inverse position that has
+the wallet for itself is printed the prices at which all of the wallet is its margin. Liquidation at support ≤ demand.
 
 With a funding index the profit includes what is not yet settled.
 
-Lowering: linear (or inverse) legs and constant demand; allowance: one unit per position for the rounding of values, and
-(n + 8)·2u of gross and constants. With a funding index a pool is opaque.
+Lowering: linear (or inverse) legs and constant demand; allowance: one unit per position (or contract) for the rounding
+of values, and (n + 8)·2u of gross and constants. With a funding index a pool is opaque.
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.venues.bitmex.applying import apply
 from marginbook.venues.bitmex.lowering import lower
 from marginbook.venues.bitmex.parameters import inverse_parameters, linear_parameters, overlay_from_instruments
-from marginbook.venues.bitmex.risk import INVERSE, LINEAR, linear_prices
+from marginbook.venues.bitmex.risk import INVERSE, LINEAR, liquidation_prices
 from marginbook.venues.rules import RuleSet
 from marginbook.venues.statements.functions import module_of
 
 __all__ = ["RULE_SETS", "overlay_from_instruments"]
 
 UNVERIFIED = (
-    "cross positions: the same formulas on one wallet",
-    "the funding term: inferred from one position; asked of both sides while the rate is positive",
-    "liquidation at exactly the requirement; short positions",
-    "values to the nearest unit; order margin; what a liquidation closes first",
+    "when a cross position is liquidated: decided by posMaint as printed, without the wallet's part of the fee",
+    "liquidation at exactly the requirement; several orders or positions: their sums",
+    "positions whose margin funding has used up (posLoss); what a liquidation closes first",
 )
 
 RULE_SETS = (
@@ -47,9 +48,9 @@ RULE_SETS = (
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=module_of(LINEAR, linear_parameters, apply, lower, liquidation_prices=linear_prices),
-        verified=("every field of one live isolated position, to the last unit",),
-        unverified=UNVERIFIED,
+        module=module_of(LINEAR, linear_parameters, apply, lower, liquidation_prices=liquidation_prices),
+        verified=("every field of a live isolated position and the margin of another one, to the last unit",),
+        unverified=("short positions, cross margin and orders: by bitmex/inverse", *UNVERIFIED),
     ),
     RuleSet(
         name="bitmex/inverse",
@@ -59,7 +60,11 @@ RULE_SETS = (
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=module_of(INVERSE, inverse_parameters, apply, lower),
-        unverified=("everything: the linear formulas carried over to satoshi", *UNVERIFIED),
+        module=module_of(INVERSE, inverse_parameters, apply, lower, liquidation_prices=liquidation_prices),
+        verified=(
+            "fields and prices of six positions of 2017 to 2023, long and short, isolated and cross, to the last unit",
+            "funding rates of the venue's history; margins of two orders",
+        ),
+        unverified=("the day between 2020-07-28 and 2023-02-28 from which values are of whole positions", *UNVERIFIED),
     ),
 )

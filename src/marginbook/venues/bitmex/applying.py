@@ -40,6 +40,6 @@ def apply(account: Account, market: Market, event: Event, parameters: Any, at: i
 
 
 def _posted(account: Account, position: Position, market: Market, parameters: Bitmex) -> Decimal:
-    """posInit + posComm of a position."""
+    """posInit + posComm of a position that nothing was added to."""
     found = margins(Holding(position, parameters.terms_of(position.market)), account, market, parameters)
-    return from_raw(found.init + found.comm, parameters.decimals)
+    return from_raw(found.posted, parameters.decimals)

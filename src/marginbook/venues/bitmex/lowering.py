@@ -38,7 +38,7 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         known = account.wallet.get("XBT" if parameters.inverse else "USDT", ZERO)
         if account.fixed is not None:
             known, demand = known + account.fixed.support, demand + account.fixed.demand
-    gross = abs(known)
+    gross, units = abs(known), 0.0
     for holding in held:
         found = margins(holding, account, market, parameters)
         at_entry = from_raw(found.cost, places) * (holding.position.sign * (-1 if parameters.inverse else 1))
@@ -46,7 +46,9 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         known += own - at_entry
         gross += abs(at_entry) + own
         demand += from_raw(found.maint, places)
-        initial += from_raw(found.init + found.comm, places)
+        initial += from_raw(found.posted, places)
+        each = parameters.inverse and parameters.row(holding.position.market).values_of == "contract"
+        units += float(holding.position.quantity) + 1.0 if each else 1.0
         slope = float(holding.slope)
         how: Any = "inverse" if parameters.inverse else "quote"
         factor = ((how, "bitmex", holding.position.market, "mark"),)
@@ -57,7 +59,7 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         pool=pool,
         constants=Sums(constant, 0.0, constant, constant, float(initial), constant, float(demand)),
         legs=tuple(legs),
-        absolute=relative * float(gross + demand) + len(legs) * 10.0**-places,
+        absolute=relative * float(gross + demand) + units * 10.0**-places,
         relative=relative,
         liquidatable_at_equality=True,
         family="derivatives",

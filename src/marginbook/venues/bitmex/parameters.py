@@ -12,7 +12,7 @@ from marginbook.exact import (
 )
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
-from marginbook.venues.common.fields import decimal, fraction, positive, read_row
+from marginbook.venues.common.fields import decimal, fraction, positive, read_row, word
 from marginbook.venues.contracts.model import Terms
 from marginbook.venues.contracts.overlay import ALL
 
@@ -24,6 +24,7 @@ FIELDS = {
     "funding_rate": decimal,
     "tick": positive,
     "quantity_step": positive,
+    "values_of": word("contract", "position"),
 }
 SETTLED_IN = {"USDT": ("USDT", 6), "USD": ("XBT", 8)}
 """Ending of a market's name -> (settlement currency, decimals of its ledger)."""
@@ -39,6 +40,7 @@ class Row:
     funding_rate: Decimal = ZERO
     tick: Decimal | None = None
     quantity_step: Decimal = Decimal("0.00000001")
+    values_of: str = "position"  # what has its value rounded to the ledger; an inverse "contract" is 1 USD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

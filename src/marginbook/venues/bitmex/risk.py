@@ -4,13 +4,11 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice
 from marginbook.exact import (
-    ONE,
     ZERO,
-    divide,
     from_raw,
     in_exact_context,
 )
-from marginbook.venues.bitmex.margins import displayed_prices, margins, profit_raw, value_raw
+from marginbook.venues.bitmex.margins import displayed_prices, margins, order_raw, profit_raw, value_raw
 from marginbook.venues.bitmex.parameters import Bitmex
 from marginbook.venues.contracts.model import Holding, funding_due, is_isolated, isolated_pool
 from marginbook.venues.statements.functions import prices_of
@@ -50,8 +48,8 @@ def statement(account: Account, pool: str, market: Market, parameters: Bitmex) -
         found = margins(holding, account, market, parameters)
         gained = from_raw(profit_raw(holding, mark, parameters), places) + funding_due(holding, market, "bitmex")
         profit += gained
-        notional += from_raw(value_raw(position.quantity, mark, parameters), places)
-        initial += from_raw(found.init + found.comm, places)
+        notional += from_raw(value_raw(position, mark, parameters), places)
+        initial += from_raw(found.posted, places)
         name = f"{position.market} {position.side}"
         if isolated:
             wallet = from_raw(found.margin, places)
@@ -78,10 +76,7 @@ def statement(account: Account, pool: str, market: Market, parameters: Bitmex) -
     if not isolated:
         for order in account.orders:
             if not order.reduce_only:
-                row = parameters.row(order.market)
-                rate = divide(ONE, order.leverage) if order.leverage is not None else row.initial or ONE
-                cost = from_raw(value_raw(order.quantity, order.price, parameters), places)
-                initial += cost * rate + cost * (ONE + rate) * row.taker_fee
+                initial += from_raw(order_raw(order, parameters), places)
     return Statement(
         currency=currency,
         support=tuple(support),
@@ -105,21 +100,23 @@ def movers(account: Account, pool: str, parameters: Bitmex) -> tuple[Mover, ...]
 
 def _with_displayed(maker: Maker, account: Account, market: Market, parameters: Bitmex) -> list[LiquidationPrice]:
     found = prices_of(maker, account, market, parameters)
-    for holding in cross_holdings(account, parameters, isolated_too=True):
+    held = cross_holdings(account, parameters, isolated_too=True)
+    alone = sum(not is_isolated(account, holding.position) for holding in held) == 1 and not account.orders
+    for holding in held:
         position = holding.position
-        if not parameters.inverse and is_isolated(account, position) and position.quantity:
-            price = displayed_prices(holding, account, market, parameters)[1]
-            if price > 0:
-                found.append(
-                    LiquidationPrice(
-                        pool=isolated_pool(position),
-                        market=position.market,
-                        side=position.side,
-                        price=price,
-                        when="at_or_below" if position.side == "long" else "at_or_above",
-                        source="venue_displayed",
-                    )
+        shown = is_isolated(account, position) or (parameters.inverse and alone and account.fixed is None)
+        price = displayed_prices(holding, account, market, parameters)[1] if shown and position.quantity else None
+        if price is not None:
+            found.append(
+                LiquidationPrice(
+                    pool=pool_of(account, holding, parameters),
+                    market=position.market,
+                    side=position.side,
+                    price=price,
+                    when="at_or_below" if position.side == "long" else "at_or_above",
+                    source="venue_displayed",
                 )
+            )
     return found
 
 
@@ -128,6 +125,6 @@ INVERSE = Maker(rules="bitmex/inverse", at_equality=True, pools=pools, statement
 
 
 @in_exact_context
-def linear_prices(account: Account, market: Market, parameters: Bitmex, at: int) -> list[LiquidationPrice]:
-    """Exact prices, and what the venue prints for isolated positions."""
-    return _with_displayed(LINEAR, account, market, parameters)
+def liquidation_prices(account: Account, market: Market, parameters: Bitmex, at: int) -> list[LiquidationPrice]:
+    """Exact prices, and what the venue prints for isolated positions and for an inverse one alone in the wallet."""
+    return _with_displayed(INVERSE if parameters.inverse else LINEAR, account, market, parameters)
