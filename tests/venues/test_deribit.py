@@ -96,6 +96,18 @@ def test_the_least_that_cures_is_closed() -> None:
     assert plan.close_least < 1
 
 
+def test_a_pool_that_is_liquidatable_shows_the_price_that_would_save_it() -> None:
+    """A short of 100,000 USD: near zero its requirement, square in coin, is above what it gains, too."""
+    account = held(position("BTC-PERPETUAL", "short", "100000", "90000"), BTC="0.02")
+    terms = parameters("s", AT)
+    assert STANDARD.is_liquidatable(account, "cross:BTC", market(), terms, AT)
+    (found,) = STANDARD.liquidation_prices(account, market(), terms, AT)
+    assert (found.when, found.source) == ("at_or_above", "exact")
+    for price, expected in ((found.price, True), (found.price - D("0.5"), False)):
+        moved = market(**{"BTC-PERPETUAL": str(price)})
+        assert STANDARD.is_liquidatable(account, "cross:BTC", moved, terms, AT) is expected
+
+
 def test_margins_of_linear_contracts_are_converted_at_the_index() -> None:
     apart = market(BTC_USDC="110000")
     (sums,) = STANDARD.risk(held(position("BTC_USDC", "long", "25"), USDC="1"), apart, parameters("s", AT), AT).values()

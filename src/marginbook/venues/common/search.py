@@ -1,7 +1,8 @@
 """Liquidation prices by exact bisection on the venue's own predicate, where there is no closed form.
 
-The predicate is looked at near zero, at the present price and far above: between a price that liquidates and one that
-does not, halving finds neighbours on the grid, of which one liquidates and the other does not.
+The predicate is looked at near zero, at the present price and far above, and in steps of a factor of two on the way:
+between a price that liquidates and one that does not, halving finds neighbours on the grid, of which one liquidates
+and the other does not.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,24 +36,44 @@ def border_between(liquidatable: Callable[[int], bool], inside: int, outside: in
 def borders_around(liquidatable: Callable[[int], bool], anchor: int) -> tuple[int | None, int | None]:
     """(highest price that liquidates below, lowest above) in grid units; None where there is none.
 
-    `anchor` > 0 is the present price. If it liquidates itself, the border to the prices that do not is meant.
+    `anchor` > 0 is the present price. If it liquidates itself, the borders to prices that do not are meant. A stretch
+    of other prices within a factor of two is not seen.
 
     >>> borders_around(lambda n: n <= 41, 100), borders_around(lambda n: n >= 160, 100)
     ((41, None), (None, 160))
     >>> borders_around(lambda n: n <= 41, 10), borders_around(lambda n: True, 10)
     ((41, None), (None, None))
+    >>> borders_around(lambda n: n <= 3 or n >= 41, 100), borders_around(lambda n: 80 <= n <= 160, 100)
+    ((None, 41), (160, 80))
     """
     least, most = 1, max(anchor, 1) * FARTHEST
     at_least, at_most = liquidatable(least), liquidatable(most)
     if not liquidatable(anchor):
-        below = border_between(liquidatable, anchor, least) if at_least else None
-        above = border_between(liquidatable, anchor, most) if at_most else None
+        below = _nearest_border(liquidatable, anchor, least) if at_least else None
+        above = _nearest_border(liquidatable, anchor, most) if at_most else None
         return below, above
-    if at_least and not at_most:
-        return border_between(liquidatable, most, least), None
-    if at_most and not at_least:
-        return None, border_between(liquidatable, least, most)
+    if not (at_least and at_most):
+        return (
+            None if at_most else border_between(liquidatable, most, anchor),
+            None if at_least else border_between(liquidatable, least, anchor),
+        )
+    low = high = anchor
+    while low > least or high < most:
+        low, high = max(least, div_floor(low, 2)), min(most, high * 2)
+        if not liquidatable(low):
+            return None, border_between(liquidatable, low, anchor)
+        if not liquidatable(high):
+            return border_between(liquidatable, high, anchor), None
     return None, None
+
+
+def _nearest_border(liquidatable: Callable[[int], bool], inside: int, end: int) -> int:
+    """The border nearest to `inside` on the way to `end`, which liquidates: looked for in steps of a factor of two."""
+    while True:
+        probe = max(end, div_floor(inside, 2)) if end < inside else min(end, inside * 2)
+        if liquidatable(probe):
+            return border_between(liquidatable, inside, probe)
+        inside = probe
 
 
 def searched_prices(
