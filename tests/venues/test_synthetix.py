@@ -330,12 +330,12 @@ def test_events_of_v2() -> None:
     assert opened.account.wallet["sUSD"] == 0
     pool = "isolated:ETH:long"
     assert after(opened, _deposit("10", "sUSD", pool)).account.positions[0].isolated_wallet == 604
-    with pytest.raises(BadInput, match="insufficient_margin"):
+    with pytest.raises(BadInput, match="Position can be liquidated"):
         after(opened, _deposit("-590", "sUSD", pool))
     sold = after(opened, replace(buy, side="sell", price=Decimal(2100), fee=Decimal(0)))
     assert sold.account.positions == ()
     assert sold.account.wallet["sUSD"] == 594 + 500
-    with pytest.raises(BadInput, match="insufficient_margin"):
+    with pytest.raises(BadInput, match="Insufficient margin"):
         after(opened, replace(buy, side="sell", price=Decimal(1800)))
 
 

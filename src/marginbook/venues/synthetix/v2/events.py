@@ -1,8 +1,10 @@
 """Perps v2: what fills, transfers and funding do.
 
-Every fill brings the margin to the fill price (profit, funding, less the fee) and sets the last price to it. What is
-left of a closed position stays in its market until withdrawn; here it goes to the wallet. Money moves between wallet
-and a position's margin as a transfer from or to its pool, up to what is accessible.
+Every fill and transfer settles the position: profit and funding go to the margin, and the last price becomes the fill
+price, or the oracle's. What is left of a closed position stays in its market until withdrawn; here it goes to the
+wallet, which is the margin without a position. A market that is known whole is written down anew (`market`). A deposit
+must lift the margin above the liquidation margin, a withdrawal leave `risk.least_margin`. Source:
+`PerpsV2MarketProxyable.sol` (`_updatePositionMargin`, `_trade`) at 1609d156.
 """
 
 from dataclasses import replace
@@ -13,10 +15,19 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event, Fill, IndexUpdate, PriceFrame, Transfer
 from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, to_raw_floor
-from marginbook.venues.synthetix.funding import funding_value
-from marginbook.venues.synthetix.v2.parameters import Parameters
-from marginbook.venues.synthetix.v2.risk import USD, figures, figures_at, holding_of, holdings, pool_of
-from marginbook.venues.synthetix.wad import DECIMALS, wad
+from marginbook.venues.synthetix.v2.market import funding_now, touched
+from marginbook.venues.synthetix.v2.parameters import Parameters, System, Terms
+from marginbook.venues.synthetix.v2.risk import (
+    USD,
+    Figures,
+    figures_at,
+    holding_of,
+    holdings,
+    idle,
+    least_margin,
+    pool_of,
+)
+from marginbook.venues.synthetix.wad import DECIMALS, div, price_of, wad
 
 
 @in_exact_context
@@ -24,9 +35,9 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     """The account and market after `event`; BadInput where the venue refuses it."""
     match event:
         case Fill():
-            return _fill(account, market, event, parameters, at), market
+            return _fill(account, market, event, parameters, at)
         case Transfer():
-            return _transfer(account, market, event, parameters, at), market
+            return _transfer(account, market, event, parameters, at)
         case AccountSnapshot():
             return event.account, market
         case IndexUpdate() if event.kind == "funding":
@@ -37,33 +48,33 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "a fill or a transfer")
 
 
-def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> Account:
-    place = f"account {account.id}.fill {event.market}"
+def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> tuple[Account, Market]:
+    place, name = f"account {account.id}.fill {event.market}", event.market
     if event.quantity <= 0 or event.price <= 0:
         raise BadInput("bad_fill", place, f"{event.quantity} at {event.price}", "a quantity and a price above 0")
     if event.position_side is not None:
         raise BadInput("unsupported_mode", place, event.position_side, "one-way")
-    terms, price = parameters.terms_of(event.market), wad(event.price, f"{place}.price")
-    funding = funding_value(market, event.market, terms.skew_scale, terms.max_funding_velocity, price, at)
-    held = next((h for h in holdings(account, parameters) if h.market == event.market), None)
-    change = wad(event.quantity, f"{place}.quantity") * (1 if event.side == "buy" else -1)
-    if held is None:
-        margin = wad(account.wallet.get(USD, ZERO), f"account {account.id}.wallet.{USD}")
-        account = replace(account, wallet={**account.wallet, USD: ZERO})
-    else:
-        margin = figures_at(held, price, funding, parameters.system).margin
-    others = tuple(position for position in account.positions if position.market != event.market)
+    terms, price = parameters.terms_of(name), wad(event.price, f"{place}.price")
+    held = next((h for h in holdings(account, parameters) if h.market == name), None)
+    others = tuple(position for position in account.positions if position.market != name)
+    before = held.size if held else 0
     if event.kind == "liquidation":
-        return replace(account, positions=others)
+        return replace(account, positions=others), touched(market, name, terms, at, before, 0)
+    if held is not None and held.flagged:
+        raise BadInput("refused", place, "Position flagged", "a position that is not flagged")
+    funding = funding_now(market, name, terms, at, price)
+    margin = figures_at(held, price, funding, parameters.system).margin if held else idle(account)
     margin -= wad(event.fee, f"{place}.fee")
     if margin < 0:
-        raise BadInput("insufficient_margin", place, event.quantity, "a margin of at least 0 after the fill")
-    size = (held.size if held else 0) + change
+        raise BadInput("refused", place, "Insufficient margin", "a margin of at least 0 after the fill")
+    size = before + wad(event.quantity, f"{place}.quantity") * (1 if event.side == "buy" else -1)
+    then = touched(market, name, terms, at, before, size)
+    left = account.wallet.get(USD, ZERO) if held else ZERO
     if not size:
-        left = account.wallet.get(USD, ZERO) + from_raw(margin, DECIMALS)
-        return replace(account, positions=others, wallet={**account.wallet, USD: left})
+        wallet = {**account.wallet, USD: left + from_raw(margin, DECIMALS)}
+        return replace(account, positions=others, wallet=wallet), then
     fresh = Position(
-        market=event.market,
+        market=name,
         side="long" if size > 0 else "short",
         quantity=from_raw(abs(size), DECIMALS),
         entry=event.price,
@@ -71,10 +82,25 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
         isolated_wallet=from_raw(margin, DECIMALS),
         funding_index_raw=-funding,
     )
-    return replace(account, positions=(*others, fresh))
+    return replace(account, positions=(*others, fresh), wallet={**account.wallet, USD: left}), then
 
 
-def _transfer(account: Account, market: Market, event: Transfer, parameters: Parameters, at: int) -> Account:
+def transfer_refusal(found: Figures, margin: int, out: bool, terms: Terms, system: System) -> str | None:
+    """Why the contracts refuse a transfer that leaves `margin` [wad sUSD], in their words; `out`: a withdrawal."""
+    if margin < 0:
+        return "Insufficient margin"
+    if margin <= found.liquidation_margin:
+        return "Position can be liquidated"
+    if out and margin <= found.liquidation_margin + found.premium:
+        return "Insufficient margin"
+    if out and div(found.notional, margin) > terms.max_leverage:
+        return "Max leverage exceeded"
+    return "Insufficient margin" if out and margin < system.min_initial_margin else None
+
+
+def _transfer(
+    account: Account, market: Market, event: Transfer, parameters: Parameters, at: int
+) -> tuple[Account, Market]:
     place = f"account {account.id}.transfer"
     if event.asset != USD:
         raise BadInput("unknown_asset", place, event.asset, USD)
@@ -82,31 +108,40 @@ def _transfer(account: Account, market: Market, event: Transfer, parameters: Par
         return _moved(account, market, event.pool, event.amount, parameters, at)
     if event.amount < 0:
         raise BadInput("bad_transfer", place, event.amount, "an amount of at least 0")
-    account = _moved(account, market, event.pool, -event.amount, parameters, at)
+    account, market = _moved(account, market, event.pool, -event.amount, parameters, at)
     return _moved(account, market, event.to_pool, event.amount, parameters, at)
 
 
 def _moved(
     account: Account, market: Market, pool: str | None, amount: Decimal, parameters: Parameters, at: int
-) -> Account:
+) -> tuple[Account, Market]:
     place = f"account {account.id}.transfer"
     if pool is None or pool in ("cross", f"cross:{USD}"):
         balance = account.wallet.get(USD, ZERO) + amount
         if balance < 0:
-            raise BadInput("insufficient_balance", place, amount, f"at least -{account.wallet.get(USD, ZERO)}")
-        return replace(account, wallet={**account.wallet, USD: balance})
+            raise BadInput("refused", place, "Insufficient margin", f"at least -{account.wallet.get(USD, ZERO)}")
+        return replace(account, wallet={**account.wallet, USD: balance}), market
     held = holding_of(account, pool, parameters)
     if held.flagged:
-        raise BadInput("position_flagged", place, amount, "a position that is not flagged")
-    if amount < 0:
-        found = figures(held, market, parameters, at)
-        free = from_raw(max(0, found.margin - found.inaccessible), DECIMALS)
-        if -amount > free:
-            raise BadInput("insufficient_margin", place, amount, f"at most {format_decimal(free)} {USD}")
+        raise BadInput("refused", place, "Position flagged", "a position that is not flagged")
+    price, size = price_of(market, held.market), held.size
+    then = touched(market, held.market, held.terms, at, size, size)
+    if not amount:
+        return account, then
+    funding = funding_now(market, held.market, held.terms, at, price)
+    found = figures_at(held, price, funding, parameters.system)
+    margin = found.margin + wad(amount, place)
+    reason = transfer_refusal(found, margin, amount < 0, held.terms, parameters.system)
+    if reason is not None:
+        free = least_margin(found, held.terms, parameters.system) if amount < 0 else found.liquidation_margin + 1
+        raise BadInput("refused", place, reason, f"at least {format_decimal(from_raw(free, DECIMALS))} {USD} of margin")
+    settled = {
+        "isolated_wallet": from_raw(margin, DECIMALS),
+        "entry": from_raw(price, DECIMALS),
+        "funding_index_raw": -funding,
+    }
     positions = tuple(
-        replace(position, isolated_wallet=(position.isolated_wallet or ZERO) + amount)
-        if pool_of(position) == pool
-        else position
+        replace(position, **settled) if pool_of(position) == pool else position  # type: ignore[arg-type]
         for position in account.positions
     )
-    return replace(account, positions=positions)
+    return replace(account, positions=positions), then

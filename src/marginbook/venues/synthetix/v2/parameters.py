@@ -28,7 +28,11 @@ class Terms:
     max_funding_velocity: int = 0
     maker_fee: int = 0
     taker_fee: int = 0
-    max_market_size: int = 0  # [units]
+    maker_fee_delayed: int | None = None
+    taker_fee_delayed: int | None = None
+    maker_fee_offchain: int | None = None
+    taker_fee_offchain: int | None = None
+    max_market_size: int = 0  # [units] of one side; 0: not known
     tick: Decimal = Decimal("0.00000001")
     quantity_step: Decimal = UNIT
 

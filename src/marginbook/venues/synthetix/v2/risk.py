@@ -22,7 +22,16 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Quantities, Risk
-from marginbook.exact import WAD, div_trunc, from_raw, in_exact_context, round_ceil, round_floor
+from marginbook.exact import (
+    WAD,
+    ZERO,
+    div_trunc,
+    from_raw,
+    in_exact_context,
+    mul_div_floor,
+    round_ceil,
+    round_floor,
+)
 from marginbook.venues.common.views import derivative_quantities, is_breached
 from marginbook.venues.synthetix.funding import funding_value
 from marginbook.venues.synthetix.v2.parameters import Parameters, System, Terms
@@ -108,6 +117,22 @@ def figures_at(holding: Holding, price: int, funding: int, system: System) -> Fi
     )
 
 
+def is_below(found: Figures) -> bool:
+    """Whether the contracts let the position be flagged: margin − premium <= liquidation margin."""
+    return is_breached(found.margin, found.liquidation_margin + found.premium, True)
+
+
+def least_margin(found: Figures, terms: Terms, system: System) -> int:
+    """The least margin [wad sUSD] that a withdrawal may leave: above the liquidation margin with the premium, not below
+    the least initial margin, and with a leverage, cut to 18 decimals, of at most `max_leverage`.
+
+    Not what the venue shows as inaccessible, which keeps a little more back for leverage and forgets the liquidation.
+    """
+    lowest = found.liquidation_margin + found.premium + 1
+    leveraged = mul_div_floor(found.notional, WAD, terms.max_leverage + 1) + 1
+    return max(lowest, leveraged, system.min_initial_margin)
+
+
 def sums(holding: Holding, found: Figures) -> Risk[int]:
     """The seven sums of a position [wad sUSD]; a flagged one has lost its margin, whatever the price does."""
     required = found.liquidation_margin + found.premium
@@ -155,6 +180,11 @@ def pool_of(position: Position) -> str:
     return f"isolated:{position.market}:{position.side}"
 
 
+def idle(account: Account) -> int:
+    """The margin [wad sUSD] that lies in the market without a position."""
+    return wad(account.wallet.get(USD, ZERO), f"account {account.id}.wallet.{USD}")
+
+
 def figures(holding: Holding, market: Market, parameters: Parameters, at: int, price: int | None = None) -> Figures:
     """The position at its oracle price, or at `price` [wad]."""
     now = price_of(market, holding.market) if price is None else price
@@ -189,12 +219,14 @@ def is_liquidatable(account: Account, pool: str, market: Market, parameters: Par
 def quantities(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Quantities]:
     """Every number of every position, and the venue's own names for some."""
     return {
-        held.pool: _quantities(held, figures(held, market, parameters, at)) for held in holdings(account, parameters)
+        held.pool: _quantities(held, figures(held, market, parameters, at), parameters.system)
+        for held in holdings(account, parameters)
     }
 
 
-def _quantities(holding: Holding, found: Figures) -> Quantities:
+def _quantities(holding: Holding, found: Figures, system: System) -> Quantities:
     accessible = max(0, max(0, found.margin) - found.inaccessible)
+    free = 0 if holding.flagged else max(0, found.margin - least_margin(found, holding.terms, system))
     shown = {
         "remaining_margin": max(0, found.margin),
         "accessible_margin": accessible,
@@ -209,7 +241,7 @@ def _quantities(holding: Holding, found: Figures) -> Quantities:
         wallet_balance=_decimal(holding.margin),
         unrealized_pnl=_decimal(found.pnl + found.funding),
         notional=_decimal(found.notional),
-        withdrawable=_decimal(accessible),
+        withdrawable=_decimal(free),
         bankruptcy_price=_bankruptcy(holding, found),
         venue={name: _decimal(value) for name, value in shown.items()},
     )
