@@ -13,6 +13,7 @@ from marginbook.domain.market import Index, Market, Quote
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.gmx.vault import held_named, parameters, validate
+from marginbook.venues.gmx.vault_books import TOTALS
 from marginbook.venues.gmx.vault_steps import apply
 from marginbook.venues.gmx.vault_views import lower
 
@@ -124,12 +125,73 @@ def test_fills_average_as_the_vault_does() -> None:
     assert (closed.positions, closed.wallet["USD"]) == ((), 973)
     for code, event in (
         ("missing_leverage", fill("sell", "1", "40000")),
-        ("collateral_exceeds_size", fill("sell", "0.001", "40000", leverage=D("0.5"))),
-        ("liquidatable_position", fill("sell", "0.1", "40000", leverage=D(51))),
+        ("size must be more than collateral", fill("sell", "0.001", "40000", leverage=D("0.5"))),
+        ("max leverage exceeded", fill("sell", "0.1", "40000", leverage=D(51))),
         ("closes_too_much", fill("buy", "1", "40000", position_side="short")),
     ):
         with pytest.raises(BadInput, match=code):
             applied(empty, event)
+
+
+def test_what_is_left_must_stand_and_a_loss_beyond_the_collateral_is_the_liquidator_s() -> None:
+    """Verified against the vault: a part that leaves too little, and a close that cannot pay its loss, are refused."""
+    weak = setting_of(price="43500")
+    for event, reason in (
+        (fill("buy", "0.0125", "43600"), "max leverage exceeded"),
+        (fill("buy", "0.025", "44000"), "subtraction overflow"),
+    ):
+        with pytest.raises(BadInput, match=reason):
+            applied(weak, event)
+    assert applied(weak, fill("buy", "0.025", "43500", fee=D(1))).wallet["USD"] == D("10.5")
+    gone = applied(setting_of(price="45000"), fill("buy", "0.025", "45000", kind="liquidation"))
+    assert (gone.positions, gone.wallet) == ((), {})
+    with pytest.raises(BadInput, match="cannot be liquidated"):
+        applied(setting_of(), fill("buy", "0.025", "40000", kind="liquidation"))
+
+
+def test_an_average_takes_the_profit_at_the_price_that_would_close() -> None:
+    """A short of 1,000 from 40,000, 1,000 more at a min of 40,900 with a max of 41,000: the loss so far is 25."""
+    setting = setting_of(price="41000")
+    quotes = {**setting.market.quotes, ("gmx", "BTC/USD", "min"): Quote(D(40900))}
+    spread = replace(setting, market=replace(setting.market, quotes=quotes))
+    grown = applied(spread, fill("sell", "0.02444987775061124694376528117359413203", "40900"))
+    assert grown.positions[0].entry.quantize(D("1e-6")) == D("40395.061728")
+
+
+def whole(setting: Setting, *, at: int, collateral: str = "99") -> Setting:
+    """The same in a vault that is known whole: 1,000,000 USDC, half of it reserved, 0.1 % an hour at full use."""
+    totals = (10**12, 5 * 10**11, 0, 0, 2 * 10**12)
+    market = replace(
+        setting.market,
+        state={("gmx", "USDC", name): value for name, value in zip(TOTALS, totals, strict=True)},
+        indices={("gmx", "USDC", "funding"): Index(0, time=AT // 10**6)},
+    )
+    held = replace(setting.account.positions[0], details={"reserve_raw": str(10**9)}, isolated_wallet=D(collateral))
+    terms = parameters("1", AT, {**FEES, "USDC": {"funding_factor": "1000"}})
+    return Setting(replace(setting.account, positions=(held,)), market, terms, at)
+
+
+def test_a_vault_that_is_known_whole_moves_with_its_calls_and_its_clock() -> None:
+    """Two whole hours of 0.1 % at half use are 1 dollar of 1,000; a moment less is half of it."""
+    hour = 3_600 * 10**6
+    for at, funding in ((AT + 2 * hour, 1), (AT + 2 * hour - 1, D("0.5"))):
+        setting = whole(setting_of(), at=at)
+        held = held_named(setting.account, pool_of(setting), setting.parameters)
+        assert validate(held, setting.market, setting.at).fees == (1 + funding) * 10**30
+        assert lower(setting.account, setting.market, setting.parameters).pools[0].timed
+        account, market = apply(
+            setting.account, setting.market, fill("buy", "0.025", "40000", fee=D(1)), setting.parameters, at
+        )
+        assert account.wallet["USD"] == 98 - funding
+        changes = [market.state["gmx", "USDC", name] - setting.market.state["gmx", "USDC", name] for name in TOTALS]
+        assert changes == [0, -(10**9), (1 + funding) * 10**6, 0, -(98 - funding) * 10**6]
+    (found,) = whole(setting_of(), at=AT + 2 * hour, collateral="23").call("quantities").values()
+    assert found.withdrawable == 3  # 20 must remain, and the dollar of funding is paid out of what is taken
+    poor = whole(setting_of(price="30000"), at=AT)
+    state = {**poor.market.state, ("gmx", "USDC", "pool_raw"): 499 * 10**9 + 249 * 10**6}
+    refused = replace(poor, market=replace(poor.market, state=state))
+    with pytest.raises(BadInput, match="reserve exceeds pool"):
+        applied(refused, fill("buy", "0.025", "30000"))
 
 
 def test_collateral_moves_in_dollars() -> None:
@@ -141,7 +203,7 @@ def test_collateral_moves_in_dollars() -> None:
 
     assert applied(setting, transfer("deposit", "1")).positions[0].isolated_wallet == 100
     assert applied(setting, transfer("withdrawal", "-79")).positions[0].isolated_wallet == 20
-    with pytest.raises(BadInput, match="liquidatable_position"):
+    with pytest.raises(BadInput, match="max leverage exceeded"):
         applied(setting, transfer("withdrawal", "-79.01"))
     with pytest.raises(BadInput, match="wrong_asset"):
         applied(setting, transfer("deposit", "1", "USDC"))

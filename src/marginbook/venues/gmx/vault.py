@@ -12,9 +12,10 @@ Source: gmx-io/gmx-contracts `VaultUtils.validateLiquidation` and `Vault.getDelt
 
 A position's `isolated_wallet` is its collateral in USD, as the vault counts it; `entry` its average price; `details`:
 `collateral` (default: the index token of a long, USDC of a short), `size_in_usd` (default quantity · entry),
-`last_increased_time` [s]. `funding_index_raw` is the entry funding rate, the index `("gmx", token, "funding")` the
-cumulative one, both fractions of 10^-18 (the vault's integer times 10^12). Pools are `isolated:BTC/USD:long`, with
-`/token` where there are several of that market and side.
+`last_increased_time` [s], `reserve_raw` [token units set aside for it], `realised_pnl` [USD]. `funding_index_raw` is
+the entry funding rate, the index `("gmx", token, "funding")` the cumulative one, both fractions of 10^-18 (the vault's
+integer times 10^12); where the market knows the token whole (`vault_books`), it grows with the clock as a liquidation
+would find it. Pools are `isolated:BTC/USD:long`, with `/token` where there are several of that market and side.
 """
 
 from collections import Counter
@@ -27,24 +28,21 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, Quantities, Risk
-from marginbook.exact import div_floor, divide, from_raw, in_exact_context, mul_div_ceil, mul_div_floor, to_raw_floor
+from marginbook.exact import divide, from_raw, in_exact_context, mul_div_ceil, mul_div_floor, to_raw_floor
 from marginbook.params.records import record_or_error
-from marginbook.units import MICROSECONDS
-from marginbook.venues.common.fields import Raw, Read, detail, positive, read_row, text, whole
+from marginbook.units import seconds
+from marginbook.venues.common.fields import Raw, Read, detail, detail_raw, positive, read_row, rows_with, text, whole
 from marginbook.venues.common.search import searched_prices
 from marginbook.venues.common.views import derivative_quantities, down, up
+from marginbook.venues.gmx.vault_books import RATE, USD_DECIMALS, VENUE, funded_rate, price_of_kind
 
-VENUE = "gmx"
-USD_DECIMALS = 30
 BASIS_POINTS = 10_000
-RATE = 10**18
-"""Scale of cumulative funding rates in a book; the vault's own is 10^6, of which ours are multiples."""
 ALL = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the vault asks of an index token."""
+    """What the vault asks of a token: as the index of a market (`BTC/USD`), or as a stable collateral (`USDC`)."""
 
     max_leverage: int  # [basis points]
     margin_fee: int  # [basis points]
@@ -53,6 +51,8 @@ class Terms:
     min_profit_time: int = 0  # [s]
     funding_factor: int = 0  # [10^-6 per interval] at full use of the pool
     funding_interval: int = 3600  # [s]
+    decimals: int = 18  # of the token
+    max_short_size: int = 0  # [10^-30 USD] of all shorts; 0: no limit
     stable_token: str = "USDC"  # collateral of shorts where a position names none
     tick: Decimal = Decimal("0.00000001")  # grid of our liquidation prices [USD]
     quantity_step: Decimal = Decimal("0.00000001")
@@ -66,6 +66,8 @@ FIELDS: dict[str, Read] = {
     "min_profit_time": whole,
     "funding_factor": whole,
     "funding_interval": whole,
+    "decimals": whole,
+    "max_short_size": Raw(USD_DECIMALS),
     "stable_token": text,
     "tick": positive,
     "quantity_step": positive,
@@ -75,7 +77,7 @@ FIELDS: dict[str, Read] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """Terms of every index token at one time."""
+    """Terms of every token at one time."""
 
     markets: Mapping[str, Terms]
     default: Terms
@@ -85,18 +87,17 @@ class Parameters:
     warnings: tuple[str, ...] = ()
 
     def terms_of(self, market: str) -> Terms:
-        """The market's terms: its own, or those of every index token."""
+        """The terms of a market or a stable token: its own, or those of every token."""
         return self.markets.get(market, self.default)
 
 
 def parameters(
     version: str, at: int, overlay: Mapping[str, Any] | None = None, network: str | None = None
 ) -> Parameters:
-    """The vault's configuration at `at` [µs UTC], a book's overlay on it (`"*"`: every market not named)."""
+    """The vault's configuration at `at` [µs UTC], a book's overlay on it (`"*"`: every token not named)."""
     record = record_or_error("gmx_v1", at, "gmx/1")
-    default = Terms(**read_row(record.rows[ALL], FIELDS, "gmx_v1.*"))
-    rows = {name: read_row(row, FIELDS, f"parameters.{name}") for name, row in (overlay or {}).items()}
-    default = replace(default, **rows.pop(ALL, {}))
+    rows = {name: read_row(row, FIELDS, f"parameters.{name}") for name, row in rows_with(record.rows, overlay).items()}
+    default = Terms(**rows.pop(ALL))
     markets = {name: replace(default, **row) for name, row in rows.items()}
     if any(terms.max_leverage <= 0 for terms in (default, *markets.values())):
         raise BadInput("bad_parameter", "parameters.max_leverage", 0, "above 0")
@@ -109,11 +110,16 @@ class Held:
 
     position: Position
     terms: Terms
+    token_terms: Terms  # of the collateral token
     pool: str
     token: str  # of the collateral
     size: int
     collateral: int
     average: int
+    rate: int = 0  # [10^-18] cumulative funding at its last change
+    reserve: int | None = None  # [token units]; None where the account does not say
+    realised: int = 0
+    increased: int | None = None  # [s]
 
     @property
     def is_long(self) -> bool:
@@ -127,31 +133,41 @@ def positions_of(account: Account, parameters: Parameters) -> dict[str, Held]:
     found: dict[str, Held] = {}
     for number, position in enumerate(account.positions):
         place = f"account {account.id}.position[{number}]"
-        terms = parameters.terms_of(position.market)
-        own = position.market.partition("/")[0] if position.side == "long" else terms.stable_token
-        token = position.details.get("collateral", own)
-        if position.side == "long" and token != own:
-            raise BadInput("unknown_collateral", f"{place}.details.collateral", token, f"{own}: longs hold the index")
-        if position.isolated_wallet is None or position.isolated_wallet < 0:
-            given = "nothing" if position.isolated_wallet is None else position.isolated_wallet
-            raise BadInput("missing_isolated_wallet", f"{place}.isolated_wallet", given, "its collateral in USD")
-        size = detail(position.details, "size_in_usd", place, position.quantity * position.entry)
-        held = Held(
-            position=position,
-            terms=terms,
-            pool=f"isolated:{position.market}:{position.side}"
-            + (f"/{token}" if count[position.market, position.side] > 1 else ""),
-            token=token,
-            size=to_raw_floor(size, USD_DECIMALS),
-            collateral=to_raw_floor(position.isolated_wallet, USD_DECIMALS),
-            average=to_raw_floor(position.entry, USD_DECIMALS),
-        )
+        held = held_of(position, parameters, place)
+        if count[position.market, position.side] > 1:
+            held = replace(held, pool=f"{held.pool}/{held.token}")
         if held.size <= 0 or held.average <= 0 or position.quantity <= 0:
             raise BadInput("bad_position", place, position.quantity, "a quantity, a size and an entry above 0")
         if held.pool in found:
             raise BadInput("duplicate_position", place, position.market, "one position per collateral token")
         found[held.pool] = held
     return found
+
+
+def held_of(position: Position, parameters: Parameters, place: str) -> Held:
+    """A position in the vault's integers; BadInput where its collateral is not of this venue."""
+    terms, details = parameters.terms_of(position.market), position.details
+    own = position.market.partition("/")[0] if position.side == "long" else terms.stable_token
+    token = details.get("collateral", own)
+    if position.side == "long" and token != own:
+        raise BadInput("unknown_collateral", f"{place}.details.collateral", token, f"{own}: longs hold the index")
+    if position.isolated_wallet is None or position.isolated_wallet < 0:
+        given = "nothing" if position.isolated_wallet is None else position.isolated_wallet
+        raise BadInput("missing_isolated_wallet", f"{place}.isolated_wallet", given, "its collateral in USD")
+    return Held(
+        position=position,
+        terms=terms,
+        token_terms=terms if position.side == "long" else parameters.terms_of(token),
+        pool=f"isolated:{position.market}:{position.side}",
+        token=token,
+        size=to_raw_floor(detail(details, "size_in_usd", place, position.quantity * position.entry), USD_DECIMALS),
+        collateral=to_raw_floor(position.isolated_wallet, USD_DECIMALS),
+        average=to_raw_floor(position.entry, USD_DECIMALS),
+        rate=position.funding_index_raw or 0,
+        reserve=detail_raw(details, "reserve_raw", place) if "reserve_raw" in details else None,
+        realised=to_raw_floor(detail(details, "realised_pnl", place, Decimal(0)), USD_DECIMALS),
+        increased=int(detail(details, "last_increased_time", place)) if "last_increased_time" in details else None,
+    )
 
 
 def held_named(account: Account, pool: str, parameters: Parameters) -> Held:
@@ -163,13 +179,8 @@ def held_named(account: Account, pool: str, parameters: Parameters) -> Held:
 
 
 def price_of(held: Held, market: Market) -> int:
-    """The index price that is worse for the trader [10^-30 USD]."""
-    name = held.position.market
-    value = market.price(VENUE, name, "min" if held.is_long else "max")
-    raw = to_raw_floor(value, USD_DECIMALS)
-    if raw <= 0:
-        raise BadInput("bad_price", f"prices.{VENUE}.{name}", value, "above 0")
-    return raw
+    """The index price that is worse for the trader, at which it is valued and closed [10^-30 USD]."""
+    return price_of_kind(market, held.position.market, "min" if held.is_long else "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +207,9 @@ def delta_of(held: Held, price: int, at: int) -> Delta:
 
 def _min_profit(held: Held, at: int) -> int:
     """Basis points below which a profit does not count yet; 0 once the time has passed or is not known."""
-    if "last_increased_time" not in held.position.details:
+    if held.increased is None or seconds(at) > held.increased + held.terms.min_profit_time:
         return 0
-    since = int(detail(held.position.details, "last_increased_time", "position"))
-    late = div_floor(at, MICROSECONDS) > since + held.terms.min_profit_time
-    return 0 if late else held.terms.min_profit
+    return held.terms.min_profit
 
 
 def margin_fee(size: int, basis_points: int) -> int:
@@ -212,26 +221,18 @@ def margin_fee(size: int, basis_points: int) -> int:
     return size - mul_div_floor(size, BASIS_POINTS - basis_points, BASIS_POINTS)
 
 
-def funding_fee(held: Held, market: Market) -> int:
+def funding_fee(held: Held, market: Market, at: int) -> int:
     """⌊size · (cumulative − entry)⌋; 0 without an index."""
-    index = market.indices.get((VENUE, held.token, "funding"))
-    if index is None:
-        return 0
-    growth = index.value_raw - (held.position.funding_index_raw or 0)
-    if growth < 0:
-        raise BadInput("bad_position", f"{held.pool}.funding_index_raw", growth, "at most the cumulative rate")
-    return mul_div_floor(held.size, growth, RATE)
+    terms = held.token_terms
+    rate = funded_rate(market, held.token, terms.funding_factor, terms.funding_interval, seconds(at))
+    return 0 if rate is None else funding_at(held, rate)
 
 
-def next_funding_rate(terms: Terms, reserved: int, pool: int, seconds: int) -> int:
-    """Growth of the cumulative rate: ⌊factor · reserved · intervals / pool⌋ for whole intervals that have passed.
-
-    >>> rules = Terms(max_leverage=500000, margin_fee=10, liquidation_fee_usd=0, funding_factor=600)
-    >>> next_funding_rate(rules, 40, 100, 7300)
-    480
-    """
-    intervals = div_floor(seconds, terms.funding_interval)
-    return mul_div_floor(terms.funding_factor * reserved, intervals, pool) if pool else 0
+def funding_at(held: Held, rate: int) -> int:
+    """⌊size · (rate − entry)⌋ [10^-30 USD]."""
+    if rate < held.rate:
+        raise BadInput("bad_position", f"{held.pool}.funding_index_raw", held.rate, "at most the cumulative rate")
+    return mul_div_floor(held.size, rate - held.rate, RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +251,24 @@ class Check:
         """The least that must remain."""
         return max(self.fees + self.liquidation_fee, self.for_leverage)
 
+    @property
+    def charged(self) -> int:
+        """Fees that a liquidation takes: no more than what remains, unless the loss is beyond the collateral."""
+        return self.remaining if 0 <= self.remaining < self.fees else self.fees
+
 
 def validate(held: Held, market: Market, at: int, *, with_profit: bool = True) -> Check:
     """The vault's check; profits count in a liquidation, not when a position is changed."""
-    delta = delta_of(held, price_of(held, market), at)
-    terms = held.terms
-    fees = funding_fee(held, market) + margin_fee(held.size, terms.margin_fee)
+    return checked(held, price_of(held, market), funding_fee(held, market, at), at, with_profit=with_profit)
+
+
+def checked(held: Held, price: int, funding: int, at: int, *, with_profit: bool = True) -> Check:
+    """The vault's check at a price, with a funding fee [10^-30 USD]."""
+    delta, terms = delta_of(held, price, at), held.terms
+    fees = funding + margin_fee(held.size, terms.margin_fee)
     remaining = held.collateral + (delta.signed if with_profit or not delta.has_profit else 0)
     state = 0
-    if remaining < 0 or remaining < fees or remaining < fees + terms.liquidation_fee_usd:
+    if remaining < fees + terms.liquidation_fee_usd:
         state = 1
     elif remaining * terms.max_leverage < held.size * BASIS_POINTS:
         state = 2
@@ -293,11 +303,9 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
 
 def _quantities(held: Held, market: Market, at: int) -> Quantities:
     found = validate(held, market, at)
-    kept = validate(held, market, at, with_profit=False)
     price, average = price_of(held, market), held.average
     rest = held.collateral if held.is_long else -held.collateral
     bankrupt = divide(from_raw(average, USD_DECIMALS) * (held.size - rest), Decimal(held.size))
-    room = min(kept.remaining - kept.demand, held.collateral)
     return derivative_quantities(
         _risk(held, market, at),
         "USD",
@@ -306,7 +314,7 @@ def _quantities(held: Held, market: Market, at: int) -> Quantities:
         collateral_value=_usd(held.collateral),
         unrealized_pnl=_usd(found.delta.signed),
         notional=_usd(mul_div_floor(held.size, price, average)),
-        withdrawable=_usd(max(0, room)),
+        withdrawable=_usd(withdrawable(held, market, at)),
         bankruptcy_price=(up(bankrupt) if held.is_long else down(bankrupt)) if bankrupt > 0 else None,
         venue={
             "size_in_usd": _usd(held.size),
@@ -315,6 +323,13 @@ def _quantities(held: Held, market: Market, at: int) -> Quantities:
             "liquidation_state": Decimal(found.state),
         },
     )
+
+
+def withdrawable(held: Held, market: Market, at: int) -> int:
+    """The most collateral that may be taken out [10^-30 USD]; the funding due is paid out of it."""
+    found, funding = validate(held, market, at, with_profit=False), funding_fee(held, market, at)
+    most = min(held.collateral, found.remaining - max(found.demand - funding, found.for_leverage))
+    return most if most > funding else 0
 
 
 def _usd(raw: int) -> Decimal:

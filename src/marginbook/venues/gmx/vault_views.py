@@ -4,8 +4,8 @@
     demand  = max(size / max leverage, margin fee + liquidation fee + size · (funding index − entry))
 
 The maximum of a constant b and a line a + x in the funding index is b plus a table of x that is 0 below b − a. Cuts are
-whole 10^-30 USD, 1e-28 covers them; floats: (n + 8)·2u of gross and constants, u = 2^-53. Opaque where a small profit
-may not count yet (`min_profit`), which time decides.
+whole 10^-30 USD, 1e-28 covers them; floats: (n + 8)·2u of gross and constants, u = 2^-53. Opaque where time decides: a
+small profit may not count yet (`min_profit`), or funding grows with the clock (the token is whole).
 """
 
 from decimal import Decimal
@@ -17,9 +17,6 @@ from marginbook.domain.node import Node
 from marginbook.exact import from_raw, in_exact_context, mul_div_ceil
 from marginbook.venues.gmx.vault import (
     BASIS_POINTS,
-    RATE,
-    USD_DECIMALS,
-    VENUE,
     Held,
     Parameters,
     margin_fee,
@@ -27,6 +24,7 @@ from marginbook.venues.gmx.vault import (
     price_of,
     validate,
 )
+from marginbook.venues.gmx.vault_books import RATE, USD_DECIMALS, VENUE, is_whole
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -61,7 +59,8 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     else:
         demand = max(by_leverage, by_fees)
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
-    early = terms.min_profit > 0 and "last_increased_time" in held.position.details
+    early = terms.min_profit > 0 and held.increased is not None
+    timed = early or is_whole(market, held.token)
     return PoolLegs(
         pool=held.pool,
         constants=Sums(constant, 0.0, constant, constant, float(demand), constant, float(demand)),
@@ -70,9 +69,9 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         relative=relative,
         liquidatable_at_equality=False,
         family="derivatives",
-        opaque=early,
-        timed=early,
-        inputs=tuple(leg.factor for leg in legs) if early else (),
+        opaque=timed,
+        timed=timed,
+        inputs=tuple(leg.factor for leg in legs) if timed else (),
     )
 
 

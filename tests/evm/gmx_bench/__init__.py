@@ -1,0 +1,1 @@
+"""GMX's own contracts in an in-process EVM, beside the rule sets."""
