@@ -117,6 +117,36 @@ def test_several_currencies_are_one_pool_at_the_books_own_ratios() -> None:
     assert "cross" not in module.risk(dust, prices, uta(), 0)
 
 
+def test_a_cross_position_is_printed_the_price_at_which_the_balance_meets_todays_requirement() -> None:
+    """20 USDT and a requirement of 0.5995: 90,000 − 9,400.5 at an index of 1, and twice as far at one of 2."""
+    module, parameters = rule_set("bybit/uta").module, uta()
+    held = account(position("BTCUSDT", "long", "0.001", "100000"), USDT="20")
+    prices = market(BTCUSDT="90000")
+    quotes = {**prices.quotes, ("bybit", "USDT", "index"): Quote(D(1))}
+    twice = {**quotes, ("bybit", "USDT", "index"): Quote(D(2))}
+
+    def printed(owner: Account, quoted: Any) -> list[D]:
+        found = module.liquidation_prices(owner, Market(quotes=quoted), parameters, 0)
+        return [price.price for price in found if price.source == "venue_displayed"]
+
+    assert printed(held, quotes) == [D(90000) - (D(10) - D("0.4995")) * 1000]
+    assert printed(held, twice) == [D(90000) - (D(10) - D("0.4995")) * 2000]
+    assert printed(held, prices.quotes) == []  # what a USDT is in USD is not known
+    short = replace(held, positions=(position("BTCUSDT", "short", "0.001", "100000"),))
+    assert printed(short, quotes) == [D(90000) + (D(30) - D("0.45") - D("0.0605")) * 1000]
+    both = replace(held, position_mode="hedge", positions=held.positions + short.positions)
+    assert printed(both, quotes) == []
+
+
+def test_a_currency_that_counts_in_part_makes_a_pool_in_usd_even_alone() -> None:
+    held = account(position("BTCUSDT", "long", "0.001", "100000"), USDT="20")
+    module = rule_set("bybit/uta").module
+    quotes = {**market(BTCUSDT="90000").quotes, ("bybit", "USDT", "index"): Quote(D(1))}
+    for ratio, pools in (("1", {"cross:USDT"}), ("0.84", {"cross"})):
+        terms = uta(overlay={"USDT": {"discount": ratio, "borrow_rate": "0.04"}})
+        assert set(module.risk(held, Market(quotes=quotes), terms, 0)) == pools
+
+
 def test_cross_inverse_is_printed_on_the_tick_toward_the_mark() -> None:
     rules = rule_set("bybit/inverse")
     parameters = rules.module.parameters("inverse", parse_time("2020-06-01"))

@@ -282,7 +282,7 @@ RULE_SETS = (
         unverified=(
             "adjustment factors: answers of 2020 for BTC-USD at 125x and THETA-USD at 20x, else the book's own",
             "10 USD per contract of coins other than THETA; whether prices other than the last one are ever used",
-            "liquidation exactly at the printed price; order margin, which is in the printed ratio and not in the price",
+            "liquidation exactly at the printed price; order margin: in the printed ratio, not in the printed price",
             "what a liquidation closes first",
         ),
     ),

@@ -31,7 +31,7 @@ CURRENCIES: Mapping[str, Mapping[str, Any]] = {
 }
 DEVIATIONS = {
     "bybit/uta": {
-        "sums_are_additive": "currencies beside each other are discounted and converted, one alone is not",
+        "sums_are_additive": "currencies beside each other are converted to USD, one alone that counts in full is not",
     },
     "bybit/inverse": {
         "sums_are_additive": "the fee of a cross position is taken at the price at which the whole wallet is gone",

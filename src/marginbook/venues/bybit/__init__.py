@@ -2,7 +2,7 @@
 
 Source: help articles "Trading Terms and Formulas in UTA" (2024 to 2026 copies), 360039261334 and 900000031623, checked
 against figures that live accounts printed (`tests/vectors/bybit`). With value = size at entry (linear) or size / entry
-(inverse), base = value at entry (2022-12 to 2025) or at mark (from 2025-11-08 at the latest), s = ±1 by side:
+(inverse), base = value at entry (2022-12 to 2025-10) or at mark (from 2025-11-08 at the latest), s = ±1 by side:
 
     fee to close        = value · up8(taker fee · (1 − s / leverage)), the fee at the bankruptcy price
     initial margin      = base / leverage + fee to close     (1 / leverage rounded up at 8 decimals in the first era)
@@ -10,11 +10,13 @@ against figures that live accounts printed (`tests/vectors/bybit`). With value =
     classic, inverse    = the same on the value at entry; a cross inverse pool pays its fee at its own bankruptcy price
     bankruptcy price    = entry · (1 − s / leverage), up to the tick for a long
 
-A unified account of several currencies is one pool in USD (`contracts.multi_currency`). Liquidation where the margin
+A unified account of several currencies is one pool in USD (`contracts.multi_currency`); `displayed` has the prices that
+it prints for cross positions. Liquidation where the margin
 balance is at most the maintenance margin (account rate 100 %).
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS
+from marginbook.venues.bybit import displayed
 from marginbook.venues.bybit.parameters import classic_parameters, inverse_parameters, uta_parameters
 from marginbook.venues.contracts import events, explanation, liquidation, lowering, prices, sums
 from marginbook.venues.contracts.multi_currency_rules import multi_currency_module
@@ -61,11 +63,11 @@ def _rule_set(version: str, module: RuleModule, verified: str, *unverified: str)
 RULE_SETS = (
     _rule_set(
         "uta",
-        multi_currency_module(uta_parameters),
-        "initial and maintenance margins that live accounts printed, 2022-12 to 2025-12, to the last digit",
-        "the day on which margins went from entry to mark value: between 2025-01-19 and 2025-11-08",
+        multi_currency_module(uta_parameters, displayed.liquidation_prices),
+        "margins that accounts printed, 2022-12 to 2026-03, to the last digit; one wallet with its liquidation price",
+        "the day on which margins went from entry to mark value: between 2025-10-02 and 2025-11-08",
         "accounts of several currencies: collateral value ratios and borrow rates are the book's own",
-        "liquidation prices (no printed one comes with its wallet); the fee of an isolated linear position by analogy",
+        "printed prices of several cross positions; the fee of an isolated linear position by analogy",
     ),
     _rule_set(
         "inverse",

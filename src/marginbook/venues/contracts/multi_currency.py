@@ -6,7 +6,8 @@
     margin ratio         = adjusted equity / maintenance, liquidation at 1
 
 A negative equity is borrowed. Positions are valued at mark, currencies at the index price of their own name. Where a
-venue's parameters say `joined="several"`, an account of one currency is a pool in that currency, without a conversion.
+venue's parameters say `joined="several"`, an account of one currency that counts in full is a pool in that currency,
+without a conversion.
 """
 
 from collections.abc import Mapping
@@ -110,7 +111,9 @@ def is_joined(account: Account, parameters: MultiCurrency) -> bool:
     """Whether the account's cross money is one pool in USD."""
     if parameters.joined == "always":
         return True
-    return len(currencies_of(account, parameters)) > 1
+    names = currencies_of(account, parameters)
+    known = (parameters.currencies[name] for name in names if name in parameters.currencies)
+    return len(names) > 1 or any(tier.rate != 1 for terms in known for tier in terms.discount)
 
 
 def currencies_of(account: Account, parameters: MultiCurrency) -> list[str]:

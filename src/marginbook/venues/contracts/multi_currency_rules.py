@@ -235,7 +235,7 @@ def warnings(account: Account, market: Market, parameters: MultiCurrency, at: in
     return contract_sums.warnings(replace(account, fixed=None), market, parameters.contracts, at)
 
 
-def multi_currency_module(parameters: object) -> RuleModule:
+def multi_currency_module(parameters: object, prices_with_printed: object = liquidation_prices) -> RuleModule:
     """The functions of a rule set whose `parameters` are `MultiCurrency`."""
     return rule_module(
         parameters,
@@ -243,7 +243,7 @@ def multi_currency_module(parameters: object) -> RuleModule:
         risk,
         quantities,
         is_liquidatable,
-        liquidation_prices,
+        prices_with_printed,
         plan_liquidation,
         explain,
         lower,
