@@ -16,7 +16,9 @@ from marginbook.exact import from_raw, to_raw_exact
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.perp import parameters
+from marginbook.venues.perp.collateral import free_of
 from marginbook.venues.perp.model import figures, positions_of
+from marginbook.venues.perp.steps import liquidatable_size, settled_bad_debt
 
 AT = parse_time("2024-06-01")
 CASES = json.loads((Path(__file__).parent.parent / "vectors" / "perp" / "liquidations.json").read_text())[
@@ -167,24 +169,143 @@ def test_funding_grows_with_the_premium_and_a_fill_settles_it() -> None:
     found = figures(account, market, setting.parameters)
     assert found.settlement == 150 * 10**18 - 2 * 989984344318166945
     fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D("0.1"), price=D(900))
-    after, _ = _applied(replace(setting, account=account, market=market), fill)
+    funded = replace(account, wallet={"USDC": D(200)})
+    after, _ = _applied(replace(setting, account=funded, market=market), fill)
     assert after.positions[0].funding_index_raw == 3 * day
     event = IndexUpdate(stamp=STAMP, venue="perp", asset="vETH", kind="funding", value=from_raw(day, 18))
     _, moved = _applied(setting, event)
     assert moved.indices["perp", "vETH", "funding"].value_raw == day
 
 
-def test_a_flip_realises_the_whole_position() -> None:
-    """Long 20 for 252.53, sell 30 for 337.5: 225 close it, 112.5 stay open; −27.53 is realised."""
+def test_a_flip_realises_the_whole_position_and_a_fee_is_part_of_what_is_exchanged() -> None:
+    """Long 20 for 252.53, sell 30 for 337.5: 225 close it, 112.5 stay open; −27.53 is realised. With a fee: 337."""
     position = Position(market="vETH", side="long", quantity=D(20), entry=D("12.6265"))
     account = Account(id="a", rules="perp/2", wallet={"USDC": D(1000)}, positions=(position,))
     market = Market(quotes={("perp", "vETH", "oracle"): Quote(D("11.25"))})
     setting = Setting(account, market, parameters("2", AT), AT)
-    fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D(30), price=D("11.25"), fee=D("0.5"))
-    after, _ = _applied(setting, fill)
-    assert (after.positions[0].side, after.positions[0].quantity) == ("short", 10)
-    assert D(after.positions[0].details["open_notional"]) == D("112.5")
-    assert D(after.details["owed_realized_pnl"]) == D("-28.03")
+    for fee, notional, pnl in (
+        ("0", "112.5", "-27.53"),
+        ("0.5", "112.333333333333333334", "-27.863333333333333334"),
+    ):
+        fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D(30), price=D("11.25"), fee=D(fee))
+        after, _ = _applied(setting, fill)
+        assert (after.positions[0].side, after.positions[0].quantity) == ("short", 10)
+        assert D(after.positions[0].details["open_notional"]) == D(notional)
+        assert D(after.details["owed_realized_pnl"]) == D(pnl)
+
+
+def long_of(setting: Setting, wallet: str, **details: str) -> Setting:
+    """1 vETH bought for 1000, at 900: unrealised −100, requirement 56.25, initial margin of the debt 100."""
+    position = Position(market="vETH", side="long", quantity=D(1), entry=D(1000), details=details)
+    account = Account(id="a", rules="perp/2", wallet={"USDC": D(wallet)}, positions=(position,))
+    return replace(setting, account=account)
+
+
+def test_a_reduction_is_held_to_the_maintenance_ratio_and_a_turn_to_the_initial_one() -> None:
+    """Half sold at 900: −50 stays unrealised, −50 is owed; of the debt of 500, 31.25 or 50 is asked."""
+    setting = setting_of(CASES[0])
+
+    def sold(wallet: str, quantity: str) -> Account:
+        fill = Fill(stamp=STAMP, account="a", market="vETH", side="sell", quantity=D(quantity), price=D(900))
+        return _applied(long_of(setting, wallet), fill)[0]
+
+    assert sold("131.25", "0.5").positions[0].quantity == D("0.5")
+    with pytest.raises(BadInput, match="not_enough_free_collateral"):
+        sold("131.249999", "0.5")
+    assert sold("190", "2").positions[0].side == "short"
+    with pytest.raises(BadInput, match="not_enough_free_collateral"):
+        sold("189.999999", "2")
+
+
+def test_a_withdrawal_settles_funding_first_and_floors_the_sum_once() -> None:
+    """Owed 0.0000015 less funding of 0.0000006 is 0.0000009: nothing of it reaches the wallet."""
+    setting = long_of(setting_of(CASES[0]), "300")
+    account = replace(setting.account, details={"owed_realized_pnl": "0.0000015"})
+    growth = 2**96 * 86_400 * 6 // 10**7 + 1
+    market = replace(setting.market, indices={("perp", "vETH", "funding"): Index(growth)})
+    out = Transfer(stamp=STAMP, account="a", kind="withdrawal", asset="USDC", amount=-D(1))
+    after, _ = _applied(replace(setting, account=account, market=market), out)
+    assert after.wallet["USDC"] == 299
+    assert "owed_realized_pnl" not in after.details
+    assert after.positions[0].funding_index_raw == growth
+    nothing = Transfer(stamp=STAMP, account="a", kind="deposit", asset="USDC", amount=D(0))
+    with pytest.raises(BadInput, match="bad_amount"):
+        _applied(setting, nothing)
+
+
+def test_tokens_leave_by_the_contract_s_own_rounding() -> None:
+    """1 WETH counts 2100, a debt of 20990 asks 2099: 1 is free, ⌈1 / 3000⌉ of a token; over 0.7, ⌊ ⌋."""
+    position = Position(market="vETH", side="long", quantity=D(1), entry=D(20_990))
+    held = (Collateral(asset="WETH", amount=D(1)),)
+    account = Account(id="a", rules="perp/2", positions=(position,), collateral=held)
+    market = Market(quotes={("perp", "vETH", "oracle"): Quote(D(20_990)), ("perp", "WETH", "oracle"): Quote(D(3000))})
+    terms = parameters("2", AT, WETH)
+    assert free_of(account, "WETH", market, terms) == 333_333_333_333_334 * 10**6 // 700_000
+    owing = replace(account, details={"owed_realized_pnl": "-0.000000000000000001"})
+    assert free_of(owing, "WETH", market, terms) == 0  # the settlement token is owed: nothing leaves
+
+
+def test_dust_is_kept_owed_and_funded_but_has_no_size() -> None:
+    setting = setting_of(CASES[0])
+    position = Position(
+        market="vETH", side="short", quantity=from_raw(9, 18), entry=D(1000), details={"open_notional": "100"}
+    )
+    account = Account(id="a", rules="perp/2", wallet={"USDC": D(0)}, positions=(position,))
+    found = figures(account, setting.market, setting.parameters)
+    assert (found.absolute, found.debt, found.unrealized) == (0, 9 * 900, 100 * 10**18)
+    fill = Fill(stamp=STAMP, account="a", market="vETH", side="buy", quantity=D(1), price=D(900))
+    after, _ = _applied(replace(setting, account=replace(account, wallet={"USDC": D(5000)})), fill)
+    assert positions_of(after)[0].kept == 10**18 - 9
+    assert "owed_realized_pnl" not in after.details
+
+
+def test_range_orders_count_as_they_are_stated_and_must_be_cancelled_first() -> None:
+    """The order lost 0.2 vETH and gained 100 of quote; its debts of 1 vETH and 500 count in full."""
+    sums = {"order_base": "0.8", "order_base_debt": "1", "order_quote": "600", "order_quote_debt": "500"}
+    setting = long_of(setting_of(CASES[0]), "10", **sums, order_funding="8640")
+    found = figures(setting.account, setting.market, setting.parameters)
+    assert positions_of(setting.account)[0].size == 8 * 10**17
+    assert found.unrealized == (720 - 1000 + 100) * 10**18
+    assert found.settlement == (10 * 10**18) - 10**17  # 8640 of quote · seconds over a day
+    assert found.debt == 1500 * 10**18
+    assert "orders" in setting.call("plan_liquidation", "cross:USDC").reason
+
+
+def test_a_small_position_beside_a_large_one_cannot_be_divided() -> None:
+    """All over twice the position fits 24 bits of millionths up to 33.55 times: 900 beside 29,298, not 29,299."""
+    setting = setting_of(CASES[0])
+    for price, most in ((29_298, 10**18), (29_299, 0)):
+        large = Position(market="vBTC", side="long", quantity=D(1), entry=D(100_000))
+        small = Position(market="vETH", side="long", quantity=D(1), entry=D(900))
+        account = Account(id="a", rules="perp/2", wallet={"USDC": D(100_000 - price + 1_500)}, positions=(large, small))
+        quotes = {("perp", "vBTC", "oracle"): Quote(D(price)), ("perp", "vETH", "oracle"): Quote(D(900))}
+        found = figures(account, Market(quotes=quotes), setting.parameters)
+        asked = liquidatable_size(positions_of(account)[1], Market(quotes=quotes), found, setting.parameters)
+        assert asked == most
+
+
+def test_an_account_that_owes_and_holds_nothing_is_no_liquidator_s() -> None:
+    setting = setting_of(CASES[0])
+    account = Account(id="a", rules="perp/2", details={"owed_realized_pnl": "-5.0000001"})
+    empty = replace(setting, account=account)
+    assert empty.call("plan_liquidation", "cross:USDC").reason is not None
+    assert settled_bad_debt(account, setting.market, setting.parameters) == 5_000_001 * 10**12
+    kept = replace(account, collateral=(Collateral(asset="WETH", amount=D(1)),))
+    assert settled_bad_debt(kept, setting.market, setting.parameters) == 0
+
+
+def test_the_fund_s_part_of_the_penalty_counts_before_it_pays() -> None:
+    """1 vETH at 900, account value 1: the penalty of 22.5 leaves 21.5 lacking, and 11.25 of it is the fund's."""
+    setting = long_of(setting_of(CASES[0]), "101")
+
+    def reason(capacity: str) -> str | None:
+        state = {("perp", "USDC", "insurance_fund_capacity"): D(capacity)}
+        plan = replace(setting, market=replace(setting.market, state=state)).call("plan_liquidation", "cross:USDC")
+        assert plan.bad_debt == D("21.5")
+        return plan.reason
+
+    assert reason("10.25") is None
+    assert reason("10.249999") is not None
 
 
 def test_what_is_refused() -> None:

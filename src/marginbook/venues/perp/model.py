@@ -5,7 +5,7 @@
                        + Σ (position value + open notional), floored at the settlement token's decimals
     requirement      = ⌊Σ |position value| · mm ratio / 1e6⌋              liquidatable: account value < requirement
     free collateral  = min(account value, account value − unrealised PnL) − ⌊debt · im ratio / 1e6⌋
-    debt             = |Σ open notional where negative in total| + Σ |value of shorts|
+    debt             = |Σ open notional where negative in total| + Σ |value of base owed|
 
 Source: perpetual-protocol/perp-curie-contract `AccountBalance`, `Vault`, `Exchange`, commit d520bd8e2c42 (2024-09-11).
 The price is the reference price of an open market (the contract's mark price: a median of the index and two
@@ -16,8 +16,9 @@ One pool, `cross:USDC`. A position may state `open_notional` in its `details` (n
 `("perp", market, "funding")` are the venue's time-weighted premium growth [quote per base · seconds · 2^96]; an index
 event carries that integer times 10^-18.
 
-Deviations: liquidity that the account provides (range orders) is not modelled: its pending fees come in as a sum, its
-tokens not at all.
+Deviations: liquidity that the account provides (range orders) comes in as sums, in a position's details: `order_base`
+and `order_quote` that it holds, `order_base_debt` and `order_quote_debt` that it owes, `order_funding`. They stand as
+they are stated: what the orders hold moves with the pool's price, and that is not followed.
 """
 
 from collections.abc import Mapping
@@ -127,17 +128,60 @@ def parameters(
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """What the account's range orders of a market hold and owe, as the venue reports it [10^-18]."""
+
+    base: int = 0
+    quote: int = 0
+    base_debt: int = 0
+    quote_debt: int = 0
+    funding: int = 0  # [10^-18 quote · seconds] of the liquidity, before the division by a day
+
+    @property
+    def base_gain(self) -> int:
+        """Base beyond what the orders owe."""
+        return self.base - self.base_debt
+
+    @property
+    def quote_gain(self) -> int:
+        """Quote beyond what the orders owe."""
+        return self.quote - self.quote_debt
+
+
+NO_ORDERS = Pooled()
+POOLED = {name: f"order_{name}" for name in ("base", "quote", "base_debt", "quote_debt", "funding")}
+"""Fields of `Pooled` among a position's details."""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A position [10^-18]."""
 
     position: Position
-    size: int  # signed; 0 where it is dust
+    kept: int  # signed; less than `DUST` is kept, and counts as no size
     open_notional: int  # negative for longs
+    pooled: Pooled = NO_ORDERS
 
     @property
     def market(self) -> str:
         """Name of the market."""
         return self.position.market
+
+    @property
+    def taken(self) -> int:
+        """Size that was traded; 0 where it is dust."""
+        return self.kept if abs(self.kept) >= DUST else 0
+
+    @property
+    def size(self) -> int:
+        """Size with the orders' gain or loss of base; 0 where it is dust."""
+        size = self.kept + self.pooled.base_gain
+        return size if abs(size) >= DUST else 0
+
+    @property
+    def balance(self) -> int:
+        """Base that pays funding, or is owed where negative: what orders hold does not count against their debt."""
+        return self.kept - self.pooled.base_debt
 
 
 def positions_of(account: Account) -> tuple[Held, ...]:
@@ -151,13 +195,26 @@ def positions_of(account: Account) -> tuple[Held, ...]:
             raise BadInput("bad_position", place, position.quantity, "a quantity of at least 0 and an entry above 0")
         if any(held.market == position.market for held in found):
             raise BadInput("duplicate_position", place, position.market, "one position per market")
-        size = position.sign * to_raw_floor(position.quantity, DECIMALS)
-        worth = to_raw_floor(position.quantity * position.entry, DECIMALS)
-        notional = -position.sign * worth
+        kept = position.sign * to_raw_floor(position.quantity, DECIMALS)
+        notional = -position.sign * to_raw_floor(position.quantity * position.entry, DECIMALS)
         if "open_notional" in position.details:
             notional = to_raw_floor(detail(position.details, "open_notional", place), DECIMALS)
-        found.append(Held(position, size if abs(size) >= DUST else 0, notional))
+        found.append(Held(position, kept, notional, _pooled(position, place)))
     return tuple(found)
+
+
+def _pooled(position: Position, place: str) -> Pooled:
+    given = {
+        field: to_raw_floor(detail(position.details, name, place), DECIMALS)
+        for field, name in POOLED.items()
+        if name in position.details
+    }
+    return Pooled(**given) if given else NO_ORDERS
+
+
+def has_orders(account: Account) -> bool:
+    """Whether range orders are open: they must be cancelled before a liquidation."""
+    return bool(account.orders) or any(held.pooled != NO_ORDERS for held in positions_of(account))
 
 
 def price_of(market: Market, name: str, decimals: int = DECIMALS) -> int:
@@ -174,13 +231,23 @@ def value_of(held: Held, market: Market) -> int:
     return mul_div_trunc(held.size, price_of(market, held.market), UNIT) if held.size else 0
 
 
-def funding_of(held: Held, market: Market) -> int:
-    """Funding that the position owes: trunc(trunc(size · growth / 2^96) / a day)."""
-    index = market.indices.get((VENUE, held.market, "funding"))
-    if index is None:
+def base_debt(held: Held, market: Market) -> int:
+    """Value of the base that is owed, dust and orders' debt included."""
+    if held.balance >= 0:
         return 0
-    growth = index.value_raw - (held.position.funding_index_raw or 0)
-    return div_trunc(mul_div_trunc(held.size, growth, PREMIUM_SCALE), FUNDING_PERIOD)
+    return mul_div_floor(-held.balance, price_of(market, held.market), UNIT)
+
+
+def funding_of(held: Held, market: Market) -> int:
+    """Funding that the position owes: trunc((orders' + trunc(base · growth / 2^96)) / a day)."""
+    growth = growth_since(held, market)
+    return div_trunc(held.pooled.funding + mul_div_trunc(held.balance, growth, PREMIUM_SCALE), FUNDING_PERIOD)
+
+
+def growth_since(held: Held, market: Market) -> int:
+    """Growth of the premium that is not settled yet; 0 where the market's is not known."""
+    index = market.indices.get((VENUE, held.market, "funding"))
+    return index.value_raw - (held.position.funding_index_raw or 0) if index is not None else 0
 
 
 def collateral_value(held: Collateral, account: Account, market: Market, parameters: Parameters) -> int:
@@ -237,15 +304,15 @@ def figures(account: Account, market: Market, parameters: Parameters) -> Figures
     _refuse_other_wallets(account, parameters)
     held = positions_of(account)
     values = [value_of(one, market) for one in held]
-    notional = sum(one.open_notional for one in held)
+    notional = sum(one.open_notional - one.pooled.quote_debt for one in held)
     settlement = settlement_balance(account, parameters) + owed(account, "owed_realized_pnl")
     settlement += owed(account, "pending_fee") - sum(funding_of(one, market) for one in held)
     return Figures(
         settlement=settlement,
         collateral=sum(collateral_value(one, account, market, parameters) for one in account.collateral if one.enabled),
-        unrealized=sum(values) + notional,
+        unrealized=sum(values) + notional + sum(one.pooled.quote for one in held),
         absolute=sum(abs(value) for value in values),
-        debt=max(0, -notional) - sum(min(0, value) for value in values),
+        debt=max(0, -notional) + sum(base_debt(one, market) for one in held),
         step=10 ** (DECIMALS - parameters.settlement_decimals),
     )
 

@@ -6,10 +6,11 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, MarginRatio, Quantities, Risk
-from marginbook.exact import div_floor, divide, from_raw, in_exact_context
+from marginbook.exact import divide, from_raw, in_exact_context
 from marginbook.venues.common.search import searched_prices
 from marginbook.venues.common.views import INFINITY, derivative_quantities, down
-from marginbook.venues.perp.model import DECIMALS, VENUE, Figures, Parameters, figures, positions_of
+from marginbook.venues.perp.collateral import free_of
+from marginbook.venues.perp.model import DECIMALS, VENUE, Figures, Parameters, figures, has_orders, positions_of
 
 DEFAULT_TICK = Decimal("0.00000001")
 
@@ -47,10 +48,7 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
     """
     found = figures(account, market, parameters)
     support, demand = found.free(parameters.im_ratio)
-    free = max(0, min(support - demand, found.settlement))
-    if found.settlement + found.unrealized < 0:
-        free = 0
-    free = div_floor(free, found.step) * found.step
+    free = free_of(account, parameters.settlement, market, parameters) * found.step
     ratio = INFINITY
     if found.absolute:
         ratio = down(divide(Decimal(found.value), Decimal(found.absolute)))
@@ -100,6 +98,6 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
 
 def warnings(account: Account, market: Market, parameters: Parameters, at: int) -> list[str]:
     """What the venue would do first."""
-    if account.orders:
-        return ["open orders must be cancelled before a liquidation; the liquidity behind them is not counted"]
+    if has_orders(account):
+        return ["open orders must be cancelled before a liquidation; the liquidity behind them counts as it is stated"]
     return []

@@ -38,31 +38,33 @@ INDEX_SCALE = 10**27
 def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     """The account's one pool."""
     sums = [settlement_balance(account, parameters), owed(account, "owed_realized_pnl"), owed(account, "pending_fee")]
-    constant = from_raw(sum(sums), DECIMALS)
+    cash, notionals, quote_debt = from_raw(sum(sums), DECIMALS), ZERO, ZERO
     gross = sum((abs(from_raw(one, DECIMALS)) for one in sums), ZERO)
     absolute = 10.0**-parameters.settlement_decimals
     mm_ratio, im_ratio = parameters.mm_ratio / 1e6, parameters.im_ratio / 1e6
     table = ((0.0, mm_ratio, 0.0),)
     legs: list[Leg] = []
-    quote_debt = ZERO
     for held in positions_of(account):
-        notional = from_raw(held.open_notional, DECIMALS)
-        constant += notional
+        notional = from_raw(held.open_notional + held.pooled.quote_gain, DECIMALS)
+        notionals += notional
         gross += abs(notional)
-        quote_debt -= notional
+        quote_debt -= from_raw(held.open_notional - held.pooled.quote_debt, DECIMALS)
         absolute += 4e-18
-        if not held.size:
-            continue
-        size = from_raw(held.size, DECIMALS)
-        slope = float(size)
-        slopes = Sums(slope, 0.0, slope, 0.0, 0.0, slope, 0.0)
-        rate = im_ratio if held.size < 0 else 0.0
         quote: Factor = (("quote", VENUE, held.market, "oracle"),)
-        legs.append(Leg(held.market, quote, slopes, abs(slope), table, rate, held.position.sign))
-        if (VENUE, held.market, "funding") in market.indices:
-            per_growth = size / PREMIUM_SCALE / FUNDING_PERIOD
+        alike = held.size == held.balance
+        if held.size:
+            slope = float(from_raw(held.size, DECIMALS))
+            slopes = Sums(slope, 0.0, slope, 0.0, 0.0, slope, 0.0)
+            rate = im_ratio if alike and held.size < 0 else 0.0
+            legs.append(Leg(held.market, quote, slopes, abs(slope), table, rate, 1 if held.size > 0 else -1))
+        if held.balance < 0 and not alike:
+            slopes = Sums(demand_initial=-float(from_raw(held.balance, DECIMALS)) * im_ratio)
+            legs.append(Leg(held.market, quote, slopes))
+        cash -= from_raw(held.pooled.funding, DECIMALS) / FUNDING_PERIOD
+        if held.balance and (VENUE, held.market, "funding") in market.indices:
+            per_growth = from_raw(held.balance, DECIMALS) / PREMIUM_SCALE / FUNDING_PERIOD
             settled = per_growth * (held.position.funding_index_raw or 0)
-            constant += settled
+            cash += settled
             gross += abs(settled)
             slope = -float(per_growth * INDEX_SCALE)
             slopes = Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)
@@ -75,11 +77,10 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
             legs.append(Leg(one.asset, (("quote", VENUE, one.asset, "oracle"),), slopes))
             absolute += float(one.amount) * 10.0**-terms.price_decimals + 4e-18
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
-    known = float(constant)
-    collateral = float(from_raw(sum(sums), DECIMALS))
+    known = float(cash + notionals)
     pool = PoolLegs(
         pool=parameters.pool,
-        constants=Sums(known, 0.0, known, collateral, float(max(ZERO, quote_debt)) * im_ratio, known, 0.0),
+        constants=Sums(known, 0.0, known, float(cash), float(max(ZERO, quote_debt)) * im_ratio, known, 0.0),
         legs=tuple(legs),
         absolute=absolute + relative * float(gross),
         relative=relative,

@@ -1,0 +1,1 @@
+"""Perpetual Protocol's own contracts in an in-process EVM, beside the rule set."""

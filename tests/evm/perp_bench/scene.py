@@ -1,0 +1,46 @@
+"""Markets, collaterals and accounts of the walks."""
+
+from dataclasses import dataclass
+from math import isqrt
+
+START = 1_700_000_000
+FEE, FUND_SHARE = 1_000, 130_000
+"""Of a trade, and of the fee that goes to the insurance fund [10^-6]."""
+TERMS = (750_000, 500_000, 2_000, 30_000, 10_000 * 10**6, 500 * 10**6)
+"""Of collateral liquidation: debt per other collateral, part, buffer, the fund's share, most debt, dust."""
+TRADERS = ("ann", "bob", "cid", "dot")
+MAKERS = ("maker", "rim")
+SHOWN = (*TRADERS, "keeper", "whale", *MAKERS)
+USERS = (*SHOWN, "probe")
+
+
+@dataclass(frozen=True)
+class MarketTerms:
+    """A virtual market: first price [units of its feed] and decimals of the feed."""
+
+    price: int
+    feed: int
+
+    @property
+    def root(self) -> int:
+        """√price · 2^96."""
+        return isqrt((self.price << 192) // 10**self.feed)
+
+
+@dataclass(frozen=True)
+class CollateralTerms:
+    """A token that counts as collateral."""
+
+    price: int
+    feed: int
+    decimals: int
+    ratio: int
+    discount: int
+
+
+MARKETS = {"vETH": MarketTerms(1_500 * 10**18, 18), "vBTC": MarketTerms(30_000 * 10**8, 8)}
+COLLATERALS = {
+    "WETH": CollateralTerms(1_500 * 10**8, 8, 18, 700_000, 100_000),
+    "WBTC": CollateralTerms(30_000 * 10**8, 8, 8, 850_000, 75_000),
+    "FINE": CollateralTerms(7 * 10**18, 18, 24, 333_333, 200_001),
+}
