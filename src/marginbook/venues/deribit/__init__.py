@@ -21,10 +21,13 @@ RULE_SETS = (
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
         module=module_of(standard.MAKER, parameters, apply, standard.lower),
-        verified=("worked examples of linear perpetuals and margins of a live dated future and a perpetual",),
+        verified=(
+            "worked examples of linear perpetuals; margins that accounts printed of 12 inverse futures, 2022 to 2025",
+            "margins that accounts printed of a short put and a short call, both at the least initial margin",
+        ),
         unverified=(
-            "option formulas beyond the text; the factors of options on other coins",
-            "size slope of dated futures: that of the perpetual",
+            "out-of-the-money part of an option's initial margin; long options; the factors of options on other coins",
+            "the day, 2023-07-15 to 2024-10-30, from which dated BTC futures ask 4 % and 2 %",
             "liquidation at maintenance margin = equity, not only above it",
             "margin of open orders",
             "what a liquidation closes first",
