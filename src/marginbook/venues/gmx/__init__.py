@@ -77,7 +77,10 @@ RULE_SETS = (
             vault_views.explain,
             vault_views.lower,
         ),
-        verified=("deltas and liquidation states that the venue's own tests assert (tests/vectors/gmx)",),
-        unverified=("funding fees against a venue number", "governance values after deployment"),
+        verified=(
+            "the vault at fe55c4b in an EVM, step by step (tests/evm, needs a checkout)",
+            "deltas and liquidation states that the venue's own tests assert (tests/vectors/gmx)",
+        ),
+        unverified=("governance values after deployment", "prices of the venue's own feed"),
     ),
 )
