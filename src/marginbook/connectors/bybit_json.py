@@ -5,6 +5,8 @@ from those before it; without a balance positions are taken to be of the unified
 position, whose margin is `positionBalance`. A unified account in isolated mode prints no account rates; its coins back
 no position then and are left out. The wallet is walletBalance − spotBorrow, as in the documented equity = walletBalance
 − spotBorrow + unrealisedPnl + value of options; options are warned of. Value in USD by equity is a coin's index price.
+The collateral value ratio of a single coin is the account's margin balance by its equity; those of several coins are
+not printed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from marginbook.connectors.values import join, read_positive, read_text, read_ti
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
-from marginbook.exact import CONTEXT, ZERO, divide, in_exact_context, round_half_up
+from marginbook.exact import CONTEXT, ZERO, divide, format_decimal, in_exact_context, round_half_up
 from marginbook.venues.bybit.parameters import is_inverse, settlement_currency
 
 RULES = ("bybit/uta", "bybit/classic", "bybit/inverse")
@@ -36,6 +38,7 @@ _COIN_FIGURES = {
 }
 _ACCOUNT_FIGURES = {"totalMarginBalance": "margin_balance", "totalMaintenanceMargin": "maintenance_margin"}
 INDEX_PLACES = 8
+SHARE_PLACES = 6
 
 
 def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | None:
@@ -110,12 +113,28 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
             warnings.append(f"{at_coin}: {rest} {name} of equity are neither wallet nor profit: options, say")
         if len(settled) <= 1 and name in settled:
             reported = {"wallet_balance": balance, **printed_figures(coin, _COIN_FIGURES, at_coin)}
-    if kind == "UNIFIED" and len(wallet) > 1:
-        reported = printed_figures(row, _ACCOUNT_FIGURES, here)
     if kind == "UNIFIED":
+        terms = _share_that_counts(row, list(wallet), here)
+        if len(wallet) > 1 or terms:
+            reported = printed_figures(row, _ACCOUNT_FIGURES, here)
         return Funds(
-            wallet=wallet, rules="bybit/uta", reported=reported, quotes=quotes, as_of=at, warnings=tuple(warnings)
+            wallet=wallet,
+            rules="bybit/uta",
+            reported=reported,
+            quotes=quotes,
+            terms=terms,
+            as_of=at,
+            warnings=tuple(warnings),
         )
     inverse = any(is_inverse(one.position.market) for one in held)
     rules = "bybit/inverse" if inverse else "bybit/classic"
     return Funds(wallet=wallet, rules=rules, reported=reported, as_of=at, warnings=tuple(warnings))
+
+
+def _share_that_counts(row: dict[str, Any], coins: list[str], place: str) -> dict[str, dict[str, str]]:
+    """The collateral value ratio of the only coin, where the margin balance is less than the equity in USD."""
+    balance, equity = (optional_number(row, name, place) for name in ("totalMarginBalance", "totalEquity"))
+    if len(coins) != 1 or not balance or not equity or equity < 0:
+        return {}
+    share = round_half_up(divide(balance, equity), SHARE_PLACES)
+    return {coins[0]: {"discount": format_decimal(share)}} if 0 < share < 1 else {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from marginbook.connectors.answers import needed_number, needed_table, one_of, optional_number, printed_figures, tables
 from marginbook.connectors.exchange_answers import Funds, Held, Unified
-from marginbook.connectors.values import join, read_positive, read_text, shown
+from marginbook.connectors.values import join, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
@@ -73,8 +73,11 @@ def _instrument(name: str, place: str) -> Instrument:
 
 
 def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
-    """A wallet for every currency in play, such that equity is the printed one."""
+    """A wallet for every currency in play, such that equity is the printed one; `usOut` of the envelope is its time."""
     whole = needed_table(document, place)
+    at = read_time(str(whole["usOut"]), join(place, "usOut")) if whole.get("usOut") else None
+    if "result" in whole:
+        whole, place = needed_table(whole["result"], join(place, "result")), join(place, "result")
     rows = [(whole, place)]
     if "summaries" in whole:
         rows = list(tables(whole["summaries"], join(place, "summaries")))
@@ -97,7 +100,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
         raise BadInput("missing_key", place, f"no {min(missing)} summary", f"the summary of {min(missing)}")
     if len(models) > 1:
         raise BadInput("ambiguous", place, "standard and portfolio margin", "currencies of one margin model")
-    return Funds(wallet=wallet, rules=models.pop() if models else None, reported=reported)
+    return Funds(wallet=wallet, rules=models.pop() if models else None, reported=reported, as_of=at)
 
 
 def _model(row: dict[str, Any], place: str) -> str:

@@ -78,7 +78,10 @@ def exchange_of_balance(document: Any) -> str | None:
             return "hyperliquid"
         if is_subaccount(document) or is_subaccount({"subaccount": document}):
             return "dydx"
-        if "summaries" in document or {"currency", "equity", "margin_balance"} <= document.keys():
+        inner = document.get("result", document)
+        if isinstance(inner, dict) and (
+            "summaries" in inner or {"currency", "equity", "margin_balance"} <= inner.keys()
+        ):
             return "deribit"
     first = _first(_listed(document)[0])
     for name, fields in (

@@ -16,10 +16,12 @@ from marginbook.connectors.exchange_answers import Funds, Held, Unified
 from marginbook.connectors.values import join, read_positive, read_text, read_time, shown
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
-from marginbook.exact import format_decimal
+from marginbook.exact import ZERO, format_decimal
 
 RULES = ("htx/coin-swap",)
 VENUE = "htx"
+PROFIT_ERROR = Decimal("0.00000001")
+"""Largest difference between the printed profit of an account and the sum of its positions' [coin]."""
 _FIGURES = {"position_margin": "initial_margin", "profit_unreal": "unrealized_pnl"}
 _ACCOUNT_FIGURES = {
     "margin_balance": "margin_balance",
@@ -87,6 +89,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     wallet: dict[str, Decimal] = {}
     reported: dict[str, Decimal] = {}
     terms: dict[str, dict[str, str]] = {}
+    warnings: list[str] = []
     for row, here in tables(whole, join(place, "data") if isinstance(document, dict) else place):
         coin = read_text(row.get("symbol"), join(here, "symbol"))
         if coin not in settled and (held or not optional_number(row, "margin_static", here)):
@@ -97,6 +100,10 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
             terms[market] = factor
         if len(settled) == 1:
             reported = printed_figures(row, _ACCOUNT_FIGURES, here)
+        own = sum((h.position.reported.get("unrealized_pnl", ZERO) for h in held if h.currency == coin), ZERO)
+        profit = optional_number(row, "profit_unreal", here)
+        if held and profit is not None and abs(profit - own) > PROFIT_ERROR:
+            warnings.append(f"{here}: a profit of {profit} {coin} beside positions with {own}: answers of two moments")
     if missing := settled - wallet.keys():
         raise BadInput("missing_key", place, f"no {min(missing)} account", f"the account of {min(missing)}")
-    return Funds(wallet=wallet, reported=reported, terms=terms, as_of=at)
+    return Funds(wallet=wallet, reported=reported, terms=terms, as_of=at, warnings=tuple(warnings))

@@ -19,6 +19,8 @@ from marginbook.exact import ZERO, divide, in_exact_context, round_half_up
 RULES = "hyperliquid/perps"
 VENUE = "hyperliquid"
 MARK_PLACES = 10
+NOTIONAL_ERROR = Decimal("0.000001")
+"""Largest relative difference between a printed notional and the sum of printed values: the venue's own roundings."""
 _ACCOUNT_FIGURES = {"accountValue": "margin_balance", "totalMarginUsed": "initial_margin", "totalNtlPos": "notional"}
 _POSITION_FIGURES = {
     "unrealizedPnl": "unrealized_pnl",
@@ -62,6 +64,7 @@ def account_from_clearinghouse_state(document: Any, id: str, source: str = "clea
             value = _needed(held, "positionValue", here)
             mark = round_half_up(divide(abs(value), abs(size)), MARK_PLACES)
             quotes[VENUE, position.market, "mark"] = Quote(read_positive(mark, here), as_of, None, source)
+    _check_notional(document, positions, place)
     account = Account(
         id=id,
         rules=RULES,
@@ -112,6 +115,20 @@ def _cross_balance(document: dict[str, Any], positions: list[Position], place: s
         raise BadInput("wrong_type", join(place, name), shown(summary), "a table")
     at_entry = sum((p.sign * p.quantity * p.entry for p in positions if p.mode == "cross"), ZERO)
     return _needed(summary, "totalRawUsd", join(place, name)) + at_entry
+
+
+def _check_notional(document: dict[str, Any], positions: list[Position], place: str) -> None:
+    """BadInput where the printed notional of the cross account is not that of the positions beside it."""
+    name = "crossMarginSummary" if "crossMarginSummary" in document else "marginSummary"
+    summary = needed_table(document[name], join(place, name))
+    if summary.get("totalNtlPos") is None:
+        return
+    here = join(join(place, name), "totalNtlPos")
+    stated = read_decimal(summary["totalNtlPos"], here)
+    apart = name == "crossMarginSummary"
+    found = sum((p.reported.get("notional", ZERO) for p in positions if p.mode == "cross" or not apart), ZERO)
+    if abs(stated - found) > NOTIONAL_ERROR * max(stated, found):
+        raise BadInput("inconsistent", here, stated, f"the sum of the positions' values, {found}: all of them")
 
 
 def _reported(document: dict[str, Any], with_isolated: bool, place: str) -> dict[str, Decimal]:

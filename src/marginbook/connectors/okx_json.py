@@ -4,8 +4,9 @@ Source: the venue's v5 documentation and the samples in ccxt's parsers (4.5.90).
 no part of the row and comes from ccxt's `contractSize` (or `ctVal` beside the row). `adjEq` tells an account in
 multi-currency mode (portfolio margin prints the same and is not told apart). A cash balance has neither margins of
 isolated positions nor strategies in it: equity = cash + profit + isoEq + stgyEq, as the documentation's sample adds up
-to the last digit; where it does not, a warning says so. The printed `mmr` and `mgnRatio` leave the closing fee out of
-the margin and are kept, not compared.
+to the last digit; where it does not, a warning says so. In
+multi-currency mode disEq / eqUsd is the share of a currency's equity that counts: at its present amount, in place of
+tiers. The printed `mmr` and `mgnRatio` leave the closing fee out of the margin and are kept, not compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from marginbook.connectors.values import join, read_positive, read_text, read_ti
 from marginbook.domain.account import Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import QuoteKey
-from marginbook.exact import CONTEXT, ZERO, divide, in_exact_context, round_half_up
+from marginbook.exact import CONTEXT, ONE, ZERO, divide, format_decimal, in_exact_context, round_half_up
 from marginbook.venues.okx.parameters import settlement_currency
 
 RULES = ("okx/single-currency", "okx/multi-currency")
@@ -28,6 +29,7 @@ _FIGURES = {"imr": "initial_margin", "upl": "unrealized_pnl", "mmr": "mmr", "mgn
 _CURRENCY_FIGURES = {"cashBal": "wallet_balance", "availEq": "available_balance"}
 _ACCOUNT_FIGURES = {"adjEq": "margin_balance"}
 INDEX_PLACES = 12
+SHARE_PLACES = 9
 EQUITY_ERROR = Decimal("0.000000001")
 """Largest difference between printed parts and a printed equity: the venue's doubles."""
 
@@ -90,6 +92,7 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     wallet: dict[str, Decimal] = {}
     reported: dict[str, Decimal] = {}
     quotes: dict[QuoteKey, Decimal] = {}
+    terms: dict[str, dict[str, str]] = {}
     warnings: list[str] = []
     for money, there in tables(row.get("details"), join(here, "details")):
         name = read_text(money.get("ccy"), join(there, "ccy"))
@@ -100,6 +103,10 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
         equity, value = optional_number(money, "eq", there), optional_number(money, "eqUsd", there)
         if joined and equity and value:
             quotes[VENUE, name, "index"] = round_half_up(divide(value, equity), INDEX_PLACES)
+            counted = optional_number(money, "disEq", there)
+            if counted is not None and value > 0:
+                share = round_half_up(divide(counted, value), SHARE_PLACES)
+                terms[name] = {"discount": format_decimal(min(ONE, max(ZERO, share)))}
         parts = (optional_number(money, name, there) or ZERO for name in ("isoEq", "stgyEq"))
         apart = sum(parts, ZERO)
         if equity is not None and abs(equity - apart - cash - _profit(held, name)) > EQUITY_ERROR:
@@ -113,7 +120,9 @@ def read_funds(document: Any, held: Sequence[Held], place: str) -> Funds:
     if joined:
         reported = printed_figures(row, _ACCOUNT_FIGURES, here)
     rules = "okx/multi-currency" if joined else "okx/single-currency"
-    return Funds(wallet=wallet, rules=rules, reported=reported, quotes=quotes, as_of=at, warnings=tuple(warnings))
+    return Funds(
+        wallet=wallet, rules=rules, reported=reported, quotes=quotes, terms=terms, as_of=at, warnings=tuple(warnings)
+    )
 
 
 def _profit(held: Sequence[Held], currency: str) -> Decimal:
