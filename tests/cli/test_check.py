@@ -118,3 +118,24 @@ def test_the_table_for_people_names_zone_and_price() -> None:
     assert result.exit_code == 0
     assert "● safe" in result.stdout
     assert "1807.22891566" in result.stdout
+
+
+@pytest.mark.parametrize(("wallet", "zone"), [("1000", "liquidation"), ("999", "bankrupt")])
+def test_the_table_for_people_of_an_account_with_nothing_left(tmp_path: Path, wallet: str, zone: str) -> None:
+    book = tmp_path / "book.toml"
+    book.write_text(
+        f"""
+        [[account]]
+        id = "gone"
+        rules = "binance/usdm"
+        wallet = {{ USDT = {wallet} }}
+        position = [{{ market = "BTCUSDT", side = "long", quantity = "0.5", entry = "62000", leverage = 20 }}]
+        [prices]
+        as_of = "2026-10-01T12:00:00Z"
+        binance = {{ BTCUSDT = "60000" }}
+        """
+    )
+    result = CliRunner().invoke(app, ["check", str(book)])
+    assert result.exit_code == 4, result.output
+    assert zone in result.stdout
+    assert "maintenance_margin / margin_balance ∞" in result.stdout

@@ -160,4 +160,7 @@ def _ratio(report: Report) -> str:
     if health is not None:
         return "health factor ∞" if health.is_infinite() else f"health factor {round_floor(health, 4)}"
     ratio = quantities.margin_ratio
-    return "" if ratio is None else f"{ratio.definition} {round_half_up(ratio.value * 100, 4)} %"
+    if ratio is None:
+        return ""
+    shown = "∞" if ratio.value.is_infinite() else f"{round_half_up(ratio.value * 100, 4)} %"
+    return f"{ratio.definition} {shown}"
