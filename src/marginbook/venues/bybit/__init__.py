@@ -24,7 +24,7 @@ from marginbook.venues.rules import RuleModule, RuleSet, rule_module
 
 _COMMON_UNVERIFIED = (
     "liquidation at a rate of exactly 100 %",
-    "short positions' prices rounded down to the tick",
+    "short positions' prices rounded down to the tick, but for one of the classic account",
     "open-order margin as max(position + bids, position − asks)",
     "what a liquidation closes first, and its fee",
 )
@@ -78,7 +78,7 @@ RULE_SETS = (
     _rule_set(
         "classic",
         _of_contracts(classic_parameters),
-        "printed isolated positions of 2022 and 2024: balance, bankruptcy and liquidation price",
+        "printed isolated positions, long and short, with and without added margin: bankruptcy and liquidation price",
         "cross margin before the unified account",
         "a risk limit chosen above the position's own tier",
     ),

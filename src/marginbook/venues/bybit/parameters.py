@@ -136,7 +136,7 @@ def _classic_conventions(row: Mapping[str, Any], market: str) -> Terms:
         initial_basis="entry",
         initial_basis_isolated="entry",
         rounds_leverage=True,
-        closing=ClosingFee(rate=_taker(row), cross="leverage", isolated="leverage", in_initial=True),
+        closing=ClosingFee(rate=_taker(row), cross="leverage", isolated="wallet", in_initial=True),
     )
 
 
