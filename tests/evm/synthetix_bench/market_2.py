@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from eth_abi import decode
+from eth_abi import decode, encode
 from tools.chain import ADMIN, Chain, Reverted, calldata, selector
 
 from marginbook.venues.synthetix.v2.parameters import Terms
-from synthetix_bench.figures_2 import (
+from synthetix_bench.figures_2 import LABELS
+from synthetix_bench.scene_2 import (
     ENDORSED,
     FLAGGER,
     KEEPER,
-    LABELS,
     MARKETS,
     PAID,
     PARAMETERS,
@@ -61,6 +61,11 @@ CALLS = {
         "modifyPosition(int256,uint256)",
         "closePosition(uint256)",
     ),
+    "PerpsV2MarketDelayedIntent": ("submitOffchainDelayedOrder(int256,uint256)",),
+    "PerpsV2MarketDelayedExecution": (
+        "executeOffchainDelayedOrder(address,bytes[])",
+        "cancelOffchainDelayedOrder(address)",
+    ),
     "PerpsV2MarketLiquidate": (
         "flagPosition(address)",
         "liquidatePosition(address)",
@@ -88,6 +93,7 @@ class Deployed:
     proxies: dict[str, str]
     testable: dict[str, str]
     users: dict[str, str]
+    executors: list[str] = field(default_factory=list)
     sequence: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def do(self, action: Action) -> str | None:
@@ -111,6 +117,16 @@ class Deployed:
                     chain.call(to, "modifyPosition(int256,uint256)", action.amount, limit, sender=user)
                 case "close":
                     chain.call(to, "closePosition(uint256)", limit, sender=user)
+                case "submit":
+                    chain.call(to, "submitOffchainDelayedOrder(int256,uint256)", action.amount, limit, sender=user)
+                case "execute":
+                    update = price_update(action.market, action.amount, chain.time)
+                    call = ("executeOffchainDelayedOrder(address,bytes[])", user, [update])
+                    chain.call(to, *call, sender=self.users[KEEPER])
+                case "cancel":
+                    chain.call(to, "cancelOffchainDelayedOrder(address)", user, sender=self.users[KEEPER])
+                case "cancel_own":
+                    chain.call(to, "cancelOffchainDelayedOrder(address)", user, sender=user)
                 case "flag":
                     chain.call(to, "flagPosition(address)", user, sender=self.users[FLAGGER])
                 case "liquidate":
@@ -199,11 +215,18 @@ class Deployed:
         return LABELS
 
 
+def price_update(name: str, price: int, time: int) -> bytes:
+    """What the package's stand-in for the off-chain oracle takes: a price with 8 decimals."""
+    row = "(int64,uint64,int32,uint256)"
+    each = (price // 10**10, 0, -8, time)
+    return encode([f"(bytes32,{row},{row})"], [(name32(name), each, each)])
+
+
 def settings_of(terms: Terms) -> tuple[Any, ...]:
     """The struct of `setParameters`."""
     return (
+        *(terms.taker_fee_atomic, terms.maker_fee_atomic, terms.taker_fee_delayed, terms.maker_fee_delayed),
         *(terms.taker_fee, terms.maker_fee),
-        *(terms.taker_fee_delayed, terms.maker_fee_delayed, terms.taker_fee_offchain, terms.maker_fee_offchain),
         *(terms.max_leverage, terms.max_market_size, terms.max_funding_velocity, terms.skew_scale),
         *(2, 120, 60, 6_000, 2, 120),  # windows and ages of delayed orders
         *(name32("off"), 10**17),
@@ -229,6 +252,7 @@ def deploy(artifacts: dict[str, Any], world: World) -> Deployed:
     manager = made("FuturesMarketManager", "address address", ADMIN, resolver)
     settings = made("PerpsV2MarketSettings", "address address", ADMIN, resolver)
     rates = made("PerpsV2ExchangeRate", "address address", ADMIN, resolver)
+    pyth = made("MockPyth", "uint256 uint256", 60, 0)
     known = {
         "FlexibleStorage": storage,
         "FuturesMarketManager": manager,
@@ -246,6 +270,10 @@ def deploy(artifacts: dict[str, Any], world: World) -> Deployed:
         chain.call(around, "setPrice(bytes32,uint256)", name32(name), _price(world, name))
     for contract in cached:
         chain.call(contract, "rebuildCache()")
+    chain.call(rates, "setOffchainOracle(address)", pyth)
+    for name in MARKETS:
+        chain.call(rates, "setOffchainPriceFeedId(bytes32,bytes32)", name32(name), name32(name))
+    chain.call(rates, "addAssociatedContracts(address[])", deployed.executors)
     system = PARAMETERS.system
     for key, value in (
         ("MinInitialMargin", system.min_initial_margin),
@@ -284,6 +312,7 @@ def _market(made: Callable[..., str], chain: Chain, resolver: str, deployed: Dep
             chain.call(proxy, "addRoute(bytes4,address,bool)", selector(call), parts[part], False)
     chain.call(state, "addAssociatedContracts(address[])", list(parts.values()))
     chain.call(state, "linkOrInitializeState()")
+    deployed.executors.append(parts["PerpsV2MarketDelayedExecution"])
     deployed.proxies[name], deployed.testable[name] = proxy, testable
     return [views, testable, *parts.values()]
 

@@ -11,11 +11,11 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.exact import WAD, mul_div_floor, mul_div_half_up
 from marginbook.venues.synthetix.funding import funding_value
-from marginbook.venues.synthetix.v2 import events, liquidation, market, orders
+from marginbook.venues.synthetix.v2 import delayed, events, liquidation, market, orders, settling
 from marginbook.venues.synthetix.v2.parameters import System, Terms
 from marginbook.venues.synthetix.v2.risk import Figures, Holding, figures_at, least_margin
 from marginbook.venues.synthetix.wad import mul
-from synthetix_bench import figures_2
+from synthetix_bench import figures_2, steps_2
 
 
 def _above_only(support: int, demand: int, at_equality: bool) -> bool:
@@ -58,8 +58,12 @@ def _toward_minus(a: int, b: int) -> int:
     return mul_div_floor(a, b, WAD)
 
 
-def _no_deposit_rule(found: Figures, margin: int, out: bool, terms: Terms, system: System) -> str | None:
-    return RIGHT_TRANSFER(found, margin, out, terms, system) if out or margin < 0 else None
+def _no_deposit_rule(found: Figures, margin: int, out: bool, *more: Any) -> str | None:
+    return RIGHT_TRANSFER(found, margin, out, *more) if out or margin < 0 else None
+
+
+def _nothing_taken(account: Account, held: Holding, change: int, *more: Any) -> Account:
+    return settling.settled(account, held, 0, *more)
 
 
 def _idle_margin_lost(account: Account) -> int:
@@ -67,13 +71,13 @@ def _idle_margin_lost(account: Account) -> int:
 
 
 risk = import_module("marginbook.venues.synthetix.v2.risk")  # the package's `risk` is the function
-RIGHT_FEE, RIGHT_TRANSFER = orders.order_fee, events.transfer_refusal
+RIGHT_FEE, RIGHT_TRANSFER = orders.order_fee, settling.refusal
 Patches = tuple[tuple[Any, str, Any], ...]
 
 
 def _everywhere(name: str, wrong: Callable[..., Any]) -> Patches:
     """The same function wherever it is used."""
-    places = (risk, events, orders, liquidation, market, figures_2)
+    places = (risk, events, orders, settling, delayed, liquidation, market, figures_2, steps_2)
     return tuple((place, name, wrong) for place in places if hasattr(place, name))
 
 
@@ -87,7 +91,8 @@ MISTAKES: dict[str, Patches] = {
     "unrecorded funding at the fill price": ((events, "funding_now", _funding_at_the_fill),),
     "the turning order's fee by its two sizes": _everywhere("order_fee", _fee_by_sizes),
     "one unit too much withdrawn": _everywhere("least_margin", _least_at_equality),
-    "any deposit is taken": ((events, "transfer_refusal", _no_deposit_rule),),
+    "any deposit is taken": ((settling, "refusal", _no_deposit_rule),),
+    "no deposit for a delayed order's keeper": ((delayed, "settled", _nothing_taken),),
     "leverage without its hundredth": ((orders, "HUNDREDTH", 0),),
     "the last ten units of idle margin lost": _everywhere("idle", _idle_margin_lost),
     "a fixed tenth more of what may stay inaccessible": ((risk, "MILLI", 10**14),),

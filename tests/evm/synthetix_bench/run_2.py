@@ -13,9 +13,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from synthetix_bench.figures_2 import LABELS, Action, World, near_border, numbers, scene, step
+from synthetix_bench.figures_2 import LABELS, near_border, numbers
 from synthetix_bench.market_2 import deploy
 from synthetix_bench.packages_2 import contracts as load
+from synthetix_bench.scene_2 import Action, World, scene
+from synthetix_bench.steps_2 import step
 from synthetix_bench.walk_2 import walk
 
 

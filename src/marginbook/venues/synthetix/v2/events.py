@@ -2,9 +2,8 @@
 
 Every fill and transfer settles the position: profit and funding go to the margin, and the last price becomes the fill
 price, or the oracle's. What is left of a closed position stays in its market until withdrawn; here it goes to the
-wallet, which is the margin without a position. A market that is known whole is written down anew (`market`). A deposit
-must lift the margin above the liquidation margin, a withdrawal leave `risk.least_margin`. Source:
-`PerpsV2MarketProxyable.sol` (`_updatePositionMargin`, `_trade`) at 1609d156.
+wallet, which is the margin without a position. A market that is known whole is written down anew (`market`). What money
+may move is in `settling`, delayed orders are in `delayed`. Source: `_trade` of `PerpsV2MarketProxyable.sol`, 1609d156.
 """
 
 from dataclasses import replace
@@ -12,22 +11,15 @@ from decimal import Decimal
 
 from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
-from marginbook.domain.events import AccountSnapshot, Event, Fill, IndexUpdate, PriceFrame, Transfer
+from marginbook.domain.events import AccountSnapshot, Event, Fill, IndexUpdate, OrderChange, PriceFrame, Transfer
 from marginbook.domain.market import Index, Market
-from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, to_raw_floor
+from marginbook.exact import ZERO, from_raw, in_exact_context, to_raw_floor
+from marginbook.venues.synthetix.v2.delayed import ordered
 from marginbook.venues.synthetix.v2.market import funding_now, touched
-from marginbook.venues.synthetix.v2.parameters import Parameters, System, Terms
-from marginbook.venues.synthetix.v2.risk import (
-    USD,
-    Figures,
-    figures_at,
-    holding_of,
-    holdings,
-    idle,
-    least_margin,
-    pool_of,
-)
-from marginbook.venues.synthetix.wad import DECIMALS, div, price_of, wad
+from marginbook.venues.synthetix.v2.parameters import Parameters
+from marginbook.venues.synthetix.v2.risk import USD, figures_at, holding_of, holdings, idle, is_pending
+from marginbook.venues.synthetix.v2.settling import settled
+from marginbook.venues.synthetix.wad import DECIMALS, price_of, wad
 
 
 @in_exact_context
@@ -38,6 +30,8 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
             return _fill(account, market, event, parameters, at)
         case Transfer():
             return _transfer(account, market, event, parameters, at)
+        case OrderChange():
+            return ordered(account, market, event, parameters, at)
         case AccountSnapshot():
             return event.account, market
         case IndexUpdate() if event.kind == "funding":
@@ -45,7 +39,7 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
             return account, replace(market, indices={**market.indices, (event.venue, event.asset, "funding"): index})
         case PriceFrame():
             return account, market.with_prices(event.prices)
-    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "a fill or a transfer")
+    raise BadInput("unsupported_event", f"account {account.id}", type(event).__name__, "a fill, an order or a transfer")
 
 
 def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> tuple[Account, Market]:
@@ -58,6 +52,8 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
     held = next((h for h in holdings(account, parameters) if h.market == name), None)
     others = tuple(position for position in account.positions if position.market != name)
     before = held.size if held else 0
+    kept = tuple(o for o in account.orders if o.market != name) if event.kind == "liquidation" else account.orders
+    account = replace(account, orders=tuple(order for order in kept if order.id != event.order_id))
     if event.kind == "liquidation":
         return replace(account, positions=others), touched(market, name, terms, at, before, 0)
     if held is not None and held.flagged:
@@ -85,19 +81,6 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
     return replace(account, positions=(*others, fresh), wallet={**account.wallet, USD: left}), then
 
 
-def transfer_refusal(found: Figures, margin: int, out: bool, terms: Terms, system: System) -> str | None:
-    """Why the contracts refuse a transfer that leaves `margin` [wad sUSD], in their words; `out`: a withdrawal."""
-    if margin < 0:
-        return "Insufficient margin"
-    if margin <= found.liquidation_margin:
-        return "Position can be liquidated"
-    if out and margin <= found.liquidation_margin + found.premium:
-        return "Insufficient margin"
-    if out and div(found.notional, margin) > terms.max_leverage:
-        return "Max leverage exceeded"
-    return "Insufficient margin" if out and margin < system.min_initial_margin else None
-
-
 def _transfer(
     account: Account, market: Market, event: Transfer, parameters: Parameters, at: int
 ) -> tuple[Account, Market]:
@@ -117,6 +100,9 @@ def _moved(
 ) -> tuple[Account, Market]:
     place = f"account {account.id}.transfer"
     if pool is None or pool in ("cross", f"cross:{USD}"):
+        taken = {position.market for position in account.positions}
+        if any(order.market not in taken for order in account.orders):
+            raise BadInput("refused", place, "Pending order exists", "no delayed order that waits")
         balance = account.wallet.get(USD, ZERO) + amount
         if balance < 0:
             raise BadInput("refused", place, "Insufficient margin", f"at least -{account.wallet.get(USD, ZERO)}")
@@ -124,24 +110,10 @@ def _moved(
     held = holding_of(account, pool, parameters)
     if held.flagged:
         raise BadInput("refused", place, "Position flagged", "a position that is not flagged")
-    price, size = price_of(market, held.market), held.size
-    then = touched(market, held.market, held.terms, at, size, size)
+    if is_pending(account, held.market):
+        raise BadInput("refused", place, "Pending order exists", "no delayed order that waits")
+    then = touched(market, held.market, held.terms, at, held.size, held.size)
     if not amount:
         return account, then
-    funding = funding_now(market, held.market, held.terms, at, price)
-    found = figures_at(held, price, funding, parameters.system)
-    margin = found.margin + wad(amount, place)
-    reason = transfer_refusal(found, margin, amount < 0, held.terms, parameters.system)
-    if reason is not None:
-        free = least_margin(found, held.terms, parameters.system) if amount < 0 else found.liquidation_margin + 1
-        raise BadInput("refused", place, reason, f"at least {format_decimal(from_raw(free, DECIMALS))} {USD} of margin")
-    settled = {
-        "isolated_wallet": from_raw(margin, DECIMALS),
-        "entry": from_raw(price, DECIMALS),
-        "funding_index_raw": -funding,
-    }
-    positions = tuple(
-        replace(position, **settled) if pool_of(position) == pool else position  # type: ignore[arg-type]
-        for position in account.positions
-    )
-    return replace(account, positions=positions), then
+    change, price = wad(amount, place), price_of(market, held.market)
+    return settled(account, held, change, price, market, parameters, at), then

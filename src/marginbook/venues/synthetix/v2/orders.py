@@ -24,12 +24,12 @@ from marginbook.exact import WAD, div_trunc, in_exact_context
 from marginbook.venues.synthetix.margins import fill_price
 from marginbook.venues.synthetix.v2.market import funding_now, market_size
 from marginbook.venues.synthetix.v2.parameters import Parameters, Terms
-from marginbook.venues.synthetix.v2.risk import Holding, figures_at, holdings, idle, is_below
+from marginbook.venues.synthetix.v2.risk import Holding, figures_at, holdings, idle, is_below, is_pending
 from marginbook.venues.synthetix.wad import div, mul, price_of, state_wad
 
 HUNDREDTH = 10**16
 """0.01 of leverage, allowed for rounding."""
-Kind = Literal["atomic", "delayed", "offchain"]
+Kind = Literal["offchain", "delayed", "atomic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ def order_fee(rates: tuple[int, int, int], skew: int, change: int, filled_at: in
 def rates_of(terms: Terms, market: Market, name: str, kind: Kind) -> tuple[int, int, int]:
     """Maker, taker and dynamic rate of a kind of order."""
     fees = {
-        "atomic": (terms.maker_fee, terms.taker_fee),
+        "offchain": (terms.maker_fee, terms.taker_fee),
         "delayed": (terms.maker_fee_delayed, terms.taker_fee_delayed),
-        "offchain": (terms.maker_fee_offchain, terms.taker_fee_offchain),
+        "atomic": (terms.maker_fee_atomic, terms.taker_fee_atomic),
     }
     maker, taker = fees[kind]
     if maker is None or taker is None:
@@ -80,7 +80,7 @@ def check_order(
     market: Market,
     parameters: Parameters,
     at: int,
-    kind: Kind = "atomic",
+    kind: Kind = "offchain",
     limit: int | None = None,
 ) -> OrderCheck:
     """The check of an order for `change` [wad] at the oracle's price; `limit`: worst fill price that is accepted."""
@@ -94,6 +94,8 @@ def check_order(
     margin = figures_at(old, filled, funding, parameters.system).margin - fee
     new = replace(old, size=old.size + change, entry=filled, margin=margin, funding=funding)
     reason = _refusal(old, new, fee, price, funding, parameters)
+    if kind == "atomic" and is_pending(account, market_name):
+        reason = "Pending order exists"
     if reason is None and _too_large(old.size, new.size, skew, market, market_name, terms):
         reason = "Max market size exceeded"
     if reason is None and limit is not None and (filled > limit if change > 0 else filled < limit):
@@ -114,8 +116,7 @@ def _refusal(old: Holding, new: Holding, fee: int, price: int, funding: int, par
         return "Insufficient margin"
     if old.size and new.margin <= figures_at(old, new.entry, funding, system).liquidation_margin:
         return "Position can be liquidated"
-    shrinks = _same_side(old.size, new.size) and abs(new.size) < abs(old.size)
-    if not shrinks and new.margin + fee < system.min_initial_margin:
+    if not shrinks(old.size, new.size) and new.margin + fee < system.min_initial_margin:
         return "Insufficient margin"
     after = figures_at(new, price, funding, system)
     if new.margin <= after.liquidation_margin + after.premium:
@@ -132,6 +133,15 @@ def _too_large(old: int, new: int, skew: int, market: Market, name: str, terms: 
         return False
     skew, size = skew - old + new, size - abs(old) + abs(new)
     return abs(div_trunc(size + skew if new > 0 else size - skew, 2)) > terms.max_market_size
+
+
+def shrinks(old: int, new: int) -> bool:
+    """Whether a position becomes smaller without turning.
+
+    >>> shrinks(-5, -2), shrinks(5, 0), shrinks(5, -1), shrinks(5, 5)
+    (True, True, False, False)
+    """
+    return _same_side(old, new) and abs(new) < abs(old)
 
 
 def _same_side(a: int, b: int) -> bool:

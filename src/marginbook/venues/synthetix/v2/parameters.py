@@ -26,12 +26,12 @@ class Terms:
     max_liquidation_delta: int = 0
     max_pd: int = 0
     max_funding_velocity: int = 0
-    maker_fee: int = 0
+    maker_fee: int = 0  # of off-chain delayed orders; those of other kinds are not in the shipped table
     taker_fee: int = 0
+    maker_fee_atomic: int | None = None
+    taker_fee_atomic: int | None = None
     maker_fee_delayed: int | None = None
     taker_fee_delayed: int | None = None
-    maker_fee_offchain: int | None = None
-    taker_fee_offchain: int | None = None
     max_market_size: int = 0  # [units] of one side; 0: not known
     tick: Decimal = Decimal("0.00000001")
     quantity_step: Decimal = UNIT

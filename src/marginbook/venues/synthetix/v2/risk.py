@@ -185,6 +185,15 @@ def idle(account: Account) -> int:
     return wad(account.wallet.get(USD, ZERO), f"account {account.id}.wallet.{USD}")
 
 
+def is_pending(account: Account, market: str) -> bool:
+    """Whether a delayed order waits in a market: no margin moves and no other order is taken until it is gone.
+
+    >>> is_pending(Account(id="a", rules="synthetix/2"), "ETH")
+    False
+    """
+    return any(order.market == market for order in account.orders)
+
+
 def figures(holding: Holding, market: Market, parameters: Parameters, at: int, price: int | None = None) -> Figures:
     """The position at its oracle price, or at `price` [wad]."""
     now = price_of(market, holding.market) if price is None else price
@@ -219,14 +228,15 @@ def is_liquidatable(account: Account, pool: str, market: Market, parameters: Par
 def quantities(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Quantities]:
     """Every number of every position, and the venue's own names for some."""
     return {
-        held.pool: _quantities(held, figures(held, market, parameters, at), parameters.system)
+        held.pool: _quantities(held, figures(held, market, parameters, at), parameters.system, account)
         for held in holdings(account, parameters)
     }
 
 
-def _quantities(holding: Holding, found: Figures, system: System) -> Quantities:
+def _quantities(holding: Holding, found: Figures, system: System, account: Account) -> Quantities:
     accessible = max(0, max(0, found.margin) - found.inaccessible)
-    free = 0 if holding.flagged else max(0, found.margin - least_margin(found, holding.terms, system))
+    locked = holding.flagged or is_pending(account, holding.market)
+    free = 0 if locked else max(0, found.margin - least_margin(found, holding.terms, system))
     shown = {
         "remaining_margin": max(0, found.margin),
         "accessible_margin": accessible,
