@@ -13,12 +13,14 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, IndexUpdate, Stamp, Transfer
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import from_raw, to_raw_exact
+from marginbook.testing.laws import LAWS, factor_value, settings
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.perp import parameters
 from marginbook.venues.perp.collateral import free_of
 from marginbook.venues.perp.model import figures, positions_of
 from marginbook.venues.perp.steps import liquidatable_size, settled_bad_debt
+from marginbook.venues.registry import rule_set
 
 AT = parse_time("2024-06-01")
 CASES = json.loads((Path(__file__).parent.parent / "vectors" / "perp" / "liquidations.json").read_text())[
@@ -269,6 +271,28 @@ def test_range_orders_count_as_they_are_stated_and_must_be_cancelled_first() -> 
     assert found.settlement == (10 * 10**18) - 10**17  # 8640 of quote · seconds over a day
     assert found.debt == 1500 * 10**18
     assert "orders" in setting.call("plan_liquidation", "cross:USDC").reason
+
+
+def test_laws_hold_with_range_orders_and_dust() -> None:
+    for number, setting in enumerate(settings("perp/2", 60, 7)):
+        sums = {"order_base": 3, "order_base_debt": 4, "order_quote": 500, "order_quote_debt": 900, "order_funding": -7}
+        details = {name: str(value * (number % 7 + 1)) for name, value in sums.items()}
+        positions = (
+            replace(setting.account.positions[0], details=details),
+            *(replace(one, quantity=from_raw(9, 18)) for one in setting.account.positions[1:2]),
+            *setting.account.positions[2:],
+        )
+        changed = replace(setting, account=replace(setting.account, positions=positions))
+        for law in ("identities", "decision_follows_the_sums", "kernel_stays_in_its_envelope"):
+            assert LAWS[law](changed) is None
+        assert LAWS["explanation_ends_in_the_headroom"](changed) is None
+        (pool,) = rule_set("perp/2").module.lower(changed.account, changed.market, changed.parameters).pools
+        initial = pool.constants.demand_initial
+        for leg in pool.legs:
+            value = factor_value(leg.factor, changed)
+            initial += (leg.slopes.demand_initial + leg.initial_rate * leg.size) * value
+        exact = float(from_raw(changed.call("risk")["cross:USDC"].demand_initial, 18))
+        assert initial == pytest.approx(exact, rel=1e-12, abs=1e-9)
 
 
 def test_a_small_position_beside_a_large_one_cannot_be_divided() -> None:

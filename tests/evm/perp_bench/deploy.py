@@ -93,7 +93,7 @@ def _initialize(at: Addresses) -> None:
     call(fund, "setVault(address)", vault)
     call(accounts, "setVault(address)", vault)
     types = "address,address,uint8,uint24,uint24,uint24,uint24,uint256,uint256"
-    call(of["CollateralManager"], f"initialize({types})", config, vault, len(COLLATERALS), *TERMS)
+    call(of["CollateralManager"], f"initialize({types})", config, vault, len(COLLATERALS), *TERMS.values())
     call(vault, "setCollateralManager(address)", of["CollateralManager"])
     for name, terms in COLLATERALS.items():
         given = (at.feeds[name], terms.ratio, terms.discount, MOST)

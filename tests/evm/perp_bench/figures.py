@@ -1,6 +1,6 @@
 """The rule set's side of every comparison, with or without a chain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -12,21 +12,11 @@ from marginbook.domain.events import Fill, Stamp, Transfer
 from marginbook.domain.market import Index, Market, Quote
 from marginbook.exact import CONTEXT, format_decimal, from_raw, to_raw_exact
 from marginbook.oracle.twap import Pool, created, moved
-from marginbook.venues.perp import model, parameters, prices
-from marginbook.venues.perp.collateral import free_of
+from marginbook.venues.perp import collateral, model, parameters, prices, sales, steps
 from marginbook.venues.perp.risk import is_liquidatable
-from marginbook.venues.perp.steps import (
-    Trade,
-    apply,
-    liquidatable_size,
-    only_reduces,
-    plan_liquidation,
-    settled_bad_debt,
-    takeover,
-)
-from perp_bench.scene import COLLATERALS, MARKETS, START, USERS
+from perp_bench.scene import COLLATERALS, MARKETS, START, TERMS, USERS
 
-POOL = "cross:USDC"
+POOL, KEEPER = "cross:USDC", "keeper"
 AT = START * 10**6
 STAMP = Stamp()
 TOO_SMALL = "SafeCast: value doesn't fit in 24 bits"
@@ -35,9 +25,11 @@ OVERLAY = {
         "collateral_ratio": str(from_raw(terms.ratio, 6)),
         "decimals": str(terms.decimals),
         "price_decimals": str(terms.feed),
+        "discount_ratio": str(from_raw(terms.discount, 6)),
     }
     for name, terms in COLLATERALS.items()
 } | {name: {"tick": "1E-18"} for name in MARKETS}
+OVERLAY["*"] = {name: str(from_raw(value, 6)) for name, value in TERMS.items()}
 RULES = parameters("2", AT, OVERLAY)
 
 
@@ -50,7 +42,7 @@ class Action:
     name: str = ""  # market or asset
     amount: int = 0  # trades: signed from the account's side
     by: str = ""  # who liquidates
-    other: int = 0  # index: its mean; trades: 1 where `amount` is of the quote
+    other: int = 0  # index: its mean; trades and sales: 1 where `amount` is of the quote, or of the settlement token
 
 
 @dataclass(frozen=True)
@@ -108,6 +100,22 @@ def scene(ticks: Mapping[str, int]) -> State:
     }
     accounts = {name: Account(id=name, rules="perp/2", wallet={"USDC": Decimal(0)}) for name in USERS}
     return State(START, pits, {name: terms.price for name, terms in COLLATERALS.items()}, accounts)
+
+
+def opening() -> Iterator[Action]:
+    """Money for those that the walk needs."""
+    yield Action(kind="time", amount=2_000)
+    for user, usd in (("maker", 10**9), ("rim", 40_000), ("whale", 10**9), (KEEPER, 10**8), ("probe", 10**9)):
+        yield Action(kind="deposit", user=user, name="USDC", amount=usd * 10**6)
+
+
+def opened(ticks: Mapping[str, int]) -> State:
+    """The rule set's state after the opening, whose liquidity settles funding for the first time."""
+    state = scene(ticks)
+    for action in opening():
+        state, refused = step(state, action, Given())
+        assert refused is None
+    return settled(state, MARKETS)
 
 
 def scaled(name: str, price: int) -> int:
@@ -187,6 +195,8 @@ def step(state: State, action: Action, given: Given) -> tuple[State, str | None]
             return replace(state, fund_balance=state.fund_balance + amount), None
         case "liquidate":
             return liquidated(state, action)
+        case "sell":
+            return _sold(state, action)
     return _traded(state, action, given)
 
 
@@ -202,7 +212,7 @@ def _transfer(state: State, action: Action) -> tuple[State, str | None]:
     )
     account = state.accounts[action.user]
     try:
-        changed, _ = apply(account, market_of(state), event, RULES, AT)
+        changed, _ = steps.apply(account, market_of(state), event, RULES, AT)
     except BadInput as refused:
         return state, {"bad_amount": "V_ZA", "not_enough_free_collateral": "V_NEFC"}[refused.problem.code]
     if out:
@@ -219,12 +229,12 @@ def _traded(state: State, action: Action, given: Given) -> tuple[State, str | No
         return state, given.refused
     event = fill(user, name, given.size, given.notional, given.fee, "trade")
     try:
-        account, _ = apply(state.accounts[user], market_after(state, name, given), event, RULES, AT)
+        account, _ = steps.apply(state.accounts[user], market_after(state, name, given), event, RULES, AT)
     except BadInput as refused:
         if refused.problem.code != "not_enough_free_collateral":
             raise
-        trade = Trade(given.size, given.notional - given.fee)
-        return state, "CH_NEFCM" if held is not None and only_reduces(held, trade) else "CH_NEFCI"
+        trade = steps.Trade(given.size, given.notional - given.fee)
+        return state, "CH_NEFCM" if held is not None and steps.only_reduces(held, trade) else "CH_NEFCI"
     state = after_swap(state, name, given)
     return replace(state.with_account(user, account), fund_owed=state.fund_owed + given.fund_fee), None
 
@@ -257,34 +267,59 @@ def liquidated(state: State, action: Action) -> tuple[State, str | None]:
         return state, "CH_PSZ"
     if held.taken * action.amount < 0:
         return state, "CH_WLD"
-    if not liquidatable_size(held, market, found, RULES):
+    if not steps.liquidatable_size(held, market, found, RULES):
         return state, TOO_SMALL
-    done = takeover(account, held, market, RULES, action.amount)
+    done = steps.takeover(account, held, market, RULES, action.amount)
     capacity = market.state["perp", "USDC", "insurance_fund_capacity"]
     if done.lacking > to_raw_exact(Decimal(capacity), 18) + done.to_fund:
         return state, "CH_IIC"
     taken = fill(action.by, name, done.size, done.notional - done.to_liquidator, 0, "liquidation")
-    keeper, _ = apply(keeper, market, taken, RULES, AT)
+    keeper, _ = steps.apply(keeper, market, taken, RULES, AT)
     support, demand = model.figures(keeper, market, RULES).free(RULES.im_ratio)
     if support < demand:
         return state, "CH_NEFCI"
     given = fill(user, name, -done.size, done.notional, done.penalty, "liquidation")
-    account, _ = apply(account, market, given, RULES, AT)
+    account, _ = steps.apply(account, market, given, RULES, AT)
     assert account == done.after or done.notional == 0
     if action.amount == 0:
         _as_planned(state, user, name, market, done)
-    paid = settled_bad_debt(account, market, RULES)
-    if paid:
-        event = Transfer(stamp=STAMP, account=user, kind="settlement", asset="USDC", amount=from_raw(paid, 18))
-        account, _ = apply(account, market, event, RULES, AT)
     state = settled(state, [name]).with_account(user, account).with_account(action.by, keeper)
-    fund = state.fund_balance - paid // 10**12
-    return replace(state, fund_balance=fund, fund_owed=state.fund_owed + done.to_fund), None
+    state = replace(state, fund_owed=state.fund_owed + done.to_fund)
+    return without_bad_debt(state, user, market), None
+
+
+def without_bad_debt(state: State, user: str, market: Market) -> State:
+    """The fund pays what an account without anything else owes."""
+    paid = steps.settled_bad_debt(state.accounts[user], market, RULES)
+    if not paid:
+        return state
+    event = Transfer(stamp=STAMP, account=user, kind="settlement", asset="USDC", amount=from_raw(paid, 18))
+    account, _ = steps.apply(state.accounts[user], market, event, RULES, AT)
+    return replace(state.with_account(user, account), fund_balance=state.fund_balance - paid // 10**12)
+
+
+def _sold(state: State, action: Action) -> tuple[State, str | None]:
+    """A liquidator buys collateral."""
+    user, name, market, amount = action.user, action.name, market_of(state), action.amount
+    account = state.accounts[user]
+    asked = {"paid": amount} if action.other else {"tokens": amount}
+    try:
+        sale = sales.sale_of(account, name, market, RULES, **asked)
+    except BadInput as refused:
+        return state, {"not_liquidatable": "V_NL", "too_much": "V_MSAE" if action.other else "V_MCAE"}[
+            refused.problem.code
+        ]
+    if sale == sales.sale_of(account, name, market, RULES):
+        plan = sales.plan_sale(account, POOL, name, market, RULES)
+        assert (plan.close_most, plan.fee) == (from_raw(sale.paid, 6), from_raw(sale.to_fund, 6))
+    state = state.with_account(user, sales.sold(account, name, sale, RULES))
+    state = replace(state, fund_balance=state.fund_balance + sale.to_fund)
+    return without_bad_debt(state, user, market), None
 
 
 def _as_planned(state: State, user: str, name: str, market: Market, done: Any) -> None:
     """The plan says the same, where it names this position."""
-    plan = plan_liquidation(state.accounts[user], POOL, market, RULES, AT)
+    plan = steps.plan_liquidation(state.accounts[user], POOL, market, RULES, AT)
     if plan.market != name:
         return
     flows = {(flow.party, flow.asset): to_raw_exact(flow.amount, 18) for flow in plan.flows}
@@ -304,7 +339,8 @@ def labels() -> list[str]:
     found = [f"{name} {what}" for name in MARKETS for what in ("size", "notional", "growth", "liquidatable", "funding")]
     found += ["owed", "unrealized", "pending fee", "balance", *COLLATERALS, "account value", "settlement value"]
     found += ["free collateral", "free at mm ratio", "requirement", "absolute", "debt", "free USDC"]
-    return found + [f"free {name}" for name in COLLATERALS]
+    found += [f"free {name}" for name in COLLATERALS]
+    return [*found, "for sale", *(f"{name} {what}" for name in COLLATERALS for what in ("most paid", "most sold"))]
 
 
 def numbers(state: State, user: str) -> list[int]:
@@ -319,7 +355,7 @@ def numbers(state: State, user: str) -> list[int]:
             found += [0] * 5
             continue
         found += [held.kept, held.open_notional, held.position.funding_index_raw or 0]
-        found += [liquidatable_size(held, market, total, RULES), model.funding_of(held, market)]
+        found += [steps.liquidatable_size(held, market, total, RULES), model.funding_of(held, market)]
     assert is_liquidatable(account, POOL, market, RULES, AT) == (total.value < total.requirement(RULES.mm_ratio) > 0)
     held_amounts = {held.asset: held.amount for held in account.collateral}
     support, demand = total.free(RULES.im_ratio)
@@ -330,7 +366,12 @@ def numbers(state: State, user: str) -> list[int]:
     found += [total.value // total.step, (total.settlement + total.unrealized) // total.step]
     found += [max(0, support - demand) // total.step, (low_support - low_demand) // total.step]
     found += [total.requirement(RULES.mm_ratio), total.absolute, total.debt]
-    return found + [free_of(account, name, market, RULES) for name in ("USDC", *COLLATERALS)]
+    found += [collateral.free_of(account, name, market, RULES) for name in ("USDC", *COLLATERALS)]
+    found.append(int(sales.may_be_sold(account, market, RULES)))
+    for name in COLLATERALS:
+        most = sales.most_sold(account, name, market, RULES) if held_amounts.get(name) else sales.Sale(0, 0)
+        found += [most.paid, most.tokens]
+    return found
 
 
 def common(state: State) -> list[int]:

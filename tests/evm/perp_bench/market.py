@@ -1,5 +1,7 @@
 """A deployment that takes the walk's actions and shows every number that the rule set has."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +52,10 @@ class Deployed:
         elif kind == "fund":
             signature, fund = "depositFor(address,address,uint256)", at.of["InsuranceFund"]
             at.chain.call(vault, signature, fund, at.tokens["USDC"], amount, sender=sender)
+        elif kind == "sell":
+            sold = (at.users[action.user], at.tokens[action.name], amount, bool(action.other))
+            signature = "liquidateCollateral(address,address,uint256,bool)"
+            at.chain.call(vault, signature, *sold, sender=at.users[action.by])
         elif kind == "liquidate":
             arguments: tuple[Any, ...] = (at.users[action.user], at.bases[action.name])
             signature = "liquidate(address,address)"
@@ -67,21 +73,31 @@ class Deployed:
         exact_input = sells != bool(action.other)
         return (self.at.bases[action.name], sells, exact_input, abs(action.amount), 0, MOST, 0, NO_CODE)
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """What happens inside is undone; of views, only the chain's memory of having looked."""
+        evm = self.at.chain.evm
+        before = evm.snapshot()
+        try:
+            yield
+        finally:
+            evm.revert(before)
+
     def given(self, action: Action) -> Given:
         """How the swap would end, tried by an account that can afford anything and then undone."""
         if action.kind != "trade" and not (action.kind == "close" and action.amount):
             return Given()
+        with self.passing():
+            return self._tried(action)
+
+    def _tried(self, action: Action) -> Given:
         trial = Action(kind="trade", user=PROBE, name=action.name, amount=action.amount, other=action.other)
-        evm = self.at.chain.evm
-        before = evm.snapshot()
         try:
             self._call(trial, PROBE)
         except Reverted as refused:
-            evm.revert(before)
             return Given(refused=_reason(refused.data))
-        logs = [(log.address.lower(), *log.data) for log in evm.result.logs]
+        logs = [(log.address.lower(), *log.data) for log in self.at.chain.evm.result.logs]
         root, tick = view_words(self.at, self.at.pools[action.name])[:2]
-        evm.revert(before)
         house, accounts = self.at.of["ClearingHouse"].lower(), self.at.of["AccountBalance"].lower()
         size, notional, fee, *_ = next(
             decode(["int256"] * 6, data) for where, topics, data in logs if where == house and len(data) == 192
@@ -143,7 +159,12 @@ class Deployed:
         found += view("AccountBalance", "getTotalDebtValue(address)", who)
         free = "getFreeCollateralByToken(address,address)"
         found += view("Vault", free, who, tokens["USDC"])
-        return found + [view("Vault", free, who, tokens[n])[0] if amount else 0 for n, amount in amounts.items()]
+        found += [view("Vault", free, who, tokens[n])[0] if amount else 0 for n, amount in amounts.items()]
+        found += view("Vault", "isLiquidatable(address)", who)
+        most = "getMaxRepaidSettlementAndLiquidatableCollateral(address,address)"
+        for name, amount in amounts.items():
+            found += view("Vault", most, who, tokens[name]) if amount else [0, 0]
+        return found
 
     def _liquidatable(self, who: str, base: str, value: int) -> int:
         """What of a position may be taken; 0 where the contract cannot say."""

@@ -8,16 +8,16 @@ from typing import Any
 
 from perp_bench import figures
 from perp_bench.deploy import deploy
-from perp_bench.figures import Action, Given, State, common, growth_now, labels, numbers, scene, settled, step
+from perp_bench.figures import Action, Given, State, common, growth_now, labels, numbers, opened, opening, step
 from perp_bench.market import Deployed, view_words
 from perp_bench.scene import MAKERS, MARKETS, SHOWN, TRADERS
-from perp_bench.walk import Walker, opening
+from perp_bench.walk import Walker
 
 LABELS = labels()
 COMMON = [*(f"{name} mark" for name in MARKETS), "fund"]
 WIDE = 887_200
 NARROW = {"vETH": (73_200, 12), "vBTC": (103_000, 1)}  # middle tick, units of base
-Record = Callable[[Action, Given, str | None, list[int], dict[str, list[int]]], None]
+Record = Callable[[State, Action, Given, str | None, dict[str, list[int]]], None]
 
 
 class Difference(AssertionError):
@@ -41,16 +41,13 @@ def start(contracts: dict[str, Any]) -> tuple[Deployed, State]:
     """Chain and rule set, with liquidity in every market."""
     at = deploy(contracts)
     deployed = Deployed(at)
-    state = scene({name: view_words(at, pool)[1] for name, pool in at.pools.items()})
     for action in opening():
         assert deployed.do(action) is None
-        state, refused = step(state, action, Given())
-        assert refused is None
     for name, (middle, base) in NARROW.items():
         deployed.provide("maker", name, 10**24, 2 * 10**25, -WIDE, WIDE)
         middle -= middle % 200
         deployed.provide("rim", name, base * 10**18, 10**26, middle - 1_000, middle + 1_000)
-    return deployed, refreshed(deployed, settled(state, MARKETS))
+    return deployed, refreshed(deployed, opened({name: view_words(at, pool)[1] for name, pool in at.pools.items()}))
 
 
 def refreshed(deployed: Deployed, state: State) -> State:
@@ -62,15 +59,16 @@ def refreshed(deployed: Deployed, state: State) -> State:
 
 
 def compare(
-    contracts: dict[str, Any], seed: int, steps: int, record: Record | None = None, all_users: bool = True
+    contracts: dict[str, Any], seed: int, steps: int, record: Record | None = None, all_users: bool = False
 ) -> Tally:
     """Walk `steps` steps; `Difference` at the first number that is not equal.
 
-    `all_users`: every account at every step; otherwise the one that acted, another one, and all at every 20th step.
+    `all_users`: every account at every step; otherwise those that acted, another one, and all at every 20th step. What
+    is recorded has no range orders in it, whose sums only the chain knows.
     """
     deployed, state = start(contracts)
     random, tally = Random(seed), Tally()
-    walker = Walker(random, deployed.given)
+    walker = Walker(random, deployed.given, () if record else MAKERS)
     watch = Random(seed)
     while tally.steps < steps:
         action = walker.next(state)
@@ -85,14 +83,15 @@ def compare(
             raise Difference(f"{where}: the chain says {reason}, the rule set {ours}")
         whole = all_users or tally.steps % 20 == 0
         shown = SHOWN if whole else {action.user, action.by, watch.choice(TRADERS)} & set(SHOWN)
-        if whole or shown & set(MAKERS):
-            after = refreshed(deployed, after)
-        _same(where, COMMON, deployed.common(), common(after))
-        found = {user: deployed.numbers(user) for user in shown}
+        with deployed.passing():
+            if whole or shown & set(MAKERS):
+                after = refreshed(deployed, after)
+            _same(where, COMMON, deployed.common(), common(after))
+            found = {user: deployed.numbers(user) for user in shown}
         for user, chain in found.items():
             _same(f"{where}, {user}", LABELS, chain, numbers(after, user))
         if record:
-            record(action, given, reason, deployed.common(), found)
+            record(after, action, given, reason, {name: found[name] for name in found if name not in MAKERS})
         _count(tally, state, after, action, reason, near)
         tally.numbers += len(COMMON) + len(LABELS) * len(found)
         state = after

@@ -6,8 +6,15 @@ from math import isqrt
 START = 1_700_000_000
 FEE, FUND_SHARE = 1_000, 130_000
 """Of a trade, and of the fee that goes to the insurance fund [10^-6]."""
-TERMS = (750_000, 500_000, 2_000, 30_000, 10_000 * 10**6, 500 * 10**6)
-"""Of collateral liquidation: debt per other collateral, part, buffer, the fund's share, most debt, dust."""
+TERMS = {
+    "debt_ratio": 750_000,
+    "sale_ratio": 500_000,
+    "mm_ratio_buffer": 2_000,
+    "fund_share": 30_000,
+    "debt_threshold": 10_000 * 10**6,
+    "dust_value": 500 * 10**6,
+}
+"""Of collateral sales, in the order of the contract's initialisation."""
 TRADERS = ("ann", "bob", "cid", "dot")
 MAKERS = ("maker", "rim")
 SHOWN = (*TRADERS, "keeper", "whale", *MAKERS)

@@ -1,20 +1,21 @@
 """Seeded walks, steered to the border of liquidation, to the last free unit, and to bad debt."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
 from marginbook.exact import to_raw_exact, to_raw_floor
+from marginbook.venues.common.search import borders_around
 from marginbook.venues.perp import model, prices
 from marginbook.venues.perp.collateral import free_of
 from marginbook.venues.perp.risk import liquidation_prices
+from marginbook.venues.perp.sales import may_be_sold, most_sold
 from marginbook.venues.perp.steps import Trade, apply, only_reduces
-from perp_bench.figures import AT, RULES, Action, Given, State, fill, mark, market_after, market_of
+from perp_bench.figures import AT, KEEPER, RULES, Action, Given, State, fill, mark, market_after, market_of
 from perp_bench.scene import COLLATERALS, MAKERS, MARKETS, TRADERS
 
 Quote = Callable[[Action], Given]
-KEEPER = "keeper"
 KINDS = {
     "time": 8,
     "whale": 5,
@@ -29,6 +30,8 @@ KINDS = {
     "crash": 9,
     "fund": 2,
     "liquidate": 2,
+    "sell": 1,
+    "brim": 4,
 }
 RISKY = TRADERS[2:]
 """Who has other collateral than the settlement token."""
@@ -38,18 +41,11 @@ STEP = 10**12
 RICH = Decimal(10) ** 9
 
 
-def opening() -> Iterator[Action]:
-    """Money for those that the walk needs."""
-    yield Action(kind="time", amount=2_000)
-    for user, usd in (("maker", 10**9), ("rim", 40_000), ("whale", 10**9), (KEEPER, 10**8), ("probe", 10**9)):
-        yield Action(kind="deposit", user=user, name="USDC", amount=usd * 10**6)
-
-
 class Walker:
     """Chooses the next action; some come in pairs."""
 
-    def __init__(self, random: Random, quote: Quote) -> None:
-        self.random, self.quote = random, quote
+    def __init__(self, random: Random, quote: Quote, makers: tuple[str, ...] = MAKERS) -> None:
+        self.random, self.quote, self.makers = random, quote, makers
         self.waiting: list[Action | Callable[[State], Action]] = []
         self.tried: set[str] = set()
 
@@ -76,6 +72,9 @@ class Walker:
         if weak and random.random() < 0.4:
             user = random.choice(weak)
             return self._liquidate(state, user) if random.random() < 0.75 else self._rescue(state, user, market)
+        owing = [user for user in RISKY if may_be_sold(state.accounts[user], market, RULES)]
+        if owing and random.random() < 0.25:
+            return self._sell(state, random.choice(owing))
         kind, user = random.choices(list(KINDS), list(KINDS.values()))[0], random.choice(TRADERS)
         return getattr(self, f"_{kind}")(state, user)
 
@@ -118,7 +117,8 @@ class Walker:
         held = _held(state, user, name)
         if room < 10**19 and not (held and held.taken):
             return self._deposit(state, user)
-        worth = random.choice([room, room // 2, room * random.randrange(1, 130) // 100, 10**18, 10**7])
+        small = random.randrange(50, 200) * 10**18
+        worth = random.choice([room, room // 2, room * random.randrange(1, 130) // 100, small, 10**18, 10**7])
         sign = random.choice((1, -1))
         if random.random() < 0.25:
             return Action(kind="trade", user=user, name=name, amount=sign * max(worth, 10**7), other=1)
@@ -168,7 +168,7 @@ class Walker:
 
     def _withdraw(self, state: State, user: str) -> Action:
         random = self.random
-        user = random.choice([*TRADERS, *TRADERS, KEEPER, "whale", *MAKERS])
+        user = random.choice([*TRADERS, *TRADERS, KEEPER, "whale", *self.makers])
         held = [one.asset for one in state.accounts[user].collateral]
         name = random.choice(["USDC", *held, *held])
         most = free_of(state.accounts[user], name, market_of(state), RULES)
@@ -227,10 +227,38 @@ class Walker:
             kind="deposit", user=user, name="USDC", amount=max(1, -(room // STEP) - self.random.choice([0, 1]))
         )
 
+    def _brim(self, state: State, user: str) -> Action:
+        """A collateral price at which other collateral may just be sold, or just not."""
+        random, user = self.random, self.random.choice(RISKY)
+        held = [one.asset for one in state.accounts[user].collateral]
+        if not held:
+            return self._deposit(state, user)
+        name = random.choice(held)
+
+        def for_sale(price: int) -> bool:
+            changed = replace(state, prices={**state.prices, name: price})
+            return may_be_sold(state.accounts[user], market_of(changed), RULES)
+
+        below, _ = borders_around(for_sale, state.prices[name])
+        if below is None or below > COLLATERALS[name].price * 5:
+            return self._trade(state, user)
+        self.waiting.append(lambda later: self._sell(later, user))
+        return Action(kind="price", name=name, amount=below + random.choice([0, 0, 1]))
+
+    def _sell(self, state: State, user: str) -> Action:
+        """About the most that may be sold, in tokens or in what is paid for them."""
+        random, account = self.random, state.accounts[user]
+        names = [held.asset for held in account.collateral] or list(COLLATERALS)
+        name, paid = random.choice(names), random.random() < 0.5
+        most = most_sold(account, name, market_of(state), RULES)
+        units = most.paid if paid else most.tokens
+        amount = random.choice([units, units, units + 1, units // 2, random.randrange(units + 1)])
+        return Action(kind="sell", user=user, name=name, amount=amount, by=KEEPER, other=int(paid))
+
     def _liquidate(self, state: State, user: str) -> Action:
         random = self.random
         if random.random() < 0.03:
-            user = random.choice([*TRADERS, *MAKERS, "whale"])
+            user = random.choice([*TRADERS, *self.makers, "whale"])
         names = [held.market for held in model.positions_of(state.accounts[user])] or list(MARKETS)
         name = random.choice(names if random.random() < 0.95 else list(MARKETS))
         held = _held(state, user, name)

@@ -29,10 +29,10 @@ RULE_SETS = (
             lower,
             warnings=warnings,
         ),
-        verified=("liquidations and free collateral that the venue's own tests assert (tests/vectors/perp)",),
-        unverified=(
-            "funding, and fees pending from liquidity, against a venue number",
-            "governance values after deployment, collateral ratios among them",
+        verified=(
+            "the contracts of @perp/curie-contract 2.8.4 in an EVM, step by step (tests/evm)",
+            "liquidations and free collateral that the venue's own tests assert (tests/vectors/perp)",
         ),
+        unverified=("governance values after deployment: collateral ratios and the terms of collateral sales",),
     ),
 )

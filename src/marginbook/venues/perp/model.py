@@ -22,7 +22,7 @@ they are stated: what the orders hold moves with the pool's price, and that is n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,19 @@ class CollateralTerms:
     collateral_ratio: int  # [10^-6] of its value that counts
     decimals: int = 18
     price_decimals: int = 8  # of its price feed
+    discount_ratio: int | None = None  # [10^-6] off its price in a sale to a liquidator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleTerms:
+    """When and how far other collateral may be sold. Ratios are integers of 10^-6, money of the settlement token's."""
+
+    mm_ratio_buffer: int
+    debt_ratio: int  # of counted collateral
+    sale_ratio: int  # of the debt that may be repaid at once
+    fund_share: int  # of what the liquidator pays
+    debt_threshold: int
+    dust_value: int  # of a debt that is repaid whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +78,7 @@ class Parameters:
     settlement_decimals: int = 6
     collaterals: Mapping[str, CollateralTerms]
     ticks: Mapping[str, Decimal]  # grid of our liquidation prices, by market
+    sales: SaleTerms | None = None
     source: str
     rules: str = "perp/2"
     as_of: int | None = None  # [µs UTC]
@@ -90,10 +104,12 @@ GLOBAL: dict[str, Read] = {
     "settlement": text,
     "settlement_decimals": whole,
 }
+SALES: dict[str, Read] = dict.fromkeys((field.name for field in fields(SaleTerms)), Raw(6))
 OF_NAME: dict[str, Read] = {
     "collateral_ratio": Raw(6),
     "decimals": whole,
     "price_decimals": whole,
+    "discount_ratio": Raw(6),
     "tick": positive,
 }
 
@@ -103,6 +119,7 @@ def parameters(
 ) -> Parameters:
     """Initial values of the contracts; in a book's overlay `"*"` changes ratios, a name its collateral terms or tick.
 
+    The terms of collateral sales are governance's: a book states all of them in `"*"`, or none.
     BadInput `no_parameters` before the first table.
     """
     record = record_or_error("perp_v2", at, "perp/2")
@@ -111,7 +128,14 @@ def parameters(
     ticks: dict[str, Decimal] = {}
     for name, row in (overlay or {}).items():
         if name == ALL:
-            values |= read_row(row, GLOBAL, "parameters.*")
+            given = read_row(row, GLOBAL | SALES, "parameters.*")
+            sales = {key: given.pop(key) for key in SALES if key in given}
+            values |= given
+            if sales:
+                missing = ", ".join(SALES.keys() - sales.keys())
+                if missing:
+                    raise BadInput("no_parameters", "parameters.*", missing, "every term of collateral sales")
+                values["sales"] = SaleTerms(**sales)
             continue
         given = read_row(row, OF_NAME, f"parameters.{name}")
         if "tick" in given:
@@ -257,15 +281,17 @@ def collateral_value(held: Collateral, account: Account, market: Market, paramet
     if held.amount is None or held.amount < 0:
         given = "nothing" if held.amount is None else held.amount
         raise BadInput("bad_amount", place, given, "an amount of at least 0")
-    amount = to_raw_floor(held.amount, terms.decimals)
-    if terms.decimals > DECIMALS:
-        price = price_of(market, held.asset, terms.price_decimals)
-        value = mul_div_floor(amount, price, 10**terms.price_decimals)
-        value = div_floor(value, 10 ** (terms.decimals - DECIMALS))
-    else:
-        wide = amount * 10 ** (DECIMALS - terms.decimals)
-        value = mul_div_floor(wide, price_of(market, held.asset, terms.price_decimals), 10**terms.price_decimals)
+    price = price_of(market, held.asset, terms.price_decimals)
+    value = value_for(to_raw_floor(held.amount, terms.decimals), price, terms)
     return mul_div_floor(value, terms.collateral_ratio, RATIO)
+
+
+def value_for(amount: int, price: int, terms: CollateralTerms) -> int:
+    """⌊amount · price⌋ [10^-18]; of a token with more than 18 decimals, floored at its own first."""
+    unit = 10**terms.price_decimals
+    if terms.decimals > DECIMALS:
+        return div_floor(mul_div_floor(amount, price, unit), 10 ** (terms.decimals - DECIMALS))
+    return mul_div_floor(amount * 10 ** (DECIMALS - terms.decimals), price, unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from marginbook.venues.common.search import searched_prices
 from marginbook.venues.common.views import INFINITY, derivative_quantities, down
 from marginbook.venues.perp.collateral import free_of
 from marginbook.venues.perp.model import DECIMALS, VENUE, Figures, Parameters, figures, has_orders, positions_of
+from marginbook.venues.perp.sales import may_be_sold
 
 DEFAULT_TICK = Decimal("0.00000001")
 
@@ -98,6 +99,9 @@ def liquidation_prices(account: Account, market: Market, parameters: Parameters,
 
 def warnings(account: Account, market: Market, parameters: Parameters, at: int) -> list[str]:
     """What the venue would do first."""
+    found = []
     if has_orders(account):
-        return ["open orders must be cancelled before a liquidation; the liquidity behind them counts as it is stated"]
-    return []
+        found.append("open orders must be cancelled before a liquidation; the liquidity behind them counts as stated")
+    if parameters.sales is not None and may_be_sold(account, market, parameters):
+        found.append("a liquidator may buy the account's other collateral")
+    return found

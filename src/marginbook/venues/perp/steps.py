@@ -137,6 +137,8 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
         return Plan(pool=pool, market="", reason="open orders must be cancelled first")
     held = max((one for one in positions_of(account) if one.size), key=lambda one: abs(value_of(one, market)))
     found = takeover(account, held, market, parameters)
+    if not found.size:
+        return Plan(pool=pool, market=held.market, reason="the contract cannot divide so small a part of all")
     capacity = market.state.get((VENUE, parameters.settlement, "insurance_fund_capacity"))
     if capacity is not None and found.lacking > to_raw_floor(Decimal(capacity), DECIMALS) + found.to_fund:
         return Plan(

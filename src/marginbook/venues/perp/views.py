@@ -110,7 +110,8 @@ def explain(account: Account, market: Market, parameters: Parameters, at: int) -
             value = value_of(held, market)
             values.append(money(f"position_value {held.market}", value, "size · price", rules, size, price))
     notionals = [
-        money(f"open_notional {held.market}", held.open_notional, "", "account") for held in positions_of(account)
+        money(f"open_notional {held.market}", held.open_notional + held.pooled.quote_gain, "", "account")
+        for held in positions_of(account)
     ]
     funding = sum(funding_of(held, market) for held in positions_of(account))
     collaterals = [
