@@ -1,8 +1,10 @@
 """Perps v3: what fills, deposits, withdrawals and funding do to an account.
 
 Every fill settles the whole old position at the fill price: profit, funding and interest less fees are charged, and the
-position starts anew at the fill price. A charge below 0 comes out of the snxUSD first and becomes a debt beyond that; a
-charge above 0 pays the debt first. Source: `PerpsAccount.sol` (charge), `OffchainAsyncOrder.sol` at 23585f73.
+position starts anew at the fill price. Funding accrues at the market's quote, which is the order's price before its
+premium; without a quote at the fill price. A charge below 0 comes out of the snxUSD first and becomes a debt beyond
+that; a charge above 0 pays the debt first. Source: `PerpsAccount.sol` (charge), `AsyncOrderSettlementPythModule.sol`,
+`AsyncOrder.sol` at 23585f73 (2025-06-12).
 """
 
 from dataclasses import replace
@@ -15,10 +17,11 @@ from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, to_raw_floor
 from marginbook.venues.synthetix.account import POOL, USD, book_of, debt_of, is_flagged
 from marginbook.venues.synthetix.funding import funding_value
+from marginbook.venues.synthetix.interest import interest_per_dollar
 from marginbook.venues.synthetix.margins import collateral_value
 from marginbook.venues.synthetix.parameters import Parameters
-from marginbook.venues.synthetix.risk import figures, interest_per_dollar, position_figures, withdrawable
-from marginbook.venues.synthetix.wad import DECIMALS, price_of, wad
+from marginbook.venues.synthetix.risk import figures, position_figures, withdrawable
+from marginbook.venues.synthetix.wad import DECIMALS, KIND, VENUE, price_of, wad
 
 
 @in_exact_context
@@ -79,35 +82,36 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
         raise BadInput("unsupported_mode", place, event.position_side or event.mode, "one-way, cross margin")
     terms = parameters.terms_of(event.market)
     price = wad(event.price, f"{place}.price")
-    funding = funding_value(market, event.market, terms.skew_scale, terms.max_funding_velocity, price, at)
+    oracle = price_of(market, event.market) if (VENUE, event.market, KIND) in market.quotes else price
+    funding = funding_value(market, event.market, terms.skew_scale, terms.max_funding_velocity, oracle, at)
     interest = interest_per_dollar(market, at)
     held = next((h for h in book_of(account, parameters).holdings if h.market == event.market), None)
     change = wad(event.quantity, f"{place}.quantity") * (1 if event.side == "buy" else -1)
-    if event.kind == "liquidation":
-        account = _seized(account)
-    else:
+    if event.kind != "liquidation":
         pnl = position_figures(held, price, funding, interest).pnl if held else 0
         account = charged(account, pnl - wad(event.fee, f"{place}.fee"))
     size = (held.size if held else 0) + change
-    others = tuple(position for position in account.positions if position.market != event.market)
-    if not size:
-        return replace(account, positions=others)
-    details = {"interest_accrued": format_decimal(from_raw(interest, DECIMALS))} if interest else {}
-    fresh = Position(
-        market=event.market,
-        side="long" if size > 0 else "short",
-        quantity=from_raw(abs(size), DECIMALS),
-        entry=event.price,
-        funding_index_raw=-funding,
-        details=details,
-    )
-    return replace(account, positions=(*others, fresh))
+    positions = tuple(position for position in account.positions if position.market != event.market)
+    if size:
+        fresh = Position(
+            market=event.market,
+            side="long" if size > 0 else "short",
+            quantity=from_raw(abs(size), DECIMALS),
+            entry=event.price,
+            funding_index_raw=-funding,
+            details={"interest_accrued": format_decimal(from_raw(interest, DECIMALS))} if interest else {},
+        )
+        positions = (*positions, fresh)
+    account = replace(account, positions=positions)
+    return seized(account) if event.kind == "liquidation" else account
 
 
-def _seized(account: Account) -> Account:
-    """The account once flagged: no collateral, no debt."""
-    details = {name: text for name, text in account.details.items() if name != "debt"}
-    return replace(account, wallet={}, collateral=(), debt=(), details={**details, "flagged": "true"})
+def seized(account: Account) -> Account:
+    """The account after a call of `liquidate`: no collateral, no debt, flagged as long as it has positions."""
+    details = {name: text for name, text in account.details.items() if name not in ("debt", "flagged")}
+    if account.positions:
+        details["flagged"] = "true"
+    return replace(account, wallet={}, collateral=(), debt=(), details=details)
 
 
 def _transfer(account: Account, market: Market, event: Transfer, parameters: Parameters, at: int) -> Account:
@@ -142,10 +146,9 @@ def _check_withdrawal(account: Account, market: Market, event: Transfer, paramet
     if event.asset != USD:
         terms = parameters.collateral_of(event.asset)
         value = collateral_value(terms, value, price_of(market, event.asset), False)
-    if value > free:
-        raise BadInput(
-            "insufficient_margin", place, wanted, f"at most {format_decimal(from_raw(free, DECIMALS))} {USD}"
-        )
+    if value > free or free < 0:
+        most = format_decimal(from_raw(max(0, free), DECIMALS))
+        raise BadInput("insufficient_margin", place, wanted, f"at most {most} {USD}")
 
 
 def _repaid(account: Account, event: LendingAction) -> Account:

@@ -28,6 +28,15 @@ def velocity(skew: int, skew_scale: int, max_velocity: int) -> int:
     return mul(min(max(-WAD, div(skew, skew_scale)), WAD), max_velocity)
 
 
+def rate_after(rate: int, velocity_now: int, seconds: int) -> int:
+    """Funding rate per day [wad] `seconds` after it was `rate`.
+
+    >>> rate_after(WAD // 100, -WAD // 50, 43_200)
+    0
+    """
+    return rate + mul(velocity_now, div(seconds, DAY_SECONDS))
+
+
 def unrecorded(rate: int, velocity_now: int, seconds: int, price: int) -> int:
     """Funding value [wad] since the last record.
 
@@ -37,7 +46,7 @@ def unrecorded(rate: int, velocity_now: int, seconds: int, price: int) -> int:
     True
     """
     days = div(seconds, DAY_SECONDS)
-    average = div(-(rate + rate + mul(velocity_now, days)), 2 * WAD)
+    average = div(-(rate + rate_after(rate, velocity_now, seconds)), 2 * WAD)
     return mul(mul(average, days), price)
 
 

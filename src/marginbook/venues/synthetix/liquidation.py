@@ -22,7 +22,7 @@ from marginbook.venues.common.views import is_breached
 from marginbook.venues.synthetix.account import POOL, USD, Book, Holding, book_of
 from marginbook.venues.synthetix.margins import Window, keeper_reward, liquidatable_amount
 from marginbook.venues.synthetix.parameters import Parameters
-from marginbook.venues.synthetix.risk import Figures, checked_pool, costs_of, figures, margin_only_reward, sums
+from marginbook.venues.synthetix.risk import Figures, checked_pool, costs_of, figures, sums
 from marginbook.venues.synthetix.wad import DECIMALS, VENUE, mul, price_of, state_seconds, state_wad
 
 TICK = Decimal("0.00000001")
@@ -93,8 +93,8 @@ def window_of(market: Market, name: str, at: int) -> Window:
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
     """One call of `liquidate`, or of `liquidateMarginOnly` for an account without positions.
 
-    The plan names the largest position; the flows are of the whole call, which takes a part of every position. `fee`
-    and `seized` are in snxUSD, seized synths are in the flows.
+    The plan names the largest position of which anything may be closed; the flows are of the whole call, which takes a
+    part of every position. `fee` and `seized` are in snxUSD, seized synths are in the flows.
     """
     checked_pool(account, pool)
     book = book_of(account, parameters)
@@ -103,13 +103,12 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     if not is_breached(now.support, now.demand, False):
         return Plan(pool=POOL, market="", reason="the available margin covers maintenance margin and reward")
     if not book.holdings:
-        reward = margin_only_reward(parameters.guards, found.collateral, costs_of(market))
-        return _plan(book, found, "", 0, reward, None)
+        return _plan(book, found, "", 0, _reward(book, found, market, parameters, False), None)
     amounts = {
         held.market: liquidatable_amount(held.terms, abs(held.size), window_of(market, held.market, at))
         for held in book.holdings
     }
-    largest = max(book.holdings, key=lambda held: found.positions[held.market].notional)
+    largest = max(book.holdings, key=lambda held: (amounts[held.market] > 0, found.positions[held.market].notional))
     reward = _reward(book, found, market, parameters, any(amounts.values()))
     return _plan(
         book, found, largest.market, amounts[largest.market], reward, largest, price_of(market, largest.market)
@@ -121,8 +120,9 @@ def _reward(book: Book, found: Figures, market: Market, parameters: Parameters, 
     costs, guards = costs_of(market), parameters.guards
     if book.flagged:
         return keeper_reward(guards, 0, costs.liquidate, 0) if closes and costs.liquidate else 0
-    flags = sum(position.flag_reward for position in found.positions.values())
-    reward = max(flags, mul(found.collateral, guards.collateral_reward_ratio)) if guards.collateral_reward else flags
+    reward = sum(position.flag_reward for position in found.positions.values())
+    if guards.collateral_reward or not book.holdings:
+        reward = max(reward, mul(found.collateral, guards.collateral_reward_ratio))
     cost = costs.flag + costs.liquidate
     return keeper_reward(guards, reward, cost, found.collateral) if reward + cost else 0
 
@@ -134,6 +134,8 @@ def _plan(
     seized = ZERO if book.flagged else from_raw(book.usd, DECIMALS)
     taken = [] if book.flagged else [(synth.asset, from_raw(synth.amount, DECIMALS)) for synth in book.synths]
     flows = [flow for asset, amount in [(USD, seized), *taken] for flow in _moved(asset, amount)]
+    if found.debt:
+        flows += _moved(USD, -from_raw(found.debt, DECIMALS))
     if paid:
         flows += [Flow("liquidator", USD, paid), Flow("pool", USD, -paid)]
     reason = None

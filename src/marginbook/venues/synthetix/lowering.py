@@ -18,9 +18,10 @@ from marginbook.domain.market import Market
 from marginbook.exact import WAD
 from marginbook.venues.synthetix.account import POOL, Book, Holding, Synth, book_of
 from marginbook.venues.synthetix.funding import moves_with_time
+from marginbook.venues.synthetix.interest import interest_per_dollar
 from marginbook.venues.synthetix.margins import keeper_reward, liquidation_windows, required_margins
 from marginbook.venues.synthetix.parameters import SYSTEM, Parameters
-from marginbook.venues.synthetix.risk import costs_of, interest_per_dollar
+from marginbook.venues.synthetix.risk import costs_of
 from marginbook.venues.synthetix.wad import KIND, VENUE, div, mul, state_seconds, state_wad
 
 ROUNDOFF = 2.0**-53

@@ -13,7 +13,7 @@ Source: `PerpsMarketConfiguration.sol`, `GlobalPerpsMarketConfiguration.sol`, `P
 
 from dataclasses import dataclass
 
-from marginbook.exact import WAD, div_ceil
+from marginbook.exact import WAD, div_ceil, div_floor
 from marginbook.venues.synthetix.parameters import CollateralTerms, Guards, MarketTerms
 from marginbook.venues.synthetix.wad import div, mul
 
@@ -54,7 +54,7 @@ def required_margins(terms: MarketTerms, size: int, price: int) -> Required:
 
 
 def fill_price(skew: int, skew_scale: int, size_change: int, price: int) -> int:
-    """Mean of the prices with premium before and after the trade.
+    """Mean of the prices with premium before and after the trade; below 0 the contracts refuse it.
 
     Buying 1 at 1,000 with skew 0 of a scale of 100,000 fills at 1,000.005.
 
@@ -65,7 +65,7 @@ def fill_price(skew: int, skew_scale: int, size_change: int, price: int) -> int:
         return price
     before = price + mul(price, div(skew, skew_scale))
     after = price + mul(price, div(skew + size_change, skew_scale))
-    return div(before + after, 2 * WAD)
+    return div_floor(before + after, 2)
 
 
 def order_fee(terms: MarketTerms, skew: int, size_change: int, filled_at: int) -> int:

@@ -11,8 +11,8 @@
 Support is the available margin, demand maintenance + reward, initially Σ initial margin + reward; without positions
 support is the collateral and demand debt + reward. A flagged account has lost its margin: support 0, and it stays
 liquidatable until its positions are gone. Source: `PerpsAccount.sol`, `Position.sol`, `InterestRate.sol`,
-`LiquidationModule.sol` at 23585f73 (2025-06-12). State: `flag_cost` and `liquidate_cost` [snxUSD, default 0],
-`interest_accrued`, `interest_rate` [per year], `interest_time` [s] of `system`; see `funding` for the markets'.
+`LiquidationModule.sol` at 23585f73 (2025-06-12). State: `flag_cost` and `liquidate_cost` [snxUSD, default 0] of
+`system`; see `interest`, and `funding` for the markets'.
 """
 
 from collections.abc import Mapping
@@ -23,17 +23,14 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Quantities, Risk
-from marginbook.exact import div_floor, from_raw, in_exact_context
-from marginbook.units import MICROSECONDS
+from marginbook.exact import from_raw, in_exact_context
 from marginbook.venues.common.views import derivative_quantities, is_breached
 from marginbook.venues.synthetix.account import POOL, USD, Book, Holding, book_of
 from marginbook.venues.synthetix.funding import funding_value
+from marginbook.venues.synthetix.interest import interest_per_dollar
 from marginbook.venues.synthetix.margins import collateral_value, keeper_reward, liquidation_windows, required_margins
 from marginbook.venues.synthetix.parameters import SYSTEM, Guards, Parameters
-from marginbook.venues.synthetix.wad import DECIMALS, div, mul, price_of, state_seconds, state_wad
-
-YEAR_SECONDS = 31_557_600
-"""Seconds of an average year, in which interest rates are quoted."""
+from marginbook.venues.synthetix.wad import DECIMALS, mul, price_of, state_wad
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +92,6 @@ class Figures:
     def available(self) -> int:
         """Available margin."""
         return self.discounted + self.pnl - self.debt
-
-
-def interest_per_dollar(market: Market, at: int) -> int:
-    """Interest accrued per dollar of locked interest at `at` [µs UTC]."""
-    recorded = state_wad(market, SYSTEM, "interest_accrued", 0)
-    since = state_seconds(market, SYSTEM, "interest_time")
-    if since is None:
-        return recorded
-    seconds = max(0, div_floor(at, MICROSECONDS) - since)
-    return recorded + mul(state_wad(market, SYSTEM, "interest_rate", 0), div(seconds, YEAR_SECONDS))
 
 
 def costs_of(market: Market) -> Costs:
@@ -227,12 +214,15 @@ def is_liquidatable(account: Account, pool: str, market: Market, parameters: Par
 
 
 def withdrawable(found: Figures) -> int:
-    """Margin that may be withdrawn [wad]: none with a debt; without positions all collateral, undiscounted."""
+    """Margin that may be withdrawn [wad]: none with a debt; without positions all collateral, undiscounted.
+
+    Below 0 the venue lets nothing out, not even an amount worth nothing.
+    """
     if found.debt or found.flagged:
         return 0
     if not found.positions:
         return found.collateral
-    return max(0, found.available - found.initial - found.reward)
+    return found.available - found.initial - found.reward
 
 
 @in_exact_context
@@ -256,7 +246,7 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
             collateral_value=_decimal(found.discounted),
             debt_value=_decimal(found.debt),
             notional=_decimal(sum(position.notional for position in found.positions.values())),
-            withdrawable=_decimal(withdrawable(found)),
+            withdrawable=_decimal(max(0, withdrawable(found))),
             venue={name: _decimal(value) for name, value in shown.items()},
         )
     }

@@ -1,0 +1,1 @@
+"""Synthetix's own contracts in an in-process EVM, beside the models."""
