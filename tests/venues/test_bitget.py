@@ -35,7 +35,7 @@ def long(quantity: str, entry: str, **more: Any) -> Position:
 def test_every_printed_number() -> None:
     found = conform([VECTORS])
     assert not found["failures"]
-    assert sum(row["passed"] for row in found["results"]) >= 12
+    assert sum(row["passed"] for row in found["results"]) >= 21
 
 
 def test_the_printed_cross_price_drifts_with_the_mark_and_the_border_does_not() -> None:
@@ -87,3 +87,20 @@ def test_a_market_without_tiers_has_no_parameters() -> None:
     everywhere = parameters({"*": {"maintenance_rate": "0.01"}})
     assert everywhere.terms_of("ETHUSDT").fee_to_close == D("0.0006")
     assert everywhere.terms_of("ETHUSDT") is everywhere.terms_of("ETHUSDT")
+
+
+def test_hedge_mode_prints_the_border_since_2024_and_one_way_mode_today_s_requirement() -> None:
+    """20 USDT behind 0.02 BTC at 0.46 %: (740 − 20) / (0.02 · 0.9954), and 37,000 − (20 − 3.404) / 0.02."""
+    overlay = {"BTCUSDT": {"brackets": [["0", "50000", "0.004"]]}}
+    one_way = Account(id="a", rules="bitget/usdt", wallet={"USDT": D(20)}, positions=(long("0.02", "37000"),))
+    hedged = replace(one_way, position_mode="hedge")
+    border, frozen = round(D(36000) / D("0.9954"), 16), D(37000) - (D(20) - D("3.404")) / D("0.02")
+    for owner, day, expected in (
+        (one_way, "2023-11-24", frozen),
+        (one_way, "2024-06-04", frozen),
+        (hedged, "2023-11-24", frozen),
+        (hedged, "2024-06-04", border),
+    ):
+        asked = MODULE.parameters("usdt", parse_time(day), overlay)
+        found = MODULE.liquidation_prices(owner, market("37000"), asked, AT)
+        assert [price.price for price in found if price.source == "venue_displayed"] == [expected]
