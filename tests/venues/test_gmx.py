@@ -344,12 +344,12 @@ def test_fills_open_grow_shrink_and_close() -> None:
     grown = applied(replace(setting_of(price="3300"), account=opened), fill("buy", "10", "3300"))
     assert grown.positions[0].details["size_in_usd"] == "63000"
     assert (grown.positions[0].entry, grown.positions[0].isolated_wallet) == (3150, 2982)
-    held = replace(setting, account=grown)
+    held = replace(setting_of(price="3100"), account=grown)
     shrunk = applied(held, fill("sell", "10", "3100"))
     assert (shrunk.positions[0].quantity, shrunk.positions[0].isolated_wallet) == (10, 2482)
-    closed = applied(replace(setting, account=shrunk), fill("sell", "10", "3450"))
+    closed = applied(replace(setting_of(price="3450"), account=shrunk), fill("sell", "10", "3450"))
     assert closed.positions == ()
-    assert (closed.wallet["USDC"], closed.wallet["WETH"]) == (4482, 1)
+    assert (closed.wallet["USDC"], closed.wallet["WETH"]) == (4482, D("0.869565217391304347"))
     for code, event in (
         ("missing_leverage", fill("buy", "1")),
         ("insufficient_balance", fill("buy", "10", leverage=D(2))),

@@ -1,14 +1,20 @@
 """What events do to an account of GMX v2.
 
-Transfers without a pool fill the account's wallet, by token; transfers to a position's pool change its collateral. A
-fill that grows a position takes `leverage` worth of collateral from the wallet (size / leverage at the min price, up to
-the next unit), pays borrowing, funding and its own `fee` out of the collateral, and starts the indices anew; the venue
-refuses it where the collateral would not be enough. A fill that shrinks it realises profit in proportion, pays a profit
-in the market's profit token at its max price into the wallet, and takes a loss from the collateral.
+Transfers without a pool fill the account's wallet, by token; deposits, withdrawals and transfers to or from a
+position's pool change its collateral, as the venue's orders of size 0: they settle borrowing and funding. A fill that
+grows a position takes `leverage` worth of collateral from the wallet (size / leverage at the min price, up to the next
+unit), pays borrowing, funding and its own `fee` out of the collateral, and starts the indices anew. One that shrinks it
+is settled as `closing` says: profit and what is left are paid into the wallet. Funding received goes there too, as if
+it were claimed at once. The venue's refusals are those of fills of kind `trade` and of the owner's transfers.
 
-Deviations: the size in USD that a fill closes is in proportion to its tokens; a fill's price is taken as the execution
-price, impact included; pending impact is realised within the maximal factors, and what is beyond is no claim.
-A deposit of `USD` into a pool is our own way to say "so much worth of the collateral", at its min price, cut at a unit.
+A position grows by quantity · price [USD], and by quantity of tokens; profit is measured at the fill's price; the
+market's index price is meant (min for selling, max for buying), since the impact of the trade is worked out from the
+market's open interest: carried by a larger position, realised by a smaller one. Where the state does not tell open
+interest there is none, and a price may include it. A fill closes the size that takes exactly its tokens. A liquidation
+of a whole position is settled at the venue's own prices and fees, whatever the fill says.
+
+Deviations: impact beyond its cap is a claim that no wallet shows. A deposit of `USD` into a pool is our own way to say
+"so much worth of the collateral", at its min price, cut at a unit.
 """
 
 from collections.abc import Mapping
@@ -27,20 +33,22 @@ from marginbook.exact import (
     from_raw,
     in_exact_context,
     mul_div_ceil,
-    mul_div_floor,
     round_ceil,
     round_floor,
     to_raw_floor,
 )
 from marginbook.units import seconds
-from marginbook.venues.gmx.impact import capped_gain
-from marginbook.venues.gmx.margin import check, required_to_open
+from marginbook.venues.gmx.closing import Closing, close, impact_closed, receiver_share, settle, size_closed
+from marginbook.venues.gmx.impact import balance_of, increase
+from marginbook.venues.gmx.margin import Fees, capped_pnl, check, required_to_open
+from marginbook.venues.gmx.orders import adjusted
 from marginbook.venues.gmx.parameters import Parameters, Terms
 from marginbook.venues.gmx.positions import (
     USD_DECIMALS,
     Held,
     accrued,
     borrowing_due_usd,
+    claimable_funding,
     funding_due,
     held_named,
     index_of,
@@ -48,7 +56,7 @@ from marginbook.venues.gmx.positions import (
     positions_of,
     token_price,
 )
-from marginbook.venues.gmx.power import apply_factor, signed
+from marginbook.venues.gmx.totals import traded
 
 ENTRY_PLACES = 16
 INDEX_DECIMALS = {"borrow": 0, "supply": 0, "funding": 18}
@@ -102,50 +110,68 @@ def _increased(
     place = f"account {account.id}.fill {event.market}"
     terms = parameters.terms_of(event.market)
     token = held.token if held else _token_in_wallet(account, terms, place)
-    decimals = terms.decimals(token)
-    added = event.quantity * event.price
-    if held is None:
-        blank = Position(
-            market=event.market,
-            side=side,
-            quantity=event.quantity,
-            entry=event.price,
-            leverage=event.leverage,
-            mode="isolated",
-            isolated_wallet=ZERO,
-            details={"collateral": token, "size_in_usd": format_decimal(round_floor(added, USD_DECIMALS))},
-        )
-        found = positions_of(replace(account, positions=(blank,)), parameters)
-        grown = next(iter(found.values()))
-        if event.leverage is None:
-            raise BadInput("missing_leverage", place, "nothing", "a leverage for a new position")
-        costs, quantity, size = 0, event.quantity, round_floor(added, USD_DECIMALS)
-    else:
-        grown = held
-        costs = _costs(held, market, at)
-        quantity = held.position.quantity + event.quantity
-        size = from_raw(held.size_usd, USD_DECIMALS) + round_floor(added, USD_DECIMALS)
-    margin = ZERO
+    if held is None and event.leverage is None:
+        raise BadInput("missing_leverage", place, "nothing", "a leverage for a new position")
+    position = held.position if held else _blank(event, side, token)
+    grown = held or next(iter(positions_of(replace(account, positions=(position,)), parameters).values()))
+    added = round_floor(event.quantity * event.price, USD_DECIMALS)
+    size_raw, tokens = to_raw_floor(added, USD_DECIMALS), to_raw_floor(event.quantity, terms.index_decimals)
+    fee = to_raw_floor(event.fee, terms.decimals(token))
+    fees = _fees(held, market, at, fee) if held else Fees(fee, 0, 0, 0, 0, 0)
+    units = 0
     if event.leverage is not None:
-        worth = to_raw_floor(divide(added, event.leverage), USD_DECIMALS)
-        margin = from_raw(mul_div_ceil(worth, 1, token_price(grown, token, market, "min")), decimals)
-    collateral = (grown.position.isolated_wallet or ZERO) + margin - from_raw(costs, decimals) - event.fee
+        worth = to_raw_floor(divide(event.quantity * event.price, event.leverage), USD_DECIMALS)
+        units = mul_div_ceil(worth, 1, token_price(grown, token, market, "min"))
+    collateral = (held.collateral if held else 0) + units - fees.total
     if collateral < 0:
         raise BadInput("insufficient_collateral", place, collateral, "fees of at most the collateral")
+    size = from_raw((held.size_usd if held else 0) + size_raw, USD_DECIMALS)
+    quantity = (held.position.quantity if held else ZERO) + event.quantity
     entry = divide(size, quantity)
+    pending = (held.pending_impact if held else 0) + _carried(grown, market, size_raw, place)
+    details = {**position.details, "size_in_usd": format_decimal(size), **_fresh(grown, market, at)}
+    if pending or "pending_impact" in details:
+        details["pending_impact"] = format_decimal(from_raw(pending, terms.index_decimals))
     position = replace(
-        grown.position,
+        position,
         quantity=quantity,
         entry=round_ceil(entry, ENTRY_PLACES) if side == "long" else round_floor(entry, ENTRY_PLACES),
-        leverage=event.leverage or grown.position.leverage,
-        isolated_wallet=collateral,
-        details={**grown.position.details, "size_in_usd": format_decimal(size), **_fresh(grown, market, at)},
+        leverage=event.leverage or position.leverage,
+        isolated_wallet=from_raw(collateral, terms.decimals(token)),
+        details=details,
     )
-    changed = _with(_paid(account, token, -margin, place), held.position if held else None, position)
+    margin = from_raw(units, terms.decimals(token))
+    changed = _with(_claimed(_paid(account, token, -margin, place), held, market), held, position)
     if event.kind == "trade":
-        pool = next(pool for pool, one in positions_of(changed, parameters).items() if one.position is position)
-        _refuse_thin(held_named(changed, pool, parameters), market, at, place)
+        kept = fees.without_funding - receiver_share(grown, fees)
+        moved = traded(market, grown, size_raw, tokens, {token: kept})
+        _refuse(_at(changed, position, parameters), moved, at, place, opens=True)
     return changed
+
+
+def _blank(event: Fill, side: Side, token: str) -> Position:
+    size = format_decimal(round_floor(event.quantity * event.price, USD_DECIMALS))
+    return Position(
+        market=event.market,
+        side=side,
+        quantity=event.quantity,
+        entry=event.price,
+        mode="isolated",
+        isolated_wallet=ZERO,
+        details={"collateral": token, "size_in_usd": size},
+    )
+
+
+def _carried(held: Held, market: Market, size: int, place: str) -> int:
+    """The impact of an increase, which is carried until the position shrinks [index token units]."""
+    balance = balance_of(held, market)
+    if balance is None:
+        return 0
+    least, most = (index_price(held, market, kind) for kind in ("min", "max"))
+    try:
+        return increase(held.terms, balance, size, held.is_long, least, most).impact_amount
+    except ValueError as problem:
+        raise BadInput("impact_too_large", place, str(problem), "an impact below the size") from None
 
 
 def _token_in_wallet(account: Account, terms: Terms, place: str) -> str:
@@ -157,10 +183,10 @@ def _token_in_wallet(account: Account, terms: Terms, place: str) -> str:
     return known[0]
 
 
-def _costs(held: Held, market: Market, at: int) -> int:
-    """Borrowing and funding due [collateral token units]."""
-    price = token_price(held, held.token, market, "min")
-    return div_floor(borrowing_due_usd(held, market, at), price) + funding_due(held, market)
+def _fees(held: Held, market: Market, at: int, fee: int) -> Fees:
+    """Borrowing and funding due, and the `fee` of a fill [collateral token units]."""
+    borrowed = div_floor(borrowing_due_usd(held, market, at), token_price(held, held.token, market, "min"))
+    return Fees(position=fee, discount=0, borrowing=borrowed, funding=funding_due(held, market), liquidation=0, ui=0)
 
 
 def _fresh(held: Held, market: Market, at: int) -> Mapping[str, str]:
@@ -179,57 +205,68 @@ def _fresh(held: Held, market: Market, at: int) -> Mapping[str, str]:
     return found
 
 
-def _refuse_thin(held: Held, market: Market, at: int, place: str) -> None:
-    """What the venue refuses after an increase or a withdrawal."""
-    found = check(held, market, at, for_liquidation=False)
-    if held.size_usd < held.terms.min_position_size_usd:
-        raise BadInput("min_position_size", place, held.size_usd, f"at least {held.terms.min_position_size_usd}")
-    if found.collateral < required_to_open(held, market):
+def _at(account: Account, position: Position, parameters: Parameters) -> Held:
+    return next(held for held in positions_of(account, parameters).values() if held.position is position)
+
+
+def _refuse(held: Held, market: Market, at: int, place: str, *, opens: bool = False, deposits: bool = False) -> None:
+    """What the venue refuses of a position after an order: a larger size, a deposit, or one that takes out."""
+    found = check(held, market, at, for_liquidation=deposits)
+    if opens and found.collateral < required_to_open(held, market):
         raise BadInput("insufficient_collateral", place, found.collateral, f"at least {required_to_open(held, market)}")
-    if found.reason:
+    if (opens or deposits) and held.size_usd < held.terms.min_position_size_usd:
+        raise BadInput("min_position_size", place, held.size_usd, f"at least {held.terms.min_position_size_usd}")
+    if found.reason if opens or deposits else found.is_too_thin:
         raise BadInput("liquidatable_position", place, found.remaining, f"at least {found.demand}")
 
 
 def _decreased(account: Account, market: Market, event: Fill, held: Held, parameters: Parameters, at: int) -> Account:
-    terms, decimals = held.terms, held.terms.decimals(held.token)
-    closed_tokens = to_raw_floor(event.quantity, terms.index_decimals)
-    whole = closed_tokens == held.size_tokens
-    closed_usd = held.size_usd if whole else mul_div_floor(held.size_usd, closed_tokens, held.size_tokens)
-    worth = to_raw_floor(event.quantity * event.price, USD_DECIMALS)
-    pending = signed(held.pending_impact, closed_usd, held.size_usd)
-    pending_usd = pending * index_price(held, market, "min" if pending > 0 else "max")
-    worst = -apply_factor(closed_usd, terms.negative_max_impact_factor)
-    pnl = (worth - closed_usd if held.is_long else closed_usd - worth) + capped_gain(
-        terms, max(pending_usd, worst), closed_usd
-    )
-    price = token_price(held, held.token, market, "min")
-    loss = mul_div_ceil(max(0, -pnl), 1, price) + _costs(held, market, at) + to_raw_floor(event.fee, decimals)
-    collateral = held.collateral - loss
-    if collateral < 0 and not whole:
-        place = f"account {account.id}.fill {event.market}"
-        raise BadInput("insufficient_collateral", place, from_raw(collateral, decimals), "a loss that is covered")
-    if pnl > 0:
-        token = terms.pnl_token(held.is_long)
-        profit = div_floor(pnl, token_price(held, token, market, "max"))
-        if token == held.token and collateral < 0:
-            profit, collateral = max(0, profit + collateral), 0
-        account = _paid(account, token, from_raw(profit, terms.decimals(token)), held.place)
-    collateral = max(0, collateral)
-    if whole:
-        account = _paid(account, held.token, from_raw(collateral, decimals), held.place)
-        return _with(account, held.position, None)
-    left = held.position.quantity - event.quantity
+    place = f"account {account.id}.fill {event.market}"
+    tokens = to_raw_floor(event.quantity, held.terms.index_decimals)
+    whole = tokens == held.size_tokens
+    if event.kind == "liquidation" and whole:
+        closing, _ = close(held, market, at)
+        return settled(account, held, market, closing, at)
+    size = size_closed(held, tokens)
+    if event.kind == "trade" and adjusted(held, market, size, 0)[0] != size:
+        raise BadInput("closes_too_little", place, event.quantity, "the whole: too little would be left")
+    fees = _fees(held, market, at, to_raw_floor(event.fee, held.terms.decimals(held.token)))
+    worth = to_raw_floor(from_raw(held.size_tokens, held.terms.index_decimals) * event.price, USD_DECIMALS)
+    profit = capped_pnl(held, market, worth - held.size_usd if held.is_long else held.size_usd - worth)
+    closing = settle(held, market, size, impact_closed(held, market, size), fees, profit)
+    if closing.failed and not (whole and event.kind != "trade"):
+        raise BadInput("insufficient_collateral", place, closing.failed, "costs that are covered")
+    changed = settled(account, held, market, closing, at)
+    if event.kind == "trade" and not closing.is_whole:
+        _refuse_left(changed, held, market, closing, parameters, at, place)
+    return changed
+
+
+def settled(account: Account, held: Held, market: Market, closing: Closing, at: int) -> Account:
+    """The account after a decrease: the wallet has the output, and what funding it received."""
+    terms = held.terms
+    account = _claimed(account, held, market)
+    for token, amount in ((held.token, closing.output), (closing.profit_token, closing.other)):
+        account = _paid(account, token, from_raw(amount, terms.decimals(token)), None)
+    if closing.is_whole:
+        return _with(account, held, None)
     details = {
         **held.position.details,
-        "size_in_usd": format_decimal(from_raw(held.size_usd - closed_usd, USD_DECIMALS)),
-        "pending_impact": format_decimal(from_raw(held.pending_impact - pending, terms.index_decimals)),
+        "size_in_usd": format_decimal(from_raw(held.size_usd - closing.size, USD_DECIMALS)),
+        "pending_impact": format_decimal(from_raw(held.pending_impact - closing.pending, terms.index_decimals)),
         **_fresh(held, market, at),
     }
-    return _with(
-        account,
-        held.position,
-        replace(held.position, quantity=left, isolated_wallet=from_raw(collateral, decimals), details=details),
-    )
+    left = from_raw(held.size_tokens - closing.tokens, terms.index_decimals)
+    wallet = from_raw(closing.collateral, terms.decimals(held.token))
+    return _with(account, held, replace(held.position, quantity=left, isolated_wallet=wallet, details=details))
+
+
+def _refuse_left(
+    changed: Account, held: Held, market: Market, closing: Closing, parameters: Parameters, at: int, place: str
+) -> None:
+    pool = {token: amount for (party, token), amount in closing.amounts.items() if party == "pool"}
+    moved = traded(market, held, -closing.size, -closing.tokens, pool)
+    _refuse(held_named(changed, held.pool, parameters), moved, at, place)
 
 
 def _transfer(account: Account, market: Market, event: Transfer, parameters: Parameters, at: int) -> Account:
@@ -240,11 +277,12 @@ def _transfer(account: Account, market: Market, event: Transfer, parameters: Par
             raise BadInput("bad_transfer", place, event.amount, "an amount of at least 0")
         moves = [(event.pool, -event.amount), (event.to_pool, event.amount)]
     voluntary = event.kind in ("withdrawal", "transfer")
+    by_order = voluntary or event.kind == "deposit"
     for pool, amount in moves:
         if pool is None or pool == "wallet":
             account = _paid(account, event.asset, amount, place if voluntary else None)
         else:
-            account = _with_collateral(account, market, event.asset, pool, amount, voluntary, parameters, at)
+            account = _with_collateral(account, market, event.asset, pool, amount, by_order, parameters, at)
     return account
 
 
@@ -254,10 +292,11 @@ def _with_collateral(
     asset: str,
     pool: str,
     amount: Decimal,
-    voluntary: bool,
+    by_order: bool,
     parameters: Parameters,
     at: int,
 ) -> Account:
+    """Collateral in or out of a position; an order of the owner settles borrowing and funding first."""
     held = held_named(account, pool, parameters)
     decimals = held.terms.decimals(held.token)
     place = f"account {account.id}.{pool}"
@@ -269,11 +308,26 @@ def _with_collateral(
         raise BadInput("wrong_asset", place, asset, held.token)
     if held.collateral + units < 0:
         raise BadInput("insufficient_balance", place, amount, f"at most {from_raw(held.collateral, decimals)}")
-    position = replace(held.position, isolated_wallet=from_raw(held.collateral + units, decimals))
-    changed = _with(account, held.position, position)
-    if voluntary and units < 0:
-        _refuse_thin(held_named(changed, pool, parameters), market, at, place)
+    if not by_order:
+        left = from_raw(held.collateral + units, decimals)
+        return _with(account, held, replace(held.position, isolated_wallet=left))
+    if units < 0:
+        adjusted(held, market, 0, -units)
+    kept = held.collateral + units - _fees(held, market, at, 0).total
+    if kept < 0:
+        raise BadInput("insufficient_collateral", place, kept, "fees of at most the collateral")
+    details = {**held.position.details, **_fresh(held, market, at)}
+    position = replace(held.position, isolated_wallet=from_raw(kept, decimals), details=details)
+    changed = _with(_claimed(account, held, market), held, position)
+    _refuse(held_named(changed, pool, parameters), market, at, place, deposits=units >= 0)
     return changed
+
+
+def _claimed(account: Account, held: Held | None, market: Market) -> Account:
+    """Funding received goes to the wallet when the position starts to count anew."""
+    for token, amount in claimable_funding(held, market).items() if held else ():
+        account = _paid(account, token, from_raw(amount, held.terms.decimals(token)), None) if held else account
+    return account
 
 
 def _paid(account: Account, token: str, amount: Decimal, place: str | None) -> Account:
@@ -286,8 +340,9 @@ def _paid(account: Account, token: str, amount: Decimal, place: str | None) -> A
     return replace(account, wallet={**account.wallet, token: balance})
 
 
-def _with(account: Account, old: Position | None, new: Position | None) -> Account:
-    kept = [new if position is old else position for position in account.positions]
+def _with(account: Account, old: Held | None, new: Position | None) -> Account:
+    before = old.position if old else None
+    kept = [new if position is before else position for position in account.positions]
     if old is None:
         kept.append(new)
     return replace(account, positions=tuple(position for position in kept if position is not None))

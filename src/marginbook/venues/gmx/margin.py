@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 from marginbook.domain.market import Market
 from marginbook.exact import div_floor, mul_div_ceil, mul_div_floor
-from marginbook.venues.gmx.impact import Balance, Impact, balance_of, capped_gain, middle_price, price_impact
+from marginbook.venues.gmx.impact import (
+    NO_IMPACT,
+    Balance,
+    Impact,
+    balance_of,
+    capped_gain,
+    middle_price,
+    price_impact,
+)
 from marginbook.venues.gmx.parameters import Terms
 from marginbook.venues.gmx.positions import (
     USD_DECIMALS,
@@ -38,6 +46,11 @@ class Fees:
     funding: int
     liquidation: int
     ui: int
+
+    @property
+    def receiver_shares(self) -> tuple[int, ...]:
+        """The fees of which the fee receiver has its share."""
+        return self.position - self.discount, self.borrowing, self.liquidation
 
     @property
     def without_funding(self) -> int:
@@ -89,9 +102,14 @@ def pnl_of(held: Held, market: Market) -> Pnl:
     """Profit at the price that is worse for the trader, at most its share of what the pool may pay."""
     value = held.size_tokens * pnl_price(held, market)
     profit = value - held.size_usd if held.is_long else held.size_usd - value
+    return Pnl(profit, capped_pnl(held, market, profit))
+
+
+def capped_pnl(held: Held, market: Market, profit: int) -> int:
+    """`profit` [10^-30 USD], where the market's state tells what the pool may pay at most that share of it."""
     if profit <= 0 or not cap_is_known(held, market):
-        return Pnl(profit, profit)
-    return Pnl(profit, capped_profit(held.terms, profit, pool_profit(held, market), pool_usd(held, market)))
+        return profit
+    return capped_profit(held.terms, profit, pool_profit(held, market), pool_usd(held, market))
 
 
 def capped_profit(terms: Terms, profit: int, of_pool: int, pool: int) -> int:
@@ -135,16 +153,21 @@ def pool_usd(held: Held, market: Market) -> int:
 
 def closing_impact(held: Held, market: Market, balance: Balance | None) -> Impact:
     """Impact of closing the whole position, a positive one at most its maximal factor."""
-    delta = -held.size_usd
-    if held.terms.open_interest_in_tokens:
-        delta = -held.size_tokens * middle_price(held, market)
+    return impact_of_closing(held, market, balance, held.size_usd, held.size_tokens)
+
+
+def impact_of_closing(held: Held, market: Market, balance: Balance | None, size: int, tokens: int) -> Impact:
+    """Impact of closing `size` [10^-30 USD] and `tokens` [index token units], nothing of either being neither."""
+    if not size:
+        return NO_IMPACT
+    delta = -tokens * middle_price(held, market) if held.terms.open_interest_in_tokens else -size
     found = price_impact(held.terms, balance, delta, held.is_long)
-    return Impact(capped_gain(held.terms, found.usd, held.size_usd), found.improved)
+    return Impact(capped_gain(held.terms, found.usd, size), found.improved)
 
 
-def pending_usd(held: Held, market: Market) -> int:
-    """Impact carried since the position grew: gains at the min index price, losses at the max."""
-    return held.pending_impact * index_price(held, market, "min" if held.pending_impact > 0 else "max")
+def pending_usd(held: Held, market: Market, amount: int) -> int:
+    """Worth of an impact carried since the position grew: gains at the min index price, losses at the max."""
+    return amount * index_price(held, market, "min" if amount > 0 else "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +202,18 @@ class Check:
             return "< 0"
         return "min collateral for leverage" if self.remaining < self.min_for_leverage else ""
 
+    @property
+    def is_too_thin(self) -> bool:
+        """Whether a decrease may not leave this: the same without the least collateral in USD."""
+        return self.remaining < max(self.min_for_leverage, 1)
+
 
 def check(held: Held, market: Market, at: int, *, for_liquidation: bool = True) -> Check:
     """The venue's check of a position, with the factor for liquidations or the one for changes of a position."""
     terms, price = held.terms, token_price(held, held.token, market, "min")
     closing = closing_impact(held, market, balance_of(held, market))
     worst = -apply_factor(held.size_usd, terms.max_impact_factor_for_liquidations)
-    impact = max(min(0, closing.usd + pending_usd(held, market)), worst) if worst else 0
+    impact = max(min(0, closing.usd + pending_usd(held, market, held.pending_impact)), worst) if worst else 0
     fees = fees_of(held, market, at, held.size_usd, closing.improved)
     factor = terms.min_collateral_factor_for_liquidation if for_liquidation else terms.min_collateral_factor
     return Check(
@@ -200,12 +228,12 @@ def check(held: Held, market: Market, at: int, *, for_liquidation: bool = True) 
     )
 
 
-def required_to_open(held: Held, market: Market) -> int:
+def required_to_open(held: Held, market: Market, closed: int = 0) -> int:
     """⌊size · max(factor, ⌊open interest · multiplier⌋)⌋ [10^-30 USD], which the bare collateral must cover.
 
-    Without open interest in the market's state, the factor alone.
+    `closed` [10^-30 USD] is about to leave both. Without open interest in the market's state, the factor alone.
     """
     terms = held.terms
     interest = state_of(held, market, f"{held.position.side}_open_interest", USD_DECIMALS) or 0
-    by_interest = apply_factor(interest, terms.min_collateral_factor_for_open_interest_multiplier)
-    return apply_factor(held.size_usd, max(terms.min_collateral_factor, by_interest))
+    by_interest = apply_factor(max(0, interest - closed), terms.min_collateral_factor_for_open_interest_multiplier)
+    return apply_factor(held.size_usd - closed, max(terms.min_collateral_factor, by_interest))

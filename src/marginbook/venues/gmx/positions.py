@@ -10,7 +10,7 @@ tokens, `isolated_wallet` the collateral in tokens, and in `details`
     borrowing_factor             cumulative factor at the last change [30 decimals]
     funding_fee_per_size_raw     the venue's integer at the last change
     claimable_<token>_raw        the same of claimable funding
-    discount                     larger of the trader's pro and referral discounts, a fraction; default 0
+    discount                     larger of the trader's pro and referral discounts, a fraction; default the account's, 0
     ui_fee_factor                fee of the interface's operator on the account's own orders, a fraction; default 0
 
 Growth indices of the market: `("gmx", "ETH/USD:long", "borrow")` is the cumulative borrowing factor [10^-30], its rate
@@ -98,7 +98,7 @@ def _read(account: Account, number: int, parameters: Parameters, several: bool) 
     size = detail(details, "size_in_usd", place, position.quantity * position.entry)
     if size <= 0:
         raise BadInput("bad_position", f"{place}.details.size_in_usd", size, "above 0")
-    discount = detail(details, "discount", place, ZERO)
+    discount = detail(details, "discount", place, detail(account.details, "discount", f"account {account.id}", ZERO))
     if not 0 <= discount <= 1:
         raise BadInput("bad_position", f"{place}.details.discount", discount, "a fraction from 0 to 1")
     pool = f"isolated:{position.market}:{position.side}"
@@ -194,11 +194,15 @@ def funding_due(held: Held, market: Market) -> int:
 
 
 def claimable_funding(held: Held, market: Market) -> Mapping[str, int]:
-    """Funding received and not yet claimed, ⌊size · growth⌋ of each token [token units]."""
+    """Funding received and not yet claimed, ⌊size · growth⌋ of each token [token units].
+
+    A token that is both the long and the short one is paid as each: its index holds half of what is due.
+    """
     found: dict[str, int] = {}
-    for token in dict.fromkeys((held.terms.long_token, held.terms.short_token)):
+    for token in (held.terms.long_token, held.terms.short_token):
         index = index_of(held, market, "supply", token)
         if index is not None:
             entry = detail_raw(held.position.details, f"claimable_{token}_raw", held.place, index.value_raw)
-            found[token] = mul_div_floor(held.size_usd, max(0, index.value_raw - entry), PER_SIZE)
+            due = mul_div_floor(held.size_usd, max(0, index.value_raw - entry), PER_SIZE)
+            found[token] = found.get(token, 0) + due
     return found

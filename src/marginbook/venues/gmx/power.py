@@ -9,7 +9,7 @@ Source: PRBMath UD60x18 (version 2) as used by gmx-synthetics `Precision.sol`, c
 
 from functools import cache
 
-from marginbook.exact import WAD, div_floor, isqrt_floor, mul_div_floor, mul_div_half_up
+from marginbook.exact import WAD, div_floor, isqrt_floor, mul_div_ceil, mul_div_floor, mul_div_half_up
 
 FLOAT = 10**30
 """USD and factors have 30 decimals."""
@@ -35,6 +35,16 @@ def signed(value: int, factor: int, divisor: int) -> int:
     -3
     """
     magnitude = mul_div_floor(abs(value), factor, divisor)
+    return magnitude if value > 0 else -magnitude
+
+
+def signed_away(value: int, factor: int, divisor: int) -> int:
+    """value · factor / divisor with the magnitude rounded up.
+
+    >>> signed_away(-7, 1, 2)
+    -4
+    """
+    magnitude = mul_div_ceil(abs(value), factor, divisor)
     return magnitude if value > 0 else -magnitude
 
 

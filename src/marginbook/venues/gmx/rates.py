@@ -81,6 +81,33 @@ def _bounded(value: int, least: int, most: int) -> int:
     return magnitude if value >= 0 else -magnitude
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How far amounts per size of a market grow [10^-45 token units per 10^-30 USD], of its long and short token."""
+
+    fees: tuple[int, int]  # of who pays, by collateral
+    claims: tuple[int, int]  # of who receives
+
+
+def funding_growth(
+    terms: Terms, rate: int, seconds: int, payers: tuple[int, int], receivers: int, price_max: tuple[int, int]
+) -> Growth:
+    """Growth over `seconds` at `rate` a second, by open interest [USD] and both tokens' max prices.
+
+    `payers` is the open interest of the paying side by collateral, long and short token. A market of one token has half
+    of each amount under either, and its one index takes both growths. Nothing moves, and the saved rate starts again at
+    0, while either side is empty.
+    """
+    paying = sum(payers)
+    usd = apply_factor(paying, seconds * rate)
+    if terms.long_token == terms.short_token:
+        usd = div_floor(usd, 2)
+    parts = [mul_div_floor(usd, part, paying) for part in payers]
+    fees = [amount_per_size(*row, True) for row in zip(parts, payers, price_max, strict=True)]
+    claims = [amount_per_size(part, receivers, price, False) for part, price in zip(parts, price_max, strict=True)]
+    return Growth((fees[0], fees[1]), (claims[0], claims[1]))
+
+
 def amount_per_size(usd: int, interest: int, price_max: int, pays: bool) -> int:
     """Growth of a side's amount per size [10^-45 token units per 10^-30 USD]: up for who pays, down for who receives.
 

@@ -10,6 +10,7 @@ from marginbook.venues.common.search import searched_prices
 from marginbook.venues.common.views import derivative_quantities, down, up
 from marginbook.venues.gmx.impact import balance_of
 from marginbook.venues.gmx.margin import Check, cap_is_known, check, required_to_open
+from marginbook.venues.gmx.orders import withdrawable
 from marginbook.venues.gmx.parameters import Parameters
 from marginbook.venues.gmx.positions import (
     USD_DECIMALS,
@@ -54,17 +55,14 @@ def is_liquidatable(account: Account, pool: str, market: Market, parameters: Par
 def quantities(account: Account, market: Market, parameters: Parameters, at: int) -> dict[str, Quantities]:
     """Every number of every position [USD], 8 decimals toward danger.
 
-    `withdrawable` is what may leave by the checks of a withdrawal: the collateral alone above the scaled minimum, and
-    what remains above the minima with the factor for changes.
+    `withdrawable` is what may leave by the checks of a withdrawal (`orders.withdrawable`).
     """
     return {pool: _quantities(held, market, at) for pool, held in positions_of(account, parameters).items()}
 
 
 def _quantities(held: Held, market: Market, at: int) -> Quantities:
     found = check(held, market, at)
-    change = check(held, market, at, for_liquidation=False)
     required = required_to_open(held, market)
-    room = min(found.collateral - required, change.remaining - change.demand, found.collateral)
     claims = sum(
         amount * token_price(held, token, market, "min") for token, amount in claimable_funding(held, market).items()
     )
@@ -76,7 +74,7 @@ def _quantities(held: Held, market: Market, at: int) -> Quantities:
         collateral_value=_usd(found.collateral),
         unrealized_pnl=_usd(found.pnl.capped),
         notional=_usd(held.size_tokens * pnl_price(held, market)),
-        withdrawable=_usd(max(0, room)),
+        withdrawable=_usd(max(0, withdrawable(held, market, at))),
         bankruptcy_price=_bankruptcy_price(held, found),
         venue={
             "size_in_usd": _usd(held.size_usd),
