@@ -114,7 +114,8 @@ def write(book: "Book", account: Account, zones: Mapping[str, int]) -> int:
         p = book.store.add_pool(number, pool, borders, account.rules, book.current, row, units, tags, kind == CONTRACTS)
         record = book.store.pools[p]
         record["kind"], record["zone"] = kind, zones.get(pool.pool, 0)
-        record["wallet"] = wallet_in(account, pool.pool) if rules.family == "derivatives" else np.nan
+        one_currency = rules.family == "derivatives" and not pool.currencies
+        record["wallet"] = wallet_in(account, pool.pool) if one_currency else np.nan
         if kind == CONTRACTS:
             for held in row.rows if row else ():
                 book.fund(rules.venue, parameters.price_kind, held.market)

@@ -90,7 +90,7 @@ class Factors:
         self.table[number] = 0.0
         self.table[number, FACTOR_VALUE] = product
         stable = bool(parts) and all(key[1] in STABLE_ASSETS for key, _ in parts)
-        self.table[number, FACTOR_SIGMA] = SIGMA_STABLE if stable else SIGMA
+        self.table[number, FACTOR_SIGMA] = SIGMA_STABLE if stable else SIGMA if parts else 0.0
         self._stale = True
         return number
 

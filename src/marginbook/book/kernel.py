@@ -10,27 +10,14 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from marginbook.book.layout import BASIS_POINT, FLAG_AVERAGE, FLAG_DEAD, FLAG_OPAQUE, FLAG_PLAIN
+from marginbook.book.compiled import INLINE, KERNEL, leg_bracket
+from marginbook.book.joined import joined_sums
+from marginbook.book.layout import BASIS_POINT, FLAG_AVERAGE, FLAG_DEAD, FLAG_JOINED, FLAG_OPAQUE, FLAG_PLAIN
 
 GUARD = 1e-12
 """Of gross: more than the rounding of any evaluation of up to 9,000 legs ((n + 4)·2^-53)."""
 
 UNDECIDED = -1
-
-INLINE: dict[str, Any] = {"forceinline": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
-KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
-"""Without reference counts: the caller holds every array, and kernels allocate none."""
-
-
-@njit(**INLINE)
-def leg_bracket(brackets: Any, k: Any, guess: Any, notional: float) -> Any:
-    """Index of the bracket of class `k` that contains `notional`, whatever the guess."""
-    index = np.int64(k.table) + np.int64(guess)
-    if not (guess < k.brackets and brackets[index].floor <= notional < brackets[index + 1].floor):
-        index = np.int64(k.table)
-        while brackets[index + 1].floor <= notional:
-            index += 1
-    return index
 
 
 @njit(**INLINE)
@@ -63,6 +50,9 @@ def pool_sums(pool: Any, r: Any) -> tuple[float, ...]:
             demand += r.brackets[b].rate * x - r.brackets[b].cum
             gross += k.gross * (abs(v) + x)
         return balance, balance, balance, demand_initial, balance, demand, gross, 0.0, notional
+    if pool.flags & FLAG_JOINED:
+        joined: tuple[float, ...] = joined_sums(pool, r)
+        return joined
     equity = k.equity * cash
     margin_balance = k.margin_balance * cash
     support_initial = k.support_initial * cash

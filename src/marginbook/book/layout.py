@@ -7,6 +7,10 @@ A leg is (amount, factor, class). With f the factor, g its offset and k the clas
     sum_k += k·v                for each of the seven sums
     demand += rate·x − cum      of the bracket that contains x
 
+A pool that joins currencies (`FLAG_JOINED`) has runs of legs, each led by a leg whose factor is the currency's price,
+whose class says what the run's sums count (`domain.legs.CurrencyLegs`), whose amount is the run's allowance and whose
+`bracket` is the length of the run; cash is a leg of factor 1.
+
 A pool's constants are (cash, class) in the same way. Multipliers live in classes, so new parameters rewrite a few
 rows and touch no holder.
 """
@@ -78,7 +82,10 @@ CLASS = np.dtype(
         ("liabilities", "f8"),
         ("unit", "f8"),  # exact units per unit of amount, for legs in columns
         ("jump", "f8"),  # [currency] largest discontinuity of the table
-        ("_", "f8", (4,)),
+        ("borrow_rate", "f8"),  # these three of a currency's class only
+        ("borrow_initial_rate", "f8"),
+        ("initial_of_demand", "f8"),
+        ("_", "f8"),
     ],
     align=True,
 )
@@ -107,10 +114,10 @@ continuous; `CLASS_JUMPS`: the table is not."""
 FACTOR_VALUE, FACTOR_OFFSET, FACTOR_INSET, FACTOR_SIGMA = 0, 1, 2, 3
 """Columns of the factor table: value, offset (funding, negative), total movement of the offset, volatility."""
 
-FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES, FLAG_PLAIN, FLAG_TIMED = 1, 2, 4, 8, 16, 32
+FLAG_DEAD, FLAG_OPAQUE, FLAG_AVERAGE, FLAG_TRUNCATES, FLAG_PLAIN, FLAG_TIMED, FLAG_JOINED = 1, 2, 4, 8, 16, 32, 64
 """`FLAG_TRUNCATES`: liquidation looks at collateral times the average threshold cut to whole basis points, which
 differs from the sum, `FLAG_AVERAGE`, where thresholds are mixed. `FLAG_PLAIN`: every class of the pool is plain.
-`FLAG_TIMED`: the decision depends on the clock itself."""
+`FLAG_TIMED`: the decision depends on the clock itself. `FLAG_JOINED`: its legs are in several currencies."""
 
 BASIS_POINT = 1e-4
 

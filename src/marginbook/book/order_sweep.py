@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from marginbook.book.book import Book
 from marginbook.book.columns import CONTRACTS
-from marginbook.book.kernel import GUARD, INLINE, KERNEL, allowance_of, pool_sums
+from marginbook.book.compiled import INLINE, KERNEL
+from marginbook.book.kernel import GUARD, allowance_of, pool_sums
 from marginbook.book.layout import FLAG_OPAQUE
 
 UNDECIDED = -1

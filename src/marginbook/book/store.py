@@ -1,6 +1,7 @@
 """Pools and legs in arrays: lowered accounts in, records out, room for new and vanished positions."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from math import inf, nextafter
 from typing import Any
 
@@ -16,6 +17,7 @@ from marginbook.book.layout import (
     FACTOR_SIGMA,
     FACTOR_VALUE,
     FLAG_DEAD,
+    FLAG_JOINED,
     FLAG_OPAQUE,
     FLAG_PLAIN,
     FLAG_TIMED,
@@ -27,7 +29,7 @@ from marginbook.book.layout import (
     border_rows,
     bracket_rows,
 )
-from marginbook.domain.legs import IDENTITY_TABLE, BracketTable, Leg, PoolLegs, Sums
+from marginbook.domain.legs import IDENTITY_TABLE, BracketTable, CurrencyLegs, Leg, Line, PoolLegs, Sums
 from marginbook.domain.zones import Border
 
 SUMS = ("assets", "liabilities", "margin_balance", "support_initial", "demand_initial", "support", "demand")
@@ -161,12 +163,42 @@ class Store:
         key = class_key(multipliers, size, table, initial_rate, 1, 0.0, 0.0)
         return self._class_of(key, key)
 
+    def currency_class(self, one: CurrencyLegs) -> int:
+        """Number of the class that says what a currency counts."""
+        rates = (one.demand_rate, one.initial_rate, one.initial_of_demand, one.borrow_rate, one.borrow_initial_rate)
+        tag = ("currency", one.lines, one.equity_whole, rates)
+        if tag in self.class_ids:
+            return self.class_ids[tag]
+        number = self._class_room(tag)
+        row = self.classes[number]
+        row["equity"] = one.equity_whole
+        row["demand"], row["initial_rate"], row["initial_of_demand"] = rates[:3]
+        row["borrow_rate"], row["borrow_initial_rate"] = rates[3:]
+        row["table"], row["brackets"] = self.lines_id(one.lines), len(one.lines)
+        steepest = max(rate for rate, _, _ in one.lines)
+        row["gross"] = max(1.0 if one.equity_whole else 0.0, steepest, one.demand_rate + one.borrow_rate)
+        return number
+
+    def lines_id(self, lines: tuple[Line, ...]) -> int:
+        """First row of a currency's lines: floor and cum stand for the amounts, in the currency and in the pool's."""
+        start = self.bracket_count
+        self.brackets = grown(self.brackets, start + len(lines))
+        self.reach = grown(self.reach, start + len(lines))
+        for n, (rate, plus, plus_pool) in enumerate(lines, start):
+            self.brackets[n] = (plus, rate, plus_pool, 0.0)
+        self.bracket_count = start + len(lines)
+        return start
+
+    def _class_room(self, tag: tuple[Any, ...]) -> int:
+        number = self.class_ids[tag] = self.class_count
+        self.classes = grown(self.classes, number + 1)
+        self.class_count = number + 1
+        return number
+
     def _class_of(self, tag: tuple[Any, ...], key: tuple[Any, ...]) -> int:
         number = self.class_ids.get(tag)
         if number is None:
-            number = self.class_ids[tag] = self.class_count
-            self.classes = grown(self.classes, number + 1)
-            self.class_count = number + 1
+            number = self._class_room(tag)
             self.write_class(number, key)
         return number
 
@@ -235,31 +267,33 @@ class Store:
             klass = self.tagged_class(tags[i], key) if tags else self._class_of(key, key)
             records.append((factor, amount, klass, exact.rows[i].exact if exact else None))
         records.sort(key=lambda record: record[0])
+        runs = [self._run(one, rules, current) for one in lowered.currencies]
         number = self._pool_room()
-        start, capacity = self._leg_room(len(records))
+        start, capacity = self._leg_room(len(records) + sum(len(run) for run in runs))
         cash, klass = self.constants(lowered.constants)
         row = self.pools[number]
         row["cash"], row["klass"] = cash, klass
         row["absolute"] = nextafter(float(lowered.absolute), inf)
         row["relative"] = np.nextafter(np.float32(lowered.relative), np.float32(inf))
-        row["start"], row["count"], row["capacity"] = start, len(records), capacity
+        row["start"], row["count"], row["capacity"] = start, len(records) + sum(len(run) for run in runs), capacity
         row["account"], row["borders"] = account, borders
         row["flags"] = FLAG_OPAQUE if lowered.opaque else 0
         if lowered.timed:
             row["flags"] |= FLAG_TIMED
             self.timed.add(number)
-        plain = all(self.classes[record[2]]["flags"] & CLASS_PLAIN for record in records)
+        if runs:
+            row["flags"] |= FLAG_JOINED
+        plain = not runs and all(self.classes[record[2]]["flags"] & CLASS_PLAIN for record in records)
         if plain and klass == self.class_id(EQUITY):
             row["flags"] |= FLAG_PLAIN
         previous = -1
         for i, (factor, amount, leg_class, held) in enumerate(records, start):
-            sigma = self.factors.table[factor, FACTOR_SIGMA]
-            weight = (abs(amount) * abs(self.factors.table[factor, FACTOR_VALUE]) * sigma) ** 0.5
-            slot = -1 if factor == previous else -2
-            self.legs[i] = (amount, leg_class, factor, 0, slot, max(weight, 1e-30), inf, -inf)
+            self.legs[i] = self._leg(factor, amount, leg_class, factor != previous)
             if held is not None:
                 self.exact[i] = held
             previous = factor
+        for n, leg_row in enumerate(chain.from_iterable(runs), start):
+            self.legs[n] = leg_row
         place = self.places[number]
         place["next"], place["currency"] = -1, -1
         place["label"] = self.names.number(lowered.pool)
@@ -269,6 +303,34 @@ class Store:
             if exact.currency is not None:
                 place["currency"] = self.names.number(exact.currency)
         return number
+
+    def _leg(
+        self, factor: int, amount: float, klass: int, leads: bool, worth: float | None = None, bracket: int = 0
+    ) -> tuple[Any, ...]:
+        """A leg without a band; its share of slack goes by what its factor moves of it, or of `worth`."""
+        value, sigma = self.factors.table[factor, FACTOR_VALUE], self.factors.table[factor, FACTOR_SIGMA]
+        weight = (abs(amount if worth is None else worth) * abs(value) * sigma) ** 0.5
+        return amount, klass, factor, bracket, -2 if leads else -1, max(weight, 1e-30), inf, -inf
+
+    def _run(self, one: CurrencyLegs, rules: str, current: Callable[[ValueKey], float]) -> list[tuple[Any, ...]]:
+        """The legs of a currency, led by its price."""
+        cash = Leg("", (), Sums(*(one.cash * part for part in EQUITY)))
+        known = [cash, Leg("", (), Sums(demand=one.demand)), Leg("", (), Sums(demand_initial=one.demand_initial))]
+        records, worth = [], 0.0
+        for leg in (*(leg for leg in known if leg.slopes != Sums()), *one.legs):
+            factor = self.factors.intern(leg.factor, rules, current)
+            amount, key = leg_key(leg)
+            records.append((factor, amount, self._class_of(key, key)))
+            worth += leg.slopes.support * self.factors.table[factor, FACTOR_VALUE]
+        records.sort()
+        price = self.factors.intern(one.factor, rules, current)
+        klass = self.currency_class(one)
+        rows = [self._leg(price, nextafter(one.absolute, inf), klass, True, worth, bracket=len(records))]
+        previous = -1
+        for factor, amount, klass in records:
+            rows.append(self._leg(factor, amount, klass, factor != previous))
+            previous = factor
+        return rows
 
     def _pool_room(self) -> int:
         number = self.free_pools.pop() if self.free_pools else self.pool_count

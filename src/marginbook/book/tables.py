@@ -4,7 +4,7 @@ from typing import Any
 
 from numba import njit
 
-from marginbook.book.kernel import KERNEL
+from marginbook.book.compiled import KERNEL
 from marginbook.book.layout import FLAG_DEAD
 
 

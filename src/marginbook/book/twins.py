@@ -24,7 +24,7 @@ from marginbook.book.columns import (
     position_row,
     wallets_fit,
 )
-from marginbook.book.kernel import INLINE, KERNEL
+from marginbook.book.compiled import INLINE, KERNEL
 from marginbook.book.layout import CLASS_PLAIN, FLAG_AVERAGE, FLAG_OPAQUE, FLAG_PLAIN, FLAG_TRUNCATES, Array
 from marginbook.book.store import Tag, leg_key
 from marginbook.domain.account import Account, Collateral, Debt, Position

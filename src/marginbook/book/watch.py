@@ -25,16 +25,15 @@ from numba import njit, prange
 from numba.np.numpy_support import carray
 
 from marginbook.book.addresses import pointer
+from marginbook.book.compiled import INLINE, KERNEL, leg_bracket
+from marginbook.book.joined import joined_band
 from marginbook.book.kernel import (
     GUARD,
-    INLINE,
-    KERNEL,
     UNDECIDED,
     allowance_of,
     counted_collateral,
     counted_in,
     decide,
-    leg_bracket,
     pool_sums,
     pool_zone,
 )
@@ -45,6 +44,7 @@ from marginbook.book.layout import (
     CLASS,
     FLAG_AVERAGE,
     FLAG_DEAD,
+    FLAG_JOINED,
     FLAG_OPAQUE,
     LEG,
     POOL,
@@ -178,8 +178,12 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
     for i in range(start, end):
         weights += r.legs[i].weight
     scale = (1.0 - 1e-9) / weights if weights > 0.0 else 0.0
+    joined = pool.flags & FLAG_JOINED != 0
+    head = start
     i = start
     while i < end:
+        if joined and i > head + np.int64(r.legs[head].bracket):
+            head = i
         j = i + 1
         weight = r.legs[i].weight
         while j < end and r.legs[j].slot < 0:
@@ -187,7 +191,11 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
             j += 1
         low = np.inf
         high = -np.inf
-        if not closed:
+        if not closed and joined:
+            share = weight * scale
+            low, high = joined_band(i, j, head, pool, pool.relative + GUARD, share, slack_0, slack_1, slack_2, r)
+            low, high = low + abs(low) * INWARD, high - abs(high) * INWARD
+        elif not closed:
             low, high = _band(i, j, pool, weight * scale, slack_0, slack_1, slack_2, r)
         low32 = np.float32(low)
         high32 = np.float32(high)
@@ -513,13 +521,18 @@ def assign_slots(pools: Any, legs: Any, ranges: Any, owners: Any, count_only: bo
             continue
         factor = np.int64(-1)
         start = np.int64(pool.start)
+        head = start if pool.flags & FLAG_JOINED else np.int64(-1)
         for i in range(start, start + np.int64(pool.count)):
-            if np.int64(legs[i].factor) == factor:
+            if np.int64(legs[i].factor) == factor and i != head:
                 legs[i].slot = -1
                 continue
             factor = np.int64(legs[i].factor)
-            slot = ranges[factor, 0] + ranges[factor, 2]
-            ranges[factor, 2] += 1
+            if i == head:
+                head += 1 + np.int64(legs[i].bracket)
+                factor = np.int64(-1)
+            own = np.int64(legs[i].factor)
+            slot = ranges[own, 0] + ranges[own, 2]
+            ranges[own, 2] += 1
             if not count_only:
                 legs[i].slot = slot
                 owners[slot] = p

@@ -6,7 +6,8 @@
     allowance   |kernel − exact| ≤ absolute + relative·gross, for each of support and demand
 
 Constant legs go into the pool's constants; linear, inverse (factor with exponent −1), tiered and group-maximum legs
-are all of this one shape, so the kernel has no switch on a kind.
+are all of this one shape, so the kernel has no switch on a kind. A pool that joins several currencies has such legs per
+currency, and a price of each (`CurrencyLegs`).
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,39 @@ class Leg:
     asks: float = 0.0  # [currency]
 
 
+Line = tuple[float, float, float]  # (rate, plus [currency], plus [pool's currency])
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyLegs:
+    """One currency of a pool that joins several, with p the price of the currency in that of the pool:
+
+        x        = cash + Σ support·f                                        [currency]
+        counted  = min over lines of rate·x·p + plus·p + plus_pool
+        support  += counted;  margin balance and initial support likewise
+        equity   += p·x if `equity_whole`, else counted
+        demand   += p·(demand_rate·d + borrow_rate·max(0, −x)),              d = demand of the legs and `demand`
+        initial  += p·(initial_rate·i + initial_of_demand·d + borrow_initial_rate·max(0, −x)),  i likewise
+
+    Lines have rates and amounts ≥ 0, and that of the greatest rate has no amounts: so a debt counts. Of the legs' sums
+    only support, demand and initial demand are read.
+    """
+
+    factor: Factor  # p; () where the currency is the pool's
+    cash: float
+    legs: tuple[Leg, ...]
+    demand: float = 0.0  # that no leg tells
+    demand_initial: float = 0.0
+    absolute: float = 0.0  # [currency] allowance, as of a pool
+    lines: tuple[Line, ...] = ((1.0, 0.0, 0.0),)
+    equity_whole: bool = True
+    demand_rate: float = 1.0
+    initial_rate: float = 1.0
+    initial_of_demand: float = 0.0
+    borrow_rate: float = 0.0
+    borrow_initial_rate: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class PoolLegs:
     """One pool, lowered. `opaque` pools are re-evaluated exactly whenever one of `inputs` moves.
@@ -68,6 +102,13 @@ class PoolLegs:
     opaque: bool = False
     inputs: tuple[Factor, ...] = ()
     timed: bool = False
+    currencies: tuple[CurrencyLegs, ...] = ()  # beside `constants`, and instead of `legs`
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Everything that moves the pool."""
+        joined = (factor for one in self.currencies for factor in (one.factor, *(leg.factor for leg in one.legs)))
+        return tuple(dict.fromkeys((*(leg.factor for leg in self.legs), *joined, *self.inputs)))
 
 
 @dataclass(frozen=True, slots=True)

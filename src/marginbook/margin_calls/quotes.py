@@ -24,6 +24,5 @@ def quotes_of_legs(legs: PoolLegs) -> tuple[QuoteKey, ...]:
     >>> quotes_of_legs(PoolLegs("main", Sums(), (leg,), 0.0, 0.0, False, "lending"))
     (('v', 'X', 'mark'),)
     """
-    factors = (*(leg.factor for leg in legs.legs), *legs.inputs)
-    used = (part[1:] for factor in factors for part in factor if part[0] in ("quote", "inverse"))
+    used = (part[1:] for factor in legs.factors for part in factor if part[0] in ("quote", "inverse"))
     return tuple(dict.fromkeys(used))

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from itertools import chain
 
 from marginbook.domain.legs import BracketTable, FactorPart, Leg, PoolLegs
 from marginbook.domain.market import Quote, QuoteKey
@@ -77,14 +76,13 @@ def interval(price: Decimal, band: Decimal) -> tuple[float, float]:
 
 def depends(pool: PoolLegs, stale: Iterable[QuoteKey]) -> tuple[QuoteKey, ...]:
     """The stale quotes that the pool depends on."""
-    factors = (factor for factor in chain((leg.factor for leg in pool.legs), pool.inputs))
-    used = {part[1:] for factor in factors for part in factor if part[0] in ("quote", "inverse")}
+    used = {part[1:] for factor in pool.factors for part in factor if part[0] in ("quote", "inverse")}
     return tuple(sorted(key for key in stale if key in used))
 
 
 def verdict(pool: PoolLegs, value_of: Callable[[FactorPart], float], bounds: Bounds) -> Verdict:
     """What can be said of `pool` while each quote in `bounds` lies anywhere between its bounds."""
-    if pool.opaque:
+    if pool.opaque or pool.currencies:
         return Verdict.UNDECIDED
     groups: dict[tuple[str, QuoteKey], list[_Piece]] = {}
     alone: list[tuple[_Piece, float, float]] = []

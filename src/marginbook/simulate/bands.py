@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from marginbook.book.kernel import KERNEL
+from marginbook.book.compiled import KERNEL
 
 
 @njit(**KERNEL)

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from marginbook.book.kernel import allowance_of, counted_in, leg_bracket, pool_sums
+from marginbook.book.compiled import leg_bracket
+from marginbook.book.kernel import allowance_of, counted_in, pool_sums
 from marginbook.book.layout import BASIS_POINT, Array
 
 COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

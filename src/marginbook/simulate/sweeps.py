@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from marginbook.book.book import Book
-from marginbook.book.layout import CLASS_JUMPS, FLAG_DEAD, FLAG_OPAQUE, Array
+from marginbook.book.layout import CLASS_JUMPS, FLAG_DEAD, FLAG_JOINED, FLAG_OPAQUE, Array
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
@@ -143,7 +143,7 @@ def prepare(book: Book, model: Model, *, seed: int = 1, cost: float = 0.0) -> Jo
     store, columns = book.store, {asset: i for i, asset in enumerate(model.assets)}
     records = store.live_pools.copy()
     live = (records["account"] >= 0) & (records["flags"] & FLAG_DEAD == 0)
-    opaque = live & (records["flags"] & FLAG_OPAQUE != 0)
+    opaque = live & (records["flags"] & (FLAG_OPAQUE | FLAG_JOINED) != 0)
     already = live & (records["zone"] >= Zone.LIQUIDATION)
     currency, rate, moves = _rates(book, np.flatnonzero(live), columns)
     legs = store.legs[: store.leg_count].copy()

@@ -15,8 +15,9 @@ import numpy as np
 from numba import njit
 
 from marginbook.book.book import Book
-from marginbook.book.kernel import INLINE, KERNEL, pool_sums
-from marginbook.book.layout import FLAG_DEAD, FLAG_OPAQUE, Array
+from marginbook.book.compiled import INLINE, KERNEL
+from marginbook.book.kernel import pool_sums
+from marginbook.book.layout import FLAG_DEAD, FLAG_JOINED, FLAG_OPAQUE, Array
 from marginbook.margin_calls.assets import underlying
 
 LEAST, MOST = 1e-3, 1e3
@@ -91,7 +92,7 @@ def _find(r: Any, scratch: Any, powers: Any, sign: float, levels: Any, sizes: An
                 size += max(0.0, sign * powers[f] * worth)
         if not held or size == 0.0:
             continue
-        if pool.flags & FLAG_OPAQUE:
+        if pool.flags & (FLAG_OPAQUE | FLAG_JOINED):
             opaque += 1
             continue
         safe, here = 1.0, _gap(pool, 1.0, r, scratch, powers)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 
 from marginbook.book.factors import cut_price
-from marginbook.domain.legs import Factor, PoolLegs
+from marginbook.domain.legs import Factor, Leg, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.risk import LiquidationPrice, Risk
 from marginbook.exact import CONTEXT, ONE, ZERO, divide, in_exact_context
@@ -227,9 +227,24 @@ LAWS: dict[str, Callable[[Setting], str | None]] = {
 
 def kernel_sums(legs: PoolLegs, setting: Setting) -> tuple[float, float, float, float]:
     """(support, demand, equity, gross) in plain float64, in the order of the legs; gross as the kernel has it."""
-    support, demand, gross = legs.constants.support, legs.constants.demand, 0.0
-    equity = legs.constants.assets - legs.constants.liabilities
-    for leg in legs.legs:
+    support, demand, equity, gross = _leg_sums(legs.constants, legs.legs, setting)
+    for one in legs.currencies:
+        p = factor_value(one.factor, setting)
+        cash = Sums(one.cash, 0.0, one.cash, one.cash, one.demand_initial, one.cash, one.demand)
+        x, owed, _, spread = _leg_sums(cash, one.legs, setting)
+        counted = min(rate * x * p + plus * p + plus_pool for rate, plus, plus_pool in one.lines)
+        support += counted
+        equity += p * x if one.equity_whole else counted
+        demand += p * (one.demand_rate * owed + one.borrow_rate * max(0.0, -x))
+        rates = (float(one.equity_whole), *(line[0] for line in one.lines), one.demand_rate + one.borrow_rate)
+        gross += max(rates) * p * (spread + abs(one.cash) + one.demand) + p * one.absolute / (legs.relative or 1.0)
+    return support, demand, equity, gross
+
+
+def _leg_sums(constants: Sums, legs: tuple[Leg, ...], setting: Setting) -> tuple[float, float, float, float]:
+    support, demand, gross = constants.support, constants.demand, 0.0
+    equity = constants.assets - constants.liabilities
+    for leg in legs:
         factor = factor_value(leg.factor, setting)
         notional = leg.size * factor
         support += leg.slopes.support * factor

@@ -13,11 +13,11 @@ What an account has counts at the bid rate, what it owes and what is asked of it
 kind "index" (`[prices] binance = { USDT = { index = "1" }, BTCUSDT = "60000" }`), contracts are priced at mark, and
 brackets are those of `binance/usdm`. Buffers by asset: `[parameters.<name>.BTC] bid_buffer = "0.05"`.
 
-Deviations: the venue cuts each number at 8 decimals. `lower` is opaque: the rate of an asset depends on the sign of x.
+Deviations: the venue cuts each number at 8 decimals.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -30,10 +30,12 @@ from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_ceil
 from marginbook.params.records import record_at
 from marginbook.venues import binance_usdm
 from marginbook.venues.common.fields import fraction, read_row
+from marginbook.venues.contracts.lowering import lower_currency, lower_joined
 from marginbook.venues.contracts.model import Contracts, Terms, funding_due
+from marginbook.venues.contracts.model import pools as pools_of
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
-from marginbook.venues.statements.functions import lower_opaque, module_of
+from marginbook.venues.statements.functions import module_of
 from marginbook.venues.statements.model import Line, Maker, Mover, Statement, quoted
 from marginbook.venues.statements.positions import (
     TICK,
@@ -219,8 +221,21 @@ MAKER = Maker(rules=RULES, at_equality=True, pools=pools, statement=statement, m
 
 @in_exact_context
 def lower(account: Account, market: Market, parameters: MultiAssets) -> Legs:
-    """One opaque pool with tangents."""
-    return Legs((lower_opaque(MAKER, account, POOL, market, parameters),))
+    """One pool, asset by asset: what it has at the bid rate, what it owes and is asked at the ask rate."""
+    cross_holdings(account, parameters)
+    held = {pool.currency: pool for pool in pools_of(replace(account, fixed=None), parameters.contracts).values()}
+    found = []
+    for asset in dict.fromkeys([*account.wallet, *held]):
+        wallet, pool = account.wallet.get(asset, ZERO), held.get(asset)
+        if not wallet and (pool is None or not (pool.holdings or pool.orders)):
+            continue
+        parts = [] if pool is None else [(pool, parameters.contracts)]
+        one = lower_currency(parts, wallet, market, (("quote", "binance", asset, "index"),))
+        buffers = parameters.buffers_of(asset)
+        bid, ask = float(ONE - buffers.bid), float(ONE + buffers.ask)
+        lines = ((ask, 0.0, 0.0), (bid, 0.0, 0.0))
+        found.append(replace(one, lines=lines, equity_whole=False, demand_rate=ask, initial_rate=ask))
+    return Legs((lower_joined(POOL, found, account.fixed, MAKER.at_equality),))
 
 
 @dataclass(frozen=True, slots=True)

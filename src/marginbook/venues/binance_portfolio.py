@@ -31,9 +31,11 @@ from marginbook.domain.zones import Border, Zone
 from marginbook.exact import ONE, ZERO, divide, format_decimal, in_exact_context, round_floor
 from marginbook.params.records import record_at
 from marginbook.venues import binance_coinm, binance_usdm
-from marginbook.venues.brackets import number_from
-from marginbook.venues.common.fields import fraction, not_negative
-from marginbook.venues.contracts.model import Contracts, Terms, funding_due
+from marginbook.venues.common.fields import not_negative
+from marginbook.venues.contracts.collateral import DiscountTier, counted_by, lower_lines, tiers_from
+from marginbook.venues.contracts.lowering import lower_currency, lower_joined
+from marginbook.venues.contracts.model import ContractRules, Contracts, Pool, Terms, funding_due
+from marginbook.venues.contracts.model import pools as pools_of
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
 from marginbook.venues.statements.functions import lower_opaque, module_of
@@ -57,7 +59,6 @@ BANDS = (
 )
 """uniMMR below 150 % and 120 %, on demand = 105 % of MM."""
 INFINITY = Decimal("Infinity")
-Tier = tuple[Decimal, Decimal | None, Decimal]  # (floor, cap, rate) [USD]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Portfolio:
 
     linear: Contracts
     inverse: Contracts
-    tiers: Mapping[str, tuple[Tier, ...]]
+    tiers: Mapping[str, tuple[DiscountTier, ...]]
     venue: str = "binance"
     price_kind: str = "mark"
     as_of: int | None = None
@@ -80,7 +81,7 @@ class Portfolio:
         """Settlement asset by the market's name."""
         return binance_coinm.settlement_coin(market) or binance_usdm.settlement_currency(market)
 
-    def tiers_of(self, asset: str) -> tuple[Tier, ...]:
+    def tiers_of(self, asset: str) -> tuple[DiscountTier, ...]:
         """An asset's haircuts; BadInput `no_parameters` where there are none."""
         if asset not in self.tiers:
             raise BadInput("no_parameters", f"parameters.{asset}", "nothing", f"collateral_rate of {asset} for {RULES}")
@@ -118,39 +119,14 @@ def parameters(
     )
 
 
-def _tiers(asset: str, row: Any) -> tuple[Tier, ...]:
+def _tiers(asset: str, row: Any) -> tuple[DiscountTier, ...]:
     place = f"parameters.{asset}"
     if not isinstance(row, Mapping) or len(row) != 1 or not set(row) <= {"collateral_rate", "collateral_tiers"}:
         raise BadInput("bad_parameters", place, row, "collateral_rate, or collateral_tiers")
-    if "collateral_rate" in row:
-        return ((ZERO, None, fraction(row["collateral_rate"], f"{place}.collateral_rate")),)
-    found: list[Tier] = []
-    for number, tier in enumerate(row["collateral_tiers"]):
-        here = f"{place}.collateral_tiers[{number}]"
-        if len(tier) != 3:
-            raise BadInput("bad_tiers", here, tier, "[floor, cap, rate]")
-        floor = number_from(tier[0], here)
-        cap = None if tier[1] in (None, "", "Infinity") else number_from(tier[1], here)
-        if floor != (found[-1][1] if found else 0) or (cap is not None and cap <= floor):
-            raise BadInput("bad_tiers", here, tier, "the floor to be the cap before it, the cap above the floor")
-        found.append((floor, cap, fraction(tier[2], here)))
-    if not found:
-        raise BadInput("bad_tiers", place, row, "at least one tier")
-    return tuple(found)
-
-
-def haircut(value: Decimal, tiers: tuple[Tier, ...]) -> Decimal:
-    """What a positive value counts: each slice at its tier's rate, nothing above the last cap.
-
-    >>> tiers = ((ZERO, Decimal(50), ONE), (Decimal(50), None, Decimal("0.8")))
-    >>> haircut(Decimal(100), tiers)
-    Decimal('90.0')
-    """
-    counted = ZERO
-    for floor, cap, rate in tiers:
-        if value > floor:
-            counted += ((value if cap is None else min(value, cap)) - floor) * rate
-    return counted
+    ((key, value),) = row.items()
+    if (key == "collateral_tiers") != isinstance(value, list | tuple):
+        raise BadInput("bad_parameters", f"{place}.{key}", value, "one rate, or [floor, cap, rate] rows of tiers")
+    return tiers_from(value, f"{place}.{key}", "bad_tiers")
 
 
 def pools(account: Account, parameters: Portfolio) -> tuple[str, ...]:
@@ -218,7 +194,7 @@ def statement(account: Account, pool: str, market: Market, parameters: Portfolio
             continue
         index = quoted(market, "binance", asset, "index")
         value = (held + gained) * index
-        counted = value if value <= 0 else min(haircut(value, parameters.tiers_of(asset)), value)
+        counted = value if value <= 0 else min(counted_by(parameters.tiers_of(asset), value), value)
         equity += value
         wallet += held * index
         profit += gained * index
@@ -299,8 +275,40 @@ MAKER = Maker(rules=RULES, at_equality=True, pools=pools, statement=statement, m
 
 @in_exact_context
 def lower(account: Account, market: Market, parameters: Portfolio) -> Legs:
-    """One opaque pool with tangents: the haircut depends on the sign and size of each balance."""
-    return Legs((lower_opaque(MAKER, account, POOL, market, parameters),))
+    """One pool, asset by asset; opaque with orders that may lose, or where a haircut falls with the value."""
+    if any(not order.reduce_only for order in account.orders):
+        return Legs((lower_opaque(MAKER, account, POOL, market, parameters),))
+    cross_holdings(account, parameters)
+    loans, rate = loans_of(account), loan_rate(account)
+    parts: dict[str, list[tuple[Pool, ContractRules]]] = {}
+    for contracts, inverse in ((parameters.linear, False), (parameters.inverse, True)):
+        own = tuple(p for p in account.positions if bool(binance_coinm.settlement_coin(p.market)) == inverse)
+        for pool in pools_of(replace(account, positions=own, orders=(), fixed=None), contracts).values():
+            if pool.holdings:
+                parts.setdefault(pool.currency, []).append((pool, contracts))
+    found = []
+    for asset in dict.fromkeys([*account.wallet, *loans, *parts]):
+        owed = loans.get(asset, ZERO)
+        balance = account.wallet.get(asset, ZERO) - owed
+        if not balance and not owed and asset not in parts:
+            continue
+        one = lower_currency(parts.get(asset, ()), balance, market, (("quote", "binance", asset, "index"),))
+        never_above_zero = not one.legs and balance <= 0
+        lines = ((1.0, 0.0),) if never_above_zero else lower_lines(parameters.tiers_of(asset))
+        if lines is None:
+            return Legs((lower_opaque(MAKER, account, POOL, market, parameters),))
+        found.append(
+            replace(
+                one,
+                lines=tuple((part, 0.0, plus) for part, plus in lines),
+                equity_whole=False,
+                demand=one.demand + float(owed * rate),
+                demand_rate=float(LIQUIDATION_AT),
+                initial_rate=0.0,
+                initial_of_demand=float(NO_NEW_RISK_AT),
+            )
+        )
+    return Legs((lower_joined(POOL, found, account.fixed, MAKER.at_equality, LIQUIDATION_AT),))
 
 
 @in_exact_context

@@ -6,7 +6,7 @@
 A tier table of one rate holds for any amount; above the last cap of a longer one nothing counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -42,12 +42,41 @@ class CurrencyTerms:
         >>> terms.counted(Decimal(1500)), terms.counted(Decimal(5000))
         (Decimal('1340.00'), Decimal('1604.00'))
         """
-        found = ZERO
-        for tier in self.discount:
-            inside = (equity if tier.cap is None else min(equity, tier.cap)) - tier.floor
-            if inside > 0:
-                found += inside * tier.rate
-        return found
+        return counted_by(self.discount, equity)
+
+
+def counted_by(tiers: Sequence[DiscountTier], amount: Decimal) -> Decimal:
+    """What counts of an amount: each slice at its tier's rate, nothing above the last cap.
+
+    >>> counted_by(tiers_from([["0", "50", "1"], ["50", None, "0.8"]], "docs"), Decimal(100))
+    Decimal('90.0')
+    """
+    found = ZERO
+    for tier in tiers:
+        inside = (amount if tier.cap is None else min(amount, tier.cap)) - tier.floor
+        if inside > 0:
+            found += inside * tier.rate
+    return found
+
+
+@in_exact_context
+def lower_lines(tiers: Sequence[DiscountTier]) -> tuple[tuple[float, float], ...] | None:
+    """(rate, plus) whose least rate·x + plus is what x counts, a debt in full; None where a higher tier has more rate.
+
+    >>> lower_lines(tiers_from([["0", "50", "0.9"], ["50", "100", "0.8"]], "docs"))
+    ((1.0, 0.0), (0.9, 0.0), (0.8, 5.0), (0.0, 85.0))
+    """
+    lines, counted, before = [(1.0, 0.0)], ZERO, ONE
+    for tier in tiers:
+        if tier.rate > before:
+            return None
+        before = tier.rate
+        lines.append((float(tier.rate), float(counted - tier.rate * tier.floor)))
+        if tier.cap is not None:
+            counted += (tier.cap - tier.floor) * tier.rate
+    if tiers[-1].cap is not None:
+        lines.append((0.0, float(counted)))
+    return tuple(lines)
 
 
 @in_exact_context
@@ -59,7 +88,7 @@ def currency_terms(row: Mapping[str, Any], place: str, base: CurrencyTerms | Non
         if key not in KEYS:
             raise BadInput("unknown_parameter", f"{place}.{key}", row[key], "one of " + ", ".join(KEYS))
     if "discount" in row:
-        discount = _tiers(row["discount"], f"{place}.discount")
+        discount = tiers_from(row["discount"], f"{place}.discount")
     elif base is not None:
         discount = base.discount
     else:
@@ -72,22 +101,23 @@ def currency_terms(row: Mapping[str, Any], place: str, base: CurrencyTerms | Non
     return CurrencyTerms(discount, rate, initial)
 
 
-def _tiers(value: Any, place: str) -> tuple[DiscountTier, ...]:
+def tiers_from(value: Any, place: str, problem: str = "bad_brackets") -> tuple[DiscountTier, ...]:
+    """Tiers of one rate, or of `[floor, cap, rate]` rows that follow each other; BadInput `problem`."""
     if not isinstance(value, list | tuple):
         return (DiscountTier(ZERO, None, _fraction(value, place)),)
     tiers: list[DiscountTier] = []
     for number, row in enumerate(value):
         here = f"{place}[{number}]"
         if not isinstance(row, list | tuple) or len(row) != 3:
-            raise BadInput("bad_brackets", here, row, "[floor, cap, rate]")
+            raise BadInput(problem, here, row, "[floor, cap, rate]")
         floor = number_from(row[0], here)
         cap = None if row[1] in (None, "", "Infinity") else number_from(row[1], here)
         expected = tiers[-1].cap if tiers else ZERO
         if floor != expected or (cap is not None and cap <= floor):
-            raise BadInput("bad_brackets", here, row, f"a floor of {expected} and a cap above it")
+            raise BadInput(problem, here, row, f"a floor of {expected} and a cap above it")
         tiers.append(DiscountTier(floor, cap, _fraction(row[2], here)))
     if not tiers:
-        raise BadInput("bad_brackets", place, value, "at least one tier")
+        raise BadInput(problem, place, value, "at least one tier")
     return tuple(tiers)
 
 

@@ -6,13 +6,15 @@ the gross, so (n + 8)·2u·gross covers support and demand; constants add (n + 8
 printed maintenance amounts jump adds its largest jump per leg, for a notional that float64 puts in the next bracket.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from marginbook.domain.account import Account
+from marginbook.domain.account import Account, Fixed
 from marginbook.domain.legs import BracketTable as LegTable
-from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.legs import CurrencyLegs, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import ONE, ZERO, divide, in_exact_context
 from marginbook.venues.brackets import BracketTable
@@ -34,10 +36,11 @@ NO_ORDERS = OpenOrders()
 @in_exact_context
 def lower(account: Account, market: Market, parameters: ContractRules) -> Legs:
     """Every pool as legs. A market has a funding leg from the moment that `market.indices` knows its index."""
-    return Legs(tuple(_lower_pool(pool, market, parameters) for pool in pools(account, parameters).values()))
+    return Legs(tuple(lower_pool(pool, market, parameters) for pool in pools(account, parameters).values()))
 
 
-def _lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLegs:
+def lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLegs:
+    """One pool as legs in its own currency."""
     orders = dict(pool.orders)
     legs: list[Leg] = []
     support, demand, initial = pool.wallet + pool.fixed_support, pool.fixed_demand, ZERO
@@ -75,6 +78,43 @@ def _lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLe
         relative=relative,
         liquidatable_at_equality=parameters.at_equality,
         family="derivatives",
+    )
+
+
+def lower_currency(
+    parts: Sequence[tuple[Pool, ContractRules]], balance: Decimal, market: Market, factor: Factor
+) -> CurrencyLegs:
+    """One currency of a pool that joins several: its `balance` and the holdings of `parts`, whose wallets are not read.
+
+    It counts in full; a venue replaces what it counts otherwise.
+    """
+    lowered = [lower_pool(replace(pool, wallet=ZERO), market, parameters) for pool, parameters in parts]
+    return CurrencyLegs(
+        factor=factor,
+        cash=sum((one.constants.support for one in lowered), float(balance)),
+        legs=tuple(leg for one in lowered for leg in one.legs),
+        demand=sum(one.constants.demand for one in lowered),
+        demand_initial=sum(one.constants.demand_initial for one in lowered),
+        absolute=sum((one.absolute for one in lowered), 8 * UNIT_ROUNDOFF * float(abs(balance))),
+    )
+
+
+def lower_joined(
+    pool: str, currencies: Sequence[CurrencyLegs], fixed: Fixed | None, at_equality: bool, demand_rate: Decimal = ONE
+) -> PoolLegs:
+    """The pool of these currencies and of what the book states; stated demand counts `demand_rate` times."""
+    support, demand = (ZERO, ZERO) if fixed is None else (fixed.support, fixed.demand * demand_rate)
+    relative = (sum(len(one.legs) + 4 for one in currencies) + 8) * 4 * UNIT_ROUNDOFF
+    stated = float(support)
+    return PoolLegs(
+        pool=pool,
+        constants=Sums(stated, 0.0, stated, stated, 0.0, stated, float(demand)),
+        legs=(),
+        absolute=relative * float(abs(support) + demand),
+        relative=relative,
+        liquidatable_at_equality=at_equality,
+        family="derivatives",
+        currencies=tuple(currencies),
     )
 
 

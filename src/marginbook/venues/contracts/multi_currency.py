@@ -148,6 +148,15 @@ def cross_pools(account: Account, parameters: MultiCurrency) -> Mapping[str, Poo
 def cross_figures(account: Account, market: Market, parameters: MultiCurrency) -> list[CurrencyFigures]:
     """Every currency of the cross pool, by name."""
     held = cross_pools(account, parameters)
+    balances, disabled = balances_of(account, held)
+    return [
+        _currency(name, balances.get(name, ZERO), held.get(name), name not in disabled, market, parameters)
+        for name in currencies_of(account, parameters)
+    ]
+
+
+def balances_of(account: Account, held: Mapping[str, Pool]) -> tuple[dict[str, Decimal], set[str]]:
+    """(balance by currency, currencies that do not count as collateral)."""
     balances: dict[str, Decimal] = {name: pool.wallet for name, pool in held.items()}
     disabled = set()
     for item in account.collateral:
@@ -156,10 +165,7 @@ def cross_figures(account: Account, market: Market, parameters: MultiCurrency) -
             disabled.add(item.asset)
     for owed in account.debt:
         balances[owed.asset] = balances.get(owed.asset, ZERO) - _amount(account, owed.asset, owed.amount)
-    return [
-        _currency(name, balances.get(name, ZERO), held.get(name), name not in disabled, market, parameters)
-        for name in currencies_of(account, parameters)
-    ]
+    return balances, disabled
 
 
 def _amount(account: Account, asset: str, amount: Decimal | None) -> Decimal:

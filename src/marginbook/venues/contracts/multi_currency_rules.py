@@ -1,8 +1,8 @@
 """Joined currencies: what events do, where prices liquidate, what a liquidation closes, and the legs.
 
-Discounts bend with the amount and with the sign of an equity, so the cross pool is opaque: evaluated exactly whenever
-a mark or an index price of it moves. Isolated positions, and
-accounts that are not joined, are plain pools of contracts.
+The cross pool is lowered currency by currency; it is opaque where a discount rises with the amount, or where a currency
+may come to be owed whose borrow rate is not known. Isolated positions, and accounts that are not joined, are plain
+pools of contracts.
 """
 
 from dataclasses import replace
@@ -19,6 +19,7 @@ from marginbook.exact import ZERO, in_exact_context
 from marginbook.venues.common.search import searched_prices
 from marginbook.venues.contracts import events, liquidation, lowering, prices
 from marginbook.venues.contracts import sums as contract_sums
+from marginbook.venues.contracts.collateral import lower_lines
 from marginbook.venues.contracts.explanation import explain as explain_contracts
 from marginbook.venues.contracts.explanation import shortened_half_up
 from marginbook.venues.contracts.model import Holding, price_reader
@@ -27,8 +28,10 @@ from marginbook.venues.contracts.multi_currency import (
     POOL,
     CurrencyFigures,
     MultiCurrency,
+    balances_of,
     cross_figures,
     cross_part,
+    cross_pools,
     cross_risk,
     currencies_of,
     holdings,
@@ -187,11 +190,38 @@ def _node(quantity: str, value: Decimal, formula: str, source: str, *inputs: Nod
 
 @in_exact_context
 def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
-    """The cross pool opaque, its sums at the present prices as constants; isolated ones as in single-currency mode."""
+    """The cross pool by currency; isolated ones as in single-currency mode."""
     if not is_joined(account, parameters):
         return lowering.lower(account, market, parameters.contracts)
-    venue = parameters.contracts.venue
     apart = lowering.lower(isolated_part(account), market, parameters.contracts)
+    venue, held = parameters.contracts.venue, cross_pools(account, parameters)
+    balances, disabled = balances_of(account, held)
+    found = []
+    for name in currencies_of(account, parameters):
+        factor: Factor = () if name == CURRENCY else (("quote", venue, name, "index"),)
+        parts = [(held[name], parameters.contracts)] if name in held else []
+        one = lowering.lower_currency(parts, balances.get(name, ZERO), market, factor)
+        terms = parameters.currency(name)
+        lines = lower_lines(terms.discount) if name not in disabled else ((1.0, 0.0), (0.0, 0.0))
+        owed_never = not one.legs and one.cash >= 0
+        if lines is None or (terms.borrow_rate is None and not owed_never):
+            return Legs((_lower_opaque(account, market, parameters), *apart.pools))
+        borrow = terms.borrow_rate or ZERO
+        initial = borrow if terms.borrow_initial_rate is None else terms.borrow_initial_rate
+        found.append(
+            replace(
+                one,
+                lines=tuple((rate, plus, 0.0) for rate, plus in lines),
+                borrow_rate=float(borrow),
+                borrow_initial_rate=float(initial),
+            )
+        )
+    return Legs((lowering.lower_joined(POOL, found, account.fixed, True), *apart.pools))
+
+
+def _lower_opaque(account: Account, market: Market, parameters: MultiCurrency) -> PoolLegs:
+    """The cross pool opaque, its sums at the present prices as constants."""
+    venue = parameters.contracts.venue
     names = currencies_of(account, parameters)
     inputs: list[Factor] = [(("quote", venue, name, "index"),) for name in names if name != CURRENCY]
     for _, holding in holdings(account, parameters):
@@ -199,7 +229,7 @@ def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
         inputs.append((("quote", venue, name, "mark"),))
         if (venue, name, "funding") in market.indices:
             inputs.append((("funding", venue, name, ""),))
-    cross = PoolLegs(
+    return PoolLegs(
         pool=POOL,
         constants=_lower_sums(account, market, parameters),
         legs=(),
@@ -210,7 +240,6 @@ def lower(account: Account, market: Market, parameters: MultiCurrency) -> Legs:
         opaque=True,
         inputs=tuple(dict.fromkeys(inputs)),
     )
-    return Legs((cross, *apart.pools))
 
 
 def _lower_sums(account: Account, market: Market, parameters: MultiCurrency) -> Sums:
