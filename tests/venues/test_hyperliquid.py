@@ -54,6 +54,13 @@ def test_reported_liquidation_prices_within_the_rounding_of_their_inputs() -> No
     assert sum(row["passed"] for row in answer["results"]) == 23
 
 
+def test_a_recorded_account_of_two_cross_positions_and_an_isolated_one() -> None:
+    """2024-05-04: each cross price has the margin available to all over its own 1 − 1 / (2 · max leverage)."""
+    answer = conform([VECTORS / "account_2024-05-04.json"])
+    assert answer["failures"] == []
+    assert sum(row["passed"] for row in answer["results"]) == 10
+
+
 def test_a_recorded_account_of_twelve_positions() -> None:
     document = json.loads((VECTORS / "clearinghouse_2023-03-27.json").read_text())["answer"]
     found = account_from_clearinghouse_state(document, "recorded")

@@ -65,10 +65,10 @@ RULE_SETS = (
         ),
         verified=(
             "liquidation prices of isolated positions that the exchange reported in 2024, within 2e-6 USD of margin; "
-            "a recorded cross account of 12 positions of 2023-03-27 (tests/vectors/hyperliquid)",
+            "recorded accounts of 12 positions (2023-03-27) and of 3 (2024-05-04, by today's formula)",
         ),
         unverified=(
-            "today's cross rule on an account of several positions",
+            "accounts of several positions after 2024-05-04",
             "the last digit of a displayed liquidation price",
             "liquidation only below maintenance margin, not at it (the documentation says: falls below)",
             "which position of a cross account is closed first; the rounding of 20 %",
