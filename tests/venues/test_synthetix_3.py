@@ -75,9 +75,34 @@ def test_an_account_is_free_again_once_its_last_position_is_liquidated() -> None
 
 def test_funding_of_a_fill_accrues_at_the_quote_and_not_at_the_fill_price() -> None:
     state = {"funding_time": str(AT // 10**6 - 86_400), "funding_rate": "0.01"}
-    for market, paid in ((at_prices(state, ETH="2000"), 200), (at_prices(state), 210)):
-        closed, _ = apply(trader(), market, fill("10", "2100"), PARAMETERS, AT)
-        assert closed.wallet["snxUSD"] == 3000 + 1000 - paid
+    closed, _ = apply(trader(), at_prices(state, ETH="2000"), fill("10", "2100"), PARAMETERS, AT)
+    assert closed.wallet["snxUSD"] == 3000 + 1000 - 200
+
+
+def test_a_market_known_whole_is_written_down_anew() -> None:
+    state = {"funding_time": str(AT // 10**6 - 86_400), "funding_rate": "0.01", "skew": "500", "market_size": "600"}
+    _, then = apply(trader(), at_prices(state, ETH="2000"), fill("14", "2100"), PARAMETERS, AT)
+    known = {key: then.state["synthetix", "ETH", key] for key in (*state, "funding_value")}
+    assert known == {
+        "funding_time": AT // 10**6,
+        "funding_rate": Decimal("4.51"),
+        "skew": 486,
+        "market_size": 594,
+        "funding_value": -2000 * Decimal("2.26"),
+    }
+    market = at_prices(ETH="2000")
+    assert apply(trader(), market, fill("14", "2100"), PARAMETERS, AT)[1] == market
+
+
+def test_liquidations_count_in_their_window_until_it_is_over() -> None:
+    narrow = replace(TERMS, taker_fee=WAD // 1000, accumulation_multiplier=WAD, window_seconds=8)
+    parameters = replace(PARAMETERS, markets={"ETH": narrow})
+    account, market = apply(trader(), at_prices(ETH="1800"), fill("5", "1800", "liquidation"), parameters, AT)
+    assert plan_liquidation(account, POOL, market, parameters, AT + 7_999_999).close_most == 3
+    assert plan_liquidation(account, POOL, market, parameters, AT + 8_000_000).close_most == 5
+    account, market = apply(account, market, fill("3", "1800", "liquidation"), parameters, AT + 7_000_000)
+    assert plan_liquidation(account, POOL, market, parameters, AT + 14_000_000).close_most == 0
+    assert plan_liquidation(account, POOL, market, parameters, AT + 15_000_000).close_most == 2
 
 
 def test_keepers_of_an_account_without_positions_get_nothing_where_nothing_is_due() -> None:

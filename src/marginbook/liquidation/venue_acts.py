@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event
 from marginbook.domain.risk import Flow, Party, Plan
@@ -27,7 +26,6 @@ from marginbook.liquidation.acts import (
 )
 from marginbook.liquidation.deficits import balances
 from marginbook.liquidation.stages import Done, Scene, Stage
-from marginbook.units import seconds
 from marginbook.venues.ftx import ORDER_LEAST
 from marginbook.venues.maker.auction import Sale, price_at, take
 from marginbook.venues.maker.holdings import DEBT, WAD_DECIMALS, prices_of, vault_of
@@ -35,13 +33,13 @@ from marginbook.venues.maker.parameters import RAD_DECIMALS, Ilk
 from marginbook.venues.maker.planning import liquidation
 from marginbook.venues.maker.vat import Revert, feed_price
 from marginbook.venues.synthetix.account import book_of
-from marginbook.venues.synthetix.liquidation import window_of
+from marginbook.venues.synthetix.events import seized
 from marginbook.venues.synthetix.margins import liquidatable_amount
-from marginbook.venues.synthetix.wad import DECIMALS, VENUE
+from marginbook.venues.synthetix.wad import DECIMALS
+from marginbook.venues.synthetix.windows import window_of
 
 ALL = Decimal("Infinity")
 RAY_DECIMALS = 27
-WINDOW, LATEST = "liquidated_in_window", "last_liquidation_time"
 
 
 @in_exact_context
@@ -180,36 +178,24 @@ def flag_and_close(scene: Scene, stage: Stage, plan: Plan, amount: Decimal) -> D
     """Perps v3: flag, seize everything, and take from each position what its market's window still allows."""
     book = book_of(scene.account, scene.parameters)
     events: list[Event] = []
-    found, state = scene, dict(scene.market.state)
     for holding in book.holdings:
-        closed = liquidatable_amount(
-            holding.terms, abs(holding.size), window_of(scene.market, holding.market, scene.at)
-        )
+        window = window_of(scene.market, holding.market, holding.terms, scene.at)
+        closed = liquidatable_amount(holding.terms, abs(holding.size), window)
         if not closed:
             continue
         held = next(p for p in scene.account.positions if p.market == holding.market)
         price = scene.market.price(scene.rules.venue, holding.market, scene.rules.price_kind)
         events.append(fill_of(scene, held, from_raw(closed, DECIMALS), price, ZERO, stage.name))
-        key = (VENUE, holding.market, WINDOW)
-        state[key] = Decimal(state.get(key, 0)) + from_raw(closed, DECIMALS)
-        state[VENUE, holding.market, LATEST] = seconds(scene.at)
     if not book.holdings:
-        account = replace(scene.account, wallet={}, collateral=(), debt=(), details=_without_debt(scene.account))
-        events.append(AccountSnapshot(stamp=stamp_of(scene), account=account))
-    found = after(found, events)
-    found = replace(found, market=replace(found.market, state=state))
+        events.append(AccountSnapshot(stamp=stamp_of(scene), account=seized(scene.account)))
     return Done(
-        scene=found,
+        scene=after(scene, events),
         events=tuple(events),
         flows=plan.flows,
         quantity=amount,
         price=plan.price,
         lost=plan.bad_debt,
     )
-
-
-def _without_debt(account: Account) -> dict[str, str]:
-    return {name: text for name, text in account.details.items() if name != "debt"}
 
 
 @in_exact_context

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from marginbook.venues.synthetix.funding import unrecorded, velocity
 from marginbook.venues.synthetix.margins import fill_price
+from marginbook.venues.synthetix.market import funding_rate
 from marginbook.venues.synthetix.v2.liquidation import displayed_price
-from marginbook.venues.synthetix.v2.market import funding_rate
 from marginbook.venues.synthetix.v2.orders import order_fee, rates_of
 from marginbook.venues.synthetix.v2.risk import figures, holdings
 from marginbook.venues.synthetix.wad import mul, price_of, state_wad

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from marginbook.domain.market import Market
 from marginbook.exact import WAD, div_floor, div_half_up, mul_div_half_up
 from marginbook.venues.synthetix import events, funding, interest, liquidation, margins, orders
 from marginbook.venues.synthetix.margins import Required, required_margins
@@ -47,6 +48,11 @@ def without_lower_limit(terms: CollateralTerms, amount: int, price: int, discoun
     return margins.mul(margins.mul(amount, price), WAD - discount)
 
 
+def at_the_fill(market: Market, name: str, terms: MarketTerms, at: int, price: int) -> int:
+    """Funding accrues at the price of the fill."""
+    return funding.funding_value(market, name, terms.skew_scale, terms.max_funding_velocity, price, at)
+
+
 def debt_ignored(found: Figures) -> int:
     """A debtor may withdraw."""
     return found.collateral if not found.positions else found.available - found.initial - found.reward
@@ -69,7 +75,7 @@ MISTAKES: dict[str, Patch] = {
     "minimum margin scaled": (risk, "required_margins", scaled_minimum),
     "no least discount": (risk, "collateral_value", without_lower_limit),
     "one fee for an order that turns the skew": (margins, "_same_side", lambda a, b: True),
-    "funding at the price of the fill": (events, "KIND", "none"),
+    "funding at the price of the fill": (events, "funding_now", at_the_fill),
     "debtors may withdraw": (events, "withdrawable", debt_ignored),
     "no reward of flagging in later windows": (risk, "liquidation_windows", lambda terms, size: 1),
     "rewards not limited by the collateral": (liquidation, "keeper_reward", without_share),

@@ -14,11 +14,13 @@ from marginbook.venues.synthetix.account import POOL, USD, Book, Holding, book_o
 from marginbook.venues.synthetix.events import apply, seized
 from marginbook.venues.synthetix.funding import rate_after, unrecorded, velocity
 from marginbook.venues.synthetix.interest import Curve, accrued, utilisation
-from marginbook.venues.synthetix.liquidation import plan_liquidation, window_of
+from marginbook.venues.synthetix.liquidation import plan_liquidation
+from marginbook.venues.synthetix.market import touched
 from marginbook.venues.synthetix.orders import OrderCheck, check_order
 from marginbook.venues.synthetix.parameters import MarketTerms, Parameters
 from marginbook.venues.synthetix.risk import Figures, figures, is_liquidatable, withdrawable
-from marginbook.venues.synthetix.wad import mul
+from marginbook.venues.synthetix.wad import mul, state_seconds, state_wad
+from marginbook.venues.synthetix.windows import window_of
 
 STAMP = Stamp()
 SECOND = 10**6
@@ -131,6 +133,7 @@ def market_of(pool: Pool, user: str, **prices: int) -> Market:
     }
     for name, m in pool.markets.items():
         state["synthetix", name, "skew_raw"] = m.skew
+        state["synthetix", name, "market_size_raw"] = m.size
         state["synthetix", name, "funding_rate_raw"] = m.rate
         state["synthetix", name, "funding_value_raw"] = m.value
         state["synthetix", name, "funding_time_raw"] = m.time
@@ -154,10 +157,18 @@ def next_funding(pool: Pool, name: str, price: int) -> tuple[int, int]:
     return rate_after(m.rate, speed, seconds), m.value + unrecorded(m.rate, speed, seconds, price)
 
 
-def recorded(pool: Pool, name: str, price: int) -> Pool:
+def written(pool: Pool, name: str, market: Market) -> Pool:
+    """What the rule set has written down of a market."""
+    skew, size, rate, value = (
+        state_wad(market, name, key) for key in ("skew", "market_size", "funding_rate", "funding_value")
+    )
+    time = state_seconds(market, name, "funding_time") or 0
+    return pool.with_market(name, skew=skew, size=size, rate=rate, value=value, time=time)
+
+
+def recorded(pool: Pool, user: str, name: str, price: int) -> Pool:
     """Funding recorded at a price."""
-    rate, value = next_funding(pool, name, price)
-    return pool.with_market(name, rate=rate, value=value, time=pool.time)
+    return written(pool, name, touched(market_of(pool, user, **{name: price}), name, pool.terms(name), pool.at))
 
 
 def totals(pool: Pool) -> dict[str, int]:
@@ -198,14 +209,13 @@ def with_interest(pool: Pool) -> Pool:
 
 
 def moved(pool: Pool, name: str, before: Holding | None, after: Holding | None, price: int, closed: bool) -> Pool:
-    """A market after a position in it has changed at a price; `closed` by a liquidation, it counts as one of 0."""
+    """The debt to traders after a position has changed at a price; `closed` by a liquidation, it counts as one of 0."""
     m, old, new = pool.markets[name], before.size if before else 0, after.size if after else 0
     at = 0 if closed else price
     correction = m.correction + mul(m.value, new - old) + mul(at, new - old)
     if before:
         correction += mul(old, at - before.entry) + mul(old, m.value - before.funding)
-    size = m.size + abs(new) - abs(old)
-    return with_interest(pool.with_market(name, skew=m.skew + new - old, size=size, correction=correction))
+    return with_interest(pool.with_market(name, correction=correction))
 
 
 def holding(pool: Pool, user: str, market: str) -> Holding | None:
@@ -214,9 +224,10 @@ def holding(pool: Pool, user: str, market: str) -> Holding | None:
 
 
 def applied(pool: Pool, user: str, event: Event, **prices: int) -> Pool:
-    """The account after an event, by the rule set."""
-    account, _ = apply(pool.account(user), market_of(pool, user, **prices), event, pool.parameters, pool.at)
-    return pool.with_account(account)
+    """The account and its market after an event, by the rule set."""
+    account, market = apply(pool.account(user), market_of(pool, user, **prices), event, pool.parameters, pool.at)
+    pool = pool.with_account(account)
+    return written(pool, event.market, market) if isinstance(event, Fill) else pool
 
 
 def pending(pool: Pool, user: str) -> bool:
@@ -279,7 +290,7 @@ def commit(pool: Pool, user: str, market: str, change: int, acceptable: int) -> 
     if holding(pool, user, market) is None and len(account.positions) >= most:
         raise Refused("MaxPositionsPerAccountReached")
     found = checked(pool, user, market, change)
-    pool = recorded(pool, market, pool.prices[market])
+    pool = recorded(pool, user, market, pool.prices[market])
     order = Order(market, change, pool.time, acceptable)
     return replace(pool, orders={**pool.orders, user: order}), [found.fees]
 
@@ -318,7 +329,7 @@ def settle(pool: Pool, user: str, price: int) -> tuple[Pool, list[int]]:
         price=from_raw(found.fill_price, 18),
         fee=from_raw(found.fees, 18),
     )
-    after = recorded(applied(pool, user, fill, **{name: price}), name, price)
+    after = applied(pool, user, fill, **{name: price})
     after = moved(after, name, before, holding(after, user, name), found.fill_price, False)
     return without_order(replace(after, keeper=after.keeper + settlement_cost(pool)), user), []
 
@@ -404,8 +415,8 @@ def liquidate(pool: Pool, user: str) -> tuple[Pool, list[int]]:
     after = after.with_account(seized(account))
     for held in book.holdings:
         name, price = held.market, pool.prices[held.market]
-        after = recorded(after, name, price)
-        window = window_of(market, name, pool.at)
+        after = recorded(after, user, name, price)
+        window = window_of(market, name, held.terms, pool.at)
         amount = rules.liquidatable_amount(held.terms, abs(held.size), window)
         if name == plan.market:
             assert amount == int(plan.close_most.scaleb(18)), f"plan {plan.close_most}, window {amount}"
@@ -423,8 +434,8 @@ def liquidate(pool: Pool, user: str) -> tuple[Pool, list[int]]:
         after = applied(after, user, fill)
         left = holding(after, user, name)
         if rules.max_liquidation_in_window(held.terms):
-            m = after.markets[name]
-            after = after.with_market(name, liquidated=with_liquidation(m.liquidated, amount, pool.time))
+            seen = with_liquidation(after.markets[name].liquidated, amount, pool.time)
+            after = after.with_market(name, liquidated=seen)
         after = moved(after, name, held, left, price, left is None)
     return after, [reward]
 

@@ -2,9 +2,9 @@
 
 Every fill settles the whole old position at the fill price: profit, funding and interest less fees are charged, and the
 position starts anew at the fill price. Funding accrues at the market's quote, which is the order's price before its
-premium; without a quote at the fill price. A charge below 0 comes out of the snxUSD first and becomes a debt beyond
-that; a charge above 0 pays the debt first. Source: `PerpsAccount.sol` (charge), `AsyncOrderSettlementPythModule.sol`,
-`AsyncOrder.sol` at 23585f73 (2025-06-12).
+premium; a market that is known whole is written down anew (`market`), and liquidations count in its window (`windows`).
+A charge below 0 comes out of the snxUSD first and becomes a debt beyond that; a charge above 0 pays the debt first.
+Source: `PerpsAccount.sol` (charge), `AsyncOrderSettlementPythModule.sol`, `AsyncOrder.sol` at 23585f73 (2025-06-12).
 """
 
 from dataclasses import replace
@@ -16,12 +16,13 @@ from marginbook.domain.events import AccountSnapshot, Event, Fill, IndexUpdate, 
 from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, format_decimal, from_raw, in_exact_context, to_raw_floor
 from marginbook.venues.synthetix.account import POOL, USD, book_of, debt_of, is_flagged
-from marginbook.venues.synthetix.funding import funding_value
 from marginbook.venues.synthetix.interest import interest_per_dollar
 from marginbook.venues.synthetix.margins import collateral_value
+from marginbook.venues.synthetix.market import funding_now, touched
 from marginbook.venues.synthetix.parameters import Parameters
 from marginbook.venues.synthetix.risk import figures, position_figures, withdrawable
-from marginbook.venues.synthetix.wad import DECIMALS, KIND, VENUE, price_of, wad
+from marginbook.venues.synthetix.wad import DECIMALS, price_of, wad
+from marginbook.venues.synthetix.windows import counted
 
 
 @in_exact_context
@@ -29,7 +30,7 @@ def apply(account: Account, market: Market, event: Event, parameters: Parameters
     """The account and market after `event`; BadInput where the venue refuses it."""
     match event:
         case Fill():
-            return _fill(account, market, event, parameters, at), market
+            return _fill(account, market, event, parameters, at)
         case Transfer():
             return _transfer(account, market, event, parameters, at), market
         case LendingAction() if event.kind == "repay" and event.asset == USD:
@@ -74,7 +75,7 @@ def charged(account: Account, amount: int) -> Account:
     return with_debt(replace(account, wallet=wallet), debt)
 
 
-def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> Account:
+def _fill(account: Account, market: Market, event: Fill, parameters: Parameters, at: int) -> tuple[Account, Market]:
     place = f"account {account.id}.fill {event.market}"
     if event.quantity <= 0 or event.price <= 0:
         raise BadInput("bad_fill", place, f"{event.quantity} at {event.price}", "a quantity and a price above 0")
@@ -82,15 +83,15 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
         raise BadInput("unsupported_mode", place, event.position_side or event.mode, "one-way, cross margin")
     terms = parameters.terms_of(event.market)
     price = wad(event.price, f"{place}.price")
-    oracle = price_of(market, event.market) if (VENUE, event.market, KIND) in market.quotes else price
-    funding = funding_value(market, event.market, terms.skew_scale, terms.max_funding_velocity, oracle, at)
+    funding = funding_now(market, event.market, terms, at, price)
     interest = interest_per_dollar(market, at)
     held = next((h for h in book_of(account, parameters).holdings if h.market == event.market), None)
     change = wad(event.quantity, f"{place}.quantity") * (1 if event.side == "buy" else -1)
     if event.kind != "liquidation":
         pnl = position_figures(held, price, funding, interest).pnl if held else 0
         account = charged(account, pnl - wad(event.fee, f"{place}.fee"))
-    size = (held.size if held else 0) + change
+    before = held.size if held else 0
+    size = before + change
     positions = tuple(position for position in account.positions if position.market != event.market)
     if size:
         fresh = Position(
@@ -103,7 +104,10 @@ def _fill(account: Account, market: Market, event: Fill, parameters: Parameters,
         )
         positions = (*positions, fresh)
     account = replace(account, positions=positions)
-    return seized(account) if event.kind == "liquidation" else account
+    then = touched(market, event.market, terms, at, before, size)
+    if event.kind != "liquidation":
+        return account, then
+    return seized(account), counted(then, event.market, terms, abs(change), at)
 
 
 def seized(account: Account) -> Account:

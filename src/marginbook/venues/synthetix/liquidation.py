@@ -4,8 +4,6 @@ A call of `liquidate` on an account that is not flagged yet checks and flags it,
 the debt. Every call then takes from each position what the market's window still allows, at the oracle price; profit or
 loss goes to the pool of the market. The keeper is paid for flagging, later calls for what they liquidate. Nothing comes
 back to the account. Source: `LiquidationModule.sol`, `PerpsMarket.sol` at 23585f73 (2025-06-12).
-
-State of a market: `liquidated_in_window` [units, default 0], `last_liquidation_time` [s], `skew` [units, default 0].
 """
 
 from collections.abc import Iterator
@@ -15,15 +13,15 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.domain.risk import Flow, LiquidationPrice, Plan
-from marginbook.exact import ZERO, div_floor, divide, from_raw, in_exact_context, to_raw_floor
-from marginbook.units import MICROSECONDS
+from marginbook.exact import ZERO, divide, from_raw, in_exact_context, to_raw_floor
 from marginbook.venues.common.search import borders_around
 from marginbook.venues.common.views import is_breached
 from marginbook.venues.synthetix.account import POOL, USD, Book, Holding, book_of
-from marginbook.venues.synthetix.margins import Window, keeper_reward, liquidatable_amount
+from marginbook.venues.synthetix.margins import keeper_reward, liquidatable_amount
 from marginbook.venues.synthetix.parameters import Parameters
 from marginbook.venues.synthetix.risk import Figures, checked_pool, costs_of, figures, sums
-from marginbook.venues.synthetix.wad import DECIMALS, VENUE, mul, price_of, state_seconds, state_wad
+from marginbook.venues.synthetix.wad import DECIMALS, VENUE, mul, price_of
+from marginbook.venues.synthetix.windows import window_of
 
 TICK = Decimal("0.00000001")
 
@@ -79,16 +77,6 @@ def _prices_of(name: str, book: Book, market: Market, parameters: Parameters, at
         )
 
 
-def window_of(market: Market, name: str, at: int) -> Window:
-    """What the state tells of a market's liquidations."""
-    latest = state_seconds(market, name, "last_liquidation_time")
-    return Window(
-        state_wad(market, name, "liquidated_in_window", 0),
-        latest is not None and latest == div_floor(at, MICROSECONDS),
-        state_wad(market, name, "skew", 0),
-    )
-
-
 @in_exact_context
 def plan_liquidation(account: Account, pool: str, market: Market, parameters: Parameters, at: int) -> Plan:
     """One call of `liquidate`, or of `liquidateMarginOnly` for an account without positions.
@@ -105,7 +93,7 @@ def plan_liquidation(account: Account, pool: str, market: Market, parameters: Pa
     if not book.holdings:
         return _plan(book, found, "", 0, _reward(book, found, market, parameters, False), None)
     amounts = {
-        held.market: liquidatable_amount(held.terms, abs(held.size), window_of(market, held.market, at))
+        held.market: liquidatable_amount(held.terms, abs(held.size), window_of(market, held.market, held.terms, at))
         for held in book.holdings
     }
     largest = max(book.holdings, key=lambda held: (amounts[held.market] > 0, found.positions[held.market].notional))

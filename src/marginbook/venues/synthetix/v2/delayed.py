@@ -16,7 +16,7 @@ from marginbook.domain.events import OrderChange
 from marginbook.domain.market import Market
 from marginbook.exact import ZERO, from_raw
 from marginbook.venues.common.orders import with_order
-from marginbook.venues.synthetix.v2.market import touched
+from marginbook.venues.synthetix.market import touched
 from marginbook.venues.synthetix.v2.orders import check_order, shrinks
 from marginbook.venues.synthetix.v2.parameters import Parameters
 from marginbook.venues.synthetix.v2.risk import USD, holdings, idle, is_pending

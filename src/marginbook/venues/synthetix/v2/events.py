@@ -14,8 +14,8 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Event, Fill, IndexUpdate, OrderChange, PriceFrame, Transfer
 from marginbook.domain.market import Index, Market
 from marginbook.exact import ZERO, from_raw, in_exact_context, to_raw_floor
+from marginbook.venues.synthetix.market import funding_now, touched
 from marginbook.venues.synthetix.v2.delayed import ordered
-from marginbook.venues.synthetix.v2.market import funding_now, touched
 from marginbook.venues.synthetix.v2.parameters import Parameters
 from marginbook.venues.synthetix.v2.risk import USD, figures_at, holding_of, holdings, idle, is_pending
 from marginbook.venues.synthetix.v2.settling import settled

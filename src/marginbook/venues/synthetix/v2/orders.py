@@ -22,7 +22,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.exact import WAD, div_trunc, in_exact_context
 from marginbook.venues.synthetix.margins import fill_price
-from marginbook.venues.synthetix.v2.market import funding_now, market_size
+from marginbook.venues.synthetix.market import funding_now, market_size
 from marginbook.venues.synthetix.v2.parameters import Parameters, Terms
 from marginbook.venues.synthetix.v2.risk import Holding, figures_at, holdings, idle, is_below, is_pending
 from marginbook.venues.synthetix.wad import div, mul, price_of, state_wad

@@ -13,7 +13,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market
 from marginbook.exact import format_decimal, from_raw
-from marginbook.venues.synthetix.v2.market import funding_now
+from marginbook.venues.synthetix.market import funding_now
 from marginbook.venues.synthetix.v2.parameters import Parameters, System, Terms
 from marginbook.venues.synthetix.v2.risk import USD, Figures, Holding, figures_at, least_margin, pool_of
 from marginbook.venues.synthetix.wad import DECIMALS, div
