@@ -11,6 +11,12 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.events import LendingAction, Stamp, Transfer
 from marginbook.domain.market import Market, Quote
 from marginbook.exact import WAD
+from marginbook.venues.liquity.liquidation import batch, liquidated, sequence
+from marginbook.venues.liquity.parameters import Terms
+from marginbook.venues.liquity.redistribution import Redistribution, stake_of
+from marginbook.venues.liquity.revert import Revert
+from marginbook.venues.liquity.stability_pool import StabilityPool
+from marginbook.venues.liquity.system import System, Trove
 from marginbook.venues.registry import rule_set
 
 AT = 1_717_243_200_000_000
@@ -206,8 +212,59 @@ def test_a_liquidation_takes_all() -> None:
     assert not account.collateral
     assert not account.debt
     assert after.state["liquity", "system", "stability_pool_raw"] == (10**7 - 10_000) * WAD
-    assert "whole debt" in refused(trove(eth="10.5"), m, "liquidation", "LUSD", "1")
+    assert "whole debt" in refused(trove(eth="10.5"), m, "liquidation", "LUSD", "10000.1")
     assert "nothing to liquidate" in refused(trove(), market(), "liquidation", "LUSD", "Infinity")
+
+
+def test_a_redemption_takes_collateral_of_the_same_value_and_raises_the_base_rate() -> None:
+    """Of 100,000,000 LUSD 2,000 are redeemed: the base rate rises by half of 0.002 %."""
+    m = market("2000", **SYSTEM, base_rate_raw=0, last_fee_time=0)
+    account, after = act(trove(), m, "liquidation", "LUSD", "2000")
+    assert (account.collateral[0].amount, account.debt[0].amount) == (9, 8_000)
+    totals = [after.state["liquity", "system", name] for name in ("total_collateral_raw", "total_debt_raw")]
+    assert totals == [99_999 * WAD, 99_998_000 * WAD]
+    assert after.state["liquity", "system", "base_rate_raw"] == 10**13
+    assert after.state["liquity", "system", "last_fee_time"] == AT // 10**6
+    ended, after = act(trove(), m, "liquidation", "LUSD", "9800")
+    assert (ended.collateral, ended.debt) == ((), ())
+    assert after.state["liquity", "system", "total_debt_raw"] == 99_990_000 * WAD
+    for amount, reason in (("9800.1", "leaves the reserve"), ("8001", "Unable to redeem")):
+        assert reason in refused(trove(), m, "liquidation", "LUSD", amount)
+    assert "TCR < MCR" in refused(trove(), market("1099", **SYSTEM), "liquidation", "LUSD", "1")
+    assert "Unable to redeem" in refused(trove(eth="10"), market("1099"), "liquidation", "LUSD", "1")
+
+
+def test_a_batch_judges_every_trove_at_its_turn() -> None:
+    """In recovery mode the first offset leads out of it, so that the second is left alone; alone, each would go."""
+    troves = {
+        "a": Trove(collateral=735 * WAD // 10, debt=100_000 * WAD),
+        "b": Trove(collateral=73 * WAD, debt=100_000 * WAD),
+        "c": Trove(collateral=1495 * WAD // 10, debt=200_000 * WAD),
+    }
+    s = System(
+        terms=Terms(),
+        price=2_000 * WAD,
+        time=0,
+        troves=troves,
+        total_collateral=296 * WAD,
+        total_debt=400_000 * WAD,
+        count=3,
+        pool=StabilityPool(total=400_000 * WAD),
+    )
+    assert s.in_recovery()
+    assert [liquidated(s, who)[1].offset for who in ("a", "b")] == [100_000 * WAD] * 2
+    after, found = batch(s, ("b", "nobody", "a", "b"))
+    assert list(found) == ["b"]
+    # 73 − 100,000 · 1.1 / 2,000 are the owner's to claim, but still counted when a's turn comes
+    assert found["b"].surplus == 18 * WAD
+    assert after.total_ratio() == (296 - 73) * 2_000 * WAD // 300_000
+    assert list(sequence(s, ("b", "a", "c"), 3)[1]) == ["b", "a"]
+
+
+def test_without_any_stake_at_the_last_liquidation_no_trove_can_be_touched() -> None:
+    assert stake_of(Redistribution(stakes_snapshot=1, collateral_snapshot=2), 5) == 2
+    with pytest.raises(Revert, match="assertion"):
+        stake_of(Redistribution(stakes_snapshot=0, collateral_snapshot=2), 5)
 
 
 def test_what_a_trove_cannot_hold() -> None:

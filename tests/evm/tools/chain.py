@@ -73,16 +73,16 @@ class Chain:
         address: str = self.evm.deploy(ADMIN, bytes.fromhex(code) + encode(types, arguments))
         return address
 
-    def send(self, to: str, data: bytes, sender: str = ADMIN) -> bytes:
-        """A transaction; `Reverted` if refused."""
+    def send(self, to: str, data: bytes, sender: str = ADMIN, value: int = 0) -> bytes:
+        """A transaction, with ether; `Reverted` if refused."""
         try:
-            return bytes(self.evm.message_call(sender, to, calldata=data, gas=GAS))
+            return bytes(self.evm.message_call(sender, to, calldata=data, gas=GAS, value=value))
         except RuntimeError as error:
             raise Reverted(_revert_data(str(error))) from None
 
-    def call(self, to: str, signature: str, *arguments: Any, sender: str = ADMIN) -> bytes:
+    def call(self, to: str, signature: str, *arguments: Any, sender: str = ADMIN, value: int = 0) -> bytes:
         """A transaction by signature."""
-        return self.send(to, calldata(signature, *arguments), sender)
+        return self.send(to, calldata(signature, *arguments), sender, value)
 
     def words(self, to: str, data: bytes) -> list[int]:
         """A view, as 32-byte words."""

@@ -1,8 +1,8 @@
 """Liquity v1: troves of ETH against LUSD, the stability pool, redistribution and recovery mode.
 
 Rule set `liquity/1`: the contracts deployed in April 2021, which cannot be changed, in their own integers. One account
-is one trove, pool `main`. Not modelled: redemptions (they take collateral from the lowest troves at face value),
-batches of several liquidations, fallbacks of the price feed, LQTY.
+is one trove, pool `main`; `liquidation.batch`, `liquidation.sequence` and `redemption.redeemed` are calls that meet
+several. Not modelled: fallbacks of the price feed, LQTY.
 """
 
 from marginbook.domain.account import Account
@@ -48,7 +48,7 @@ RULE_SETS = (
         borders=LENDING_BORDERS,
         module=MODULE,
         price_decimals=WAD_DECIMALS,
-        verified=("recorded numbers of the liquity/dev contracts (tests/vectors/liquity)",),
-        unverified=("redemptions and batches of liquidations are not modelled",),
+        verified=("the contracts at 87345cc in an EVM, step by step (tests/evm, needs a checkout)",),
+        unverified=("fallbacks of the price feed, LQTY and the frontend's shares are not modelled",),
     ),
 )

@@ -2,8 +2,9 @@
 
 The contracts open a trove with collateral and a draw at once; here, ETH supplied to an account without debt waits, and
 its first draw opens the trove with all of it. A repayment of Infinity closes the trove: all but the reserve is repaid,
-the collateral goes back to the owner. A liquidation takes the whole trove (amount: its debt, or Infinity); a surplus is
-the owner's to claim, outside the trove.
+the collateral goes back to the owner. A liquidation takes the whole trove (amount: its debt, or Infinity); one of less
+than the debt is a redemption, as far as this trove is concerned: so much of the debt for collateral of the same value.
+A surplus is the owner's to claim, outside the trove.
 """
 
 from dataclasses import replace
@@ -21,6 +22,7 @@ from marginbook.venues.liquity.holdings import (
     BASE_RATE,
     COUNT,
     DEBT,
+    ERRORS,
     FEE_TIME,
     L_ETH,
     L_LUSD,
@@ -36,8 +38,9 @@ from marginbook.venues.liquity.holdings import (
     state_of,
     system_of,
 )
-from marginbook.venues.liquity.liquidation import liquidated, planned
+from marginbook.venues.liquity.liquidation import liquidated
 from marginbook.venues.liquity.parameters import SYSTEM, Parameters
+from marginbook.venues.liquity.redemption import redeemed
 from marginbook.venues.liquity.revert import Revert
 from marginbook.venues.liquity.system import NO_TROVE, UNDERFLOW, System, Trove, adjusted, closed, opened
 
@@ -120,9 +123,18 @@ def _done(s: System, trove: Trove | None, event: LendingAction, amount: int, owe
             return adjusted(s, USER, draw=amount)
         case "repay":
             return adjusted(s, USER, repay=amount)
-    if event.amount != ALL and amount != planned(s, USER).debt:
+    if event.amount != ALL and amount < s.whole(USER)[1]:
+        return _redeemed(s, amount)
+    if event.amount != ALL and amount != s.whole(USER)[1]:
         raise Revert("a liquidation takes the whole debt")
     return liquidated(s, USER)[0]
+
+
+def _redeemed(s: System, amount: int) -> System:
+    """The system after a redemption that this trove alone has met."""
+    if amount > s.whole(USER)[1] - s.terms.gas_reserve:
+        raise Revert("a redemption leaves the reserve")
+    return redeemed(s, (USER,), amount)[0]
 
 
 def _account(account: Account, s: System, states_stake: bool) -> Account:
@@ -158,6 +170,8 @@ def _market(market: Market, s: System) -> Market:
         COUNT: s.count,
         L_ETH: r.l_eth,
         L_LUSD: r.l_lusd,
+        ERRORS[0]: r.eth_error,
+        ERRORS[1]: r.lusd_error,
         STAKES[0]: r.total_stakes,
         STAKES[1]: r.stakes_snapshot,
         STAKES[2]: r.collateral_snapshot,

@@ -10,6 +10,7 @@ snapshots of the running totals: `stake_raw`, `l_eth_raw`, `l_lusd_raw`. The sys
     trove_count                            default: more than one
     l_eth_raw, l_lusd_raw                  running totals per unit staked [wad]; needed where a trove states its stake
     total_stakes_raw, total_stakes_snapshot_raw, total_collateral_snapshot_raw   [wad] for new stakes
+    eth_error_raw, lusd_error_raw          remainders that the running totals still owe [wad·wad]; default 0
     base_rate_raw, last_fee_time           [wad], [s]; default 0
 """
 
@@ -33,17 +34,19 @@ ASSET, DEBT = "ETH", "LUSD"
 CURRENCY = "USD"
 WAD_DECIMALS = 18
 PRICE_BELOW = Decimal(10) ** 12
-BITS = 128
+FIGURE_BITS = 192
+"""Of a figure of the system: running totals outgrow 128 bits where redistributions have left hardly any stake."""
 STAKE, L_ETH, L_LUSD = "stake_raw", "l_eth_raw", "l_lusd_raw"
 TOTALS = ("total_collateral_raw", "total_debt_raw")
 STAKES = ("total_stakes_raw", "total_stakes_snapshot_raw", "total_collateral_snapshot_raw")
+ERRORS = ("eth_error_raw", "lusd_error_raw")
 POOL_TOTAL, COUNT, BASE_RATE, FEE_TIME = "stability_pool_raw", "trove_count", "base_rate_raw", "last_fee_time"
 
 
 def state_of(market: Market, name: str) -> int | None:
     """A figure of the system; None where it is not given, BadInput where it is none."""
     value = market.state.get((VENUE, SYSTEM, name))
-    return None if value is None else in_range(int(value), f"state.{VENUE}.{SYSTEM}.{name}")
+    return None if value is None else in_range(int(value), f"state.{VENUE}.{SYSTEM}.{name}", FIGURE_BITS)
 
 
 def is_known(market: Market) -> bool:
@@ -84,6 +87,8 @@ def system_of(account: Account, market: Market, parameters: Parameters, at: int,
         redistribution=Redistribution(
             l_eth=state_of(market, L_ETH) or 0,
             l_lusd=state_of(market, L_LUSD) or 0,
+            eth_error=state_of(market, ERRORS[0]) or 0,
+            lusd_error=state_of(market, ERRORS[1]) or 0,
             total_stakes=state_of(market, STAKES[0]) if tracked else None,
             stakes_snapshot=state_of(market, STAKES[1]) if tracked else None,
             collateral_snapshot=state_of(market, STAKES[2]) if tracked else None,
@@ -137,7 +142,7 @@ def _detail(account: Account, name: str) -> int:
         raise BadInput("missing_value", place, "nothing", "an integer in quotes, beside the other two of the trove")
     if not (value.isascii() and value.isdigit()):
         raise BadInput("bad_value", place, value, "an integer in quotes")
-    return in_range(int(value), place)
+    return in_range(int(value), place, FIGURE_BITS)
 
 
 def raw_of(holding: Collateral | Debt, place: str) -> int:

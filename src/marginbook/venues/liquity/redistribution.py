@@ -57,9 +57,14 @@ def pending(stake: int, total: int, snapshot: int) -> int:
 
 
 def stake_of(r: Redistribution, collateral: int) -> int:
-    """The stake of a trove with `collateral`; 0 where the system's snapshots are not known."""
+    """The stake of a trove with `collateral`; 0 where the system's snapshots are not known.
+
+    `Revert` where all stakes were too small to count at the last liquidation: the contracts assert that they were not.
+    """
     if r.collateral_snapshot is None or r.stakes_snapshot is None:
         return 0
     if not r.collateral_snapshot:
         return collateral
+    if not r.stakes_snapshot:
+        raise Revert("assertion")
     return mul_div_floor(collateral, r.stakes_snapshot, r.collateral_snapshot)

@@ -1,0 +1,1 @@
+"""Liquity's own contracts in an in-process EVM, beside the rule set."""
