@@ -3,7 +3,8 @@
 A distance is a fraction with 8 decimals, rounded down: 1e-8 further the pool is liquidatable by the rule set's own
 decision, 1e-8 nearer it is not. Headroom is concave along a ray of prices wherever requirements are convex (brackets,
 haircuts, thresholds), so that the safe moves form an interval; its end is found from chords, then proved by two exact
-tests. Where a rule truncates its way back across the border, the crossing nearest to the chord's is reported.
+tests. Where a rule truncates its way back across the border, the crossing nearest to the chord's is reported. Options
+follow their underlying (`option_prices`).
 """
 
 from collections import ChainMap
@@ -16,6 +17,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.market import Market, PriceKind, Quote, QuoteKey
 from marginbook.exact import ONE, ZERO, from_raw, in_exact_context
 from marginbook.margin_calls.assets import is_stable
+from marginbook.margin_calls.option_prices import Option, followed_price, option_of
 from marginbook.margin_calls.quotes import quotes_of_pools
 from marginbook.margin_calls.search import guess_crossing, least_true
 from marginbook.units import STABLE_ASSETS
@@ -110,8 +112,13 @@ class _Path:
         self.parameters, self.at, self.slack_start = parameters, at, slack_start
         self.quotes: dict[str, list[tuple[QuoteKey, Quote]]] = {}
         self.rays: dict[tuple[int, ...], _Ray] = {}
-        for key in self._keys(rule_set):
-            if not is_stable(key[1], stable):
+        self.options: list[tuple[QuoteKey, Quote, Option]] = []  # follow their underlying
+        keys = self._keys(rule_set)
+        for key in keys:
+            option = option_of(key)
+            if option is not None and option.underlying in keys and not is_stable(option.underlying[1], stable):
+                self.options.append((key, market.quotes[key], option))
+            elif not is_stable(key[1], stable):
                 self.quotes.setdefault(key[1], []).append((key, market.quotes[key]))
 
     def _keys(self, rule_set: RuleSet) -> list[QuoteKey]:
@@ -159,6 +166,10 @@ class _Ray:
             factor = max(ONE + sign * move, LEAST_PRICE_FACTOR)
             for key, q in self.path.quotes[name]:
                 changed[key] = Quote(q.price * factor, q.time, q.sequence, q.source, q.max_age, q.substituted)
+        for key, q, option in self.path.options:
+            before, after = quotes[option.underlying].price, changed[option.underlying].price
+            price = followed_price(option, q.price, before, after)
+            changed[key] = Quote(price, q.time, q.sequence, q.source, q.max_age, q.substituted)
         if len(changed) == len(quotes):
             return replace(self.path.market, quotes=changed)
         return replace(self.path.market, quotes=ChainMap(changed, quotes))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.exact import ONE, ZERO, divide, in_exact_context, round_half_up
 from marginbook.margin_calls.assets import is_stable, underlying
+from marginbook.margin_calls.option_prices import followers
 from marginbook.simulate.closing import Carried, Step, carry_step, step_of
 from marginbook.simulate.holders import Holders, PoolKey
 from marginbook.simulate.impact import Impact
@@ -198,7 +199,7 @@ def _prices(start: Market, ratios: Mapping[str, Decimal]) -> dict[QuoteKey, Deci
         ratio = ratios.get(underlying(key[1]))
         if ratio is not None:
             moved[key] = round_half_up(quote.price * ratio, PLACES)
-    return moved
+    return moved | followers({key: quote.price for key, quote in start.quotes.items()}, moved)
 
 
 def _valued(step: Step, account: Account, holders: Holders, at: int) -> _Planned:

@@ -6,7 +6,8 @@
     binance:ETH=-20%                    on one venue only
 
 Several shocks apply one after the other, each to the prices that the one before left. A market's name stands for the
-asset it is about: `ETHUSDT=-20%` is `ETH=-20%`, unless `only` is asked for, which moves exactly what is named.
+asset it is about: `ETHUSDT=-20%` is `ETH=-20%`, unless `only` is asked for, which moves exactly what is named. Options
+follow their underlying (`margin_calls.option_prices`).
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -17,6 +18,7 @@ from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, QuoteKey
 from marginbook.exact import ONE, ZERO, divide, format_decimal, in_exact_context, parse_decimal, round_half_up
 from marginbook.margin_calls.assets import is_stable, symbol, underlying
+from marginbook.margin_calls.option_prices import followers, without_options
 from marginbook.units import STABLE_ASSETS
 
 ALL = "all"
@@ -126,10 +128,17 @@ def _moved_by(shock: Shock, prices: dict[QuoteKey, Decimal], only: bool, stable:
     if not keys:
         known = ", ".join(sorted({key[1] for key in prices})[:20])
         raise BadInput("unknown_market", f"shock {shock.text or shock.target}", shock.target, f"a price of {known}")
+    if only:
+        return _moved_alike(shock, {key: prices[key] for key in keys})
+    moved = _moved_alike(shock, {key: prices[key] for key in without_options(keys) or keys})
+    return moved | followers(prices, moved)
+
+
+def _moved_alike(shock: Shock, prices: dict[QuoteKey, Decimal]) -> dict[QuoteKey, Decimal]:
     if shock.move is not None:
-        return {key: prices[key] * (ONE + shock.move) for key in keys}
+        return {key: price * (ONE + shock.move) for key, price in prices.items()}
     assert shock.price is not None
-    return _to_price(shock.target, shock.price, {key: prices[key] for key in keys})
+    return _to_price(shock.target, shock.price, prices)
 
 
 def _to_price(target: str, price: Decimal, prices: dict[QuoteKey, Decimal]) -> dict[QuoteKey, Decimal]:

@@ -27,6 +27,7 @@ from marginbook.domain.market import Market, QuoteKey
 from marginbook.domain.zones import Zone
 from marginbook.exact import from_raw, round_half_up
 from marginbook.margin_calls.assets import is_stable, underlying
+from marginbook.margin_calls.option_prices import followers
 from marginbook.simulate import path_kernel as kernel
 from marginbook.simulate.path_kernel import COLUMNS, Parts, Pools, View
 from marginbook.simulate.paths import Floats, Model, paths
@@ -314,7 +315,7 @@ def moved_market(market: Market, assets: Sequence[str], multiple: Floats) -> Mar
         for key, quote in market.quotes.items()
         if underlying(key[1]) in exact and not is_stable(key[1], STABLE_ASSETS)
     }
-    return market.with_prices(changes)
+    return market.with_prices(changes | followers({key: quote.price for key, quote in market.quotes.items()}, changes))
 
 
 def chunks_of(count: int, size: int = CHUNK) -> list[tuple[int, int]]:
