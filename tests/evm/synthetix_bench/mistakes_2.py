@@ -10,8 +10,9 @@ from unittest.mock import patch
 from marginbook.domain.account import Account
 from marginbook.domain.market import Market
 from marginbook.exact import WAD, mul_div_floor, mul_div_half_up
+from marginbook.venues.synthetix import market
 from marginbook.venues.synthetix.funding import funding_value
-from marginbook.venues.synthetix.v2 import delayed, events, liquidation, market, orders, settling
+from marginbook.venues.synthetix.v2 import delayed, events, liquidation, orders, settling
 from marginbook.venues.synthetix.v2.parameters import System, Terms
 from marginbook.venues.synthetix.v2.risk import Figures, Holding, figures_at, least_margin
 from marginbook.venues.synthetix.wad import mul

@@ -19,7 +19,7 @@ from synthetix_bench.run_2 import compare
 from synthetix_bench.scene_2 import MARKETS, OVERLAY, USERS, Action, World, pool_in
 
 FILE = Path(__file__).parents[2] / "vectors" / "synthetix" / "perps_v2.json"
-SEED, STEPS = 4, 700
+SEED, STEPS = 7, 700
 NOTE = (
     "Numbers shown by the unmodified contracts of the npm package named in `source`, executed in an in-process EVM by "
     "tests/evm on seeded random actions. Plain facts, produced by this project, under its licence (Apache-2.0); no "

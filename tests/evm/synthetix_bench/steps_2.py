@@ -8,7 +8,7 @@ from marginbook.domain.account import Order
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import AccountSnapshot, Fill, OrderChange, PriceFrame, Transfer
 from marginbook.exact import from_raw, round_floor
-from marginbook.venues.synthetix.v2.market import touched
+from marginbook.venues.synthetix.market import touched
 from marginbook.venues.synthetix.v2.orders import Kind, check_order
 from marginbook.venues.synthetix.v2.risk import figures, holdings, least_margin
 from marginbook.venues.synthetix.wad import price_of

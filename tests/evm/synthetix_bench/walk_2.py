@@ -14,7 +14,7 @@ from synthetix_bench.scene_2 import MARKETS, PARAMETERS, PRICES, RULES, USERS, A
 
 WAD = 10**18
 KINDS = ["time", "price", "edge", "dynamic", "transfer", "withdraw_all", "order", "close", "flag", "liquidate"]
-WEIGHTS = [11, 5, 14, 2, 13, 2, 30, 5, 4, 4]
+WEIGHTS = [11, 5, 26, 2, 15, 2, 30, 5, 4, 4]
 LEAST_AGE, MOST_AGE = 2, 120
 """Seconds between which a delayed order may be executed."""
 LARGE = {"ETH": 25 * WAD, "ODD": 1_700_000 * WAD}
