@@ -185,6 +185,11 @@ def test_a_vault_that_is_known_whole_moves_with_its_calls_and_its_clock() -> Non
         assert account.wallet["USD"] == 98 - funding
         changes = [market.state["gmx", "USDC", name] - setting.market.state["gmx", "USDC", name] for name in TOTALS]
         assert changes == [0, -(10**9), (1 + funding) * 10**6, 0, -(98 - funding) * 10**6]
+    late = whole(setting_of(), at=AT + hour)
+    index = Index(0, time=AT // 10**6 + 1_800)  # a report of half past counts from the hour
+    late = replace(late, market=replace(late.market, indices={("gmx", "USDC", "funding"): index}))
+    held = held_named(late.account, pool_of(late), late.parameters)
+    assert validate(held, late.market, late.at).fees == D("1.5") * 10**30
     (found,) = whole(setting_of(), at=AT + 2 * hour, collateral="23").call("quantities").values()
     assert found.withdrawable == 3  # 20 must remain, and the dollar of funding is paid out of what is taken
     poor = whole(setting_of(price="30000"), at=AT)

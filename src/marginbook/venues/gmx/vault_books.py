@@ -110,13 +110,17 @@ def next_funding_rate(factor: int, reserved: int, pool: int, interval: int, seco
 
 
 def funded(books: Books, factor: int, interval: int, now: int) -> Books:
-    """The books with the cumulative rate of `now` [s]; it moves at whole intervals, and starts at the first call."""
-    if not books.whole or (books.updated and books.updated + interval > now):
+    """The books with the cumulative rate of `now` [s]; it moves at whole intervals, and starts at the first call.
+
+    The time of the last funding counts from the beginning of its interval, as the vault stores it.
+    """
+    since = div_floor(books.updated, interval) * interval
+    if not books.whole or (since and since + interval > now):
         return books
     started = div_floor(now, interval) * interval
-    if not books.updated:
+    if not since:
         return replace(books, updated=started)
-    growth = next_funding_rate(factor, books.reserved, books.pool, interval, now - books.updated)
+    growth = next_funding_rate(factor, books.reserved, books.pool, interval, now - since)
     return replace(books, rate=books.rate + growth * RATE_UNIT, updated=started)
 
 
