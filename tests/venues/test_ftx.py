@@ -28,8 +28,9 @@ def account(size: str = "2", details: dict[str, str] | None = None, **wallet: st
 
 def test_the_example_of_the_help_page_without_its_rounding() -> None:
     """1,000 USD and 2 BTC at 10,000, MMF 3 %: (1,000 + 2·(P − 10,000)) / 2P = 3 % at 9,793.81; the page says 9,795."""
-    (found,) = MODULE.liquidation_prices(account(USD="1000"), market(), MODULE.parameters("2022", AT), AT)
+    found, printed = MODULE.liquidation_prices(account(USD="1000"), market(), MODULE.parameters("2022", AT), AT)
     assert found.price == D("9793.81443298")
+    assert (printed.source, printed.price) == ("venue_displayed", D(9800))  # the requirement of now: 600 of 1,000
     moved = market().with_prices({("ftx", "BTC-PERP", "mark"): found.price})
     assert MODULE.is_liquidatable(account(USD="1000"), "cross", moved, MODULE.parameters("2022", AT), AT)
 
@@ -67,6 +68,20 @@ def test_the_three_steps_of_a_liquidation() -> None:
     bankrupt = MODULE.plan_liquidation(account(USD="-10"), "cross", market(), parameters, AT)
     assert (bankrupt.close_least, bankrupt.bad_debt) == (D(2), D(10))
     assert [flow.party for flow in bankrupt.flows] == ["account", "insurance"]
+
+
+def test_a_printed_price_needs_every_price_and_is_above_0() -> None:
+    """Without the price of a coin the exact price is asked for alone; a long that cannot be liquidated has none."""
+    parameters = MODULE.parameters("2022", AT)
+    assert MODULE.liquidation_prices(account("0.01", USD="1000"), market(), parameters, AT) == []
+    assert MODULE.liquidation_prices(account("0", USD="1000"), market(), parameters, AT) == []
+    unpriced = MODULE.liquidation_prices(account(BTC="1"), market(), parameters, AT)
+    assert [price.source for price in unpriced] == ["exact"]
+
+
+def test_a_third_of_leverage_has_8_decimals() -> None:
+    """Max leverage 3 asks 0.33333333, as the collateral that positions used shows."""
+    assert Coin().imf(D(1), D(3)) == D("0.33333333")
 
 
 def test_overlay_and_errors() -> None:

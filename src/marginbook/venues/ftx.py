@@ -1,13 +1,15 @@
 """FTX as of 2022 (closed since): cross margin in USD, requirements that grow with the size, collateral with haircuts.
 
-Source: help articles 360027946371 (margin), 360031149632 (collateral) and 360027668712, 360037937831 (liquidation).
+Source: help articles 360027946371 (margin), 360031149632 (collateral) and 360027668712, 360037937831 (liquidation), and
+figures that live accounts printed, 2019 to 2022 (`tests/vectors/ftx`).
 
     account value  = USD + Σ amount · index · weight + Σ profit
     weight         = min(total weight, 1.1 / (1 + IMF factor · √amount)); at opening the initial weight
-    IMF            = max(1 / max leverage, IMF factor · √open size) · IMF weight
+    IMF            = max(1 / max leverage, to 8 decimals; IMF factor · √open size) · IMF weight
     MMF            = max(3 %, 0.6 · IMF factor · √size) · MMF weight;  both at most 1, fully funded
     margin fraction MF = account value / Σ size · mark;  liquidation at account value < Σ MMF · size · mark
     auto-close     at MF below half of the account's MMF
+    printed price  = mark − side · (account value − maintenance margin) / size, with the requirement of now
 
 Liquidation in three steps: (1) MF below MMF: per second and future, with probability 1/6, an order of max(10 % of the
 position, min(1,000 USD, position)) · U(0.5, 1.5) through the book; (2) below auto-close: 1 − MF / ACMF of the position
@@ -28,15 +30,15 @@ from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
-from marginbook.domain.risk import Flow, Plan
+from marginbook.domain.risk import Flow, LiquidationPrice, Plan
 from marginbook.domain.zones import DERIVATIVES_BORDERS
-from marginbook.exact import CONTEXT, ONE, ZERO, divide, in_exact_context, round_floor
+from marginbook.exact import CONTEXT, ONE, ZERO, divide, in_exact_context, round_floor, round_half_up, shortest_double
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
 from marginbook.venues.common.fields import detail, fraction, not_negative, positive, read_row
 from marginbook.venues.contracts.model import Holding, Terms, funding_due
 from marginbook.venues.rules import RuleSet
-from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of
+from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of, prices_of
 from marginbook.venues.statements.model import Line, Maker, Mover, Statement, quoted
 from marginbook.venues.statements.positions import TICK, apply, cross_holdings, factor_of, position_movers
 
@@ -48,6 +50,8 @@ MMF_SHARE = Decimal("0.6")
 COLLATERAL_FACTOR = Decimal("1.1")
 HALF = Decimal("0.5")
 TENTH = Decimal("0.1")
+LEVERAGE_PLACES = 8
+"""Decimals of 1 / max leverage: a third is 0.33333333, in what is printed as used as well."""
 ORDER_LEAST = Decimal(1000)
 """[USD] of a liquidation order, where the position is as large."""
 FIELDS = {
@@ -84,7 +88,8 @@ class Coin:
         >>> round_floor(mango.imf(Decimal(1_000_000), Decimal(20)), 4), mango.imf(Decimal(500_000_000), Decimal(20))
         (Decimal('0.2500'), Decimal('1'))
         """
-        return min(ONE, max(divide(ONE, leverage), self.root(size)) * self.imf_weight)
+        least = round_half_up(divide(ONE, leverage), LEVERAGE_PLACES)
+        return min(ONE, max(least, self.root(size)) * self.imf_weight)
 
     def mmf(self, size: Decimal) -> Decimal:
         """Maintenance margin fraction of a size.
@@ -249,6 +254,34 @@ def movers(account: Account, pool: str, parameters: Ftx) -> tuple[Mover, ...]:
     return tuple(found)
 
 
+@in_exact_context
+def liquidation_prices(account: Account, market: Market, parameters: Ftx, at: int) -> list[LiquidationPrice]:
+    """Where the account becomes liquidatable; beside it what the venue printed, where the mark price is known."""
+    found = prices_of(MAKER, account, market, parameters)
+    try:
+        state = statement(account, POOL, market, parameters)
+    except BadInput:  # no price for something held: nothing could be printed
+        return found
+    for holding in cross_holdings(account, parameters):
+        position = holding.position
+        if not holding.size:
+            continue
+        mark = market.price("ftx", position.market, "mark")
+        price = mark - position.sign * divide(state.supported - state.demanded, holding.size)
+        if price > 0:
+            found.append(
+                LiquidationPrice(
+                    pool=POOL,
+                    market=position.market,
+                    side=position.side,
+                    price=shortest_double(price),
+                    when="at_or_below" if position.side == "long" else "at_or_above",
+                    source="venue_displayed",
+                )
+            )
+    return found
+
+
 MAKER = Maker(rules=RULES, at_equality=False, pools=pools, statement=statement, movers=movers)
 
 
@@ -354,10 +387,17 @@ RULE_SETS = (
         price_kind="mark",
         risk_scale=0,
         borders=DERIVATIVES_BORDERS,
-        module=module_of(MAKER, parameters, apply, lower, plan_liquidation=plan_liquidation),
-        verified=("worked examples of the help pages, as roughly as they call themselves",),
+        module=module_of(
+            MAKER, parameters, apply, lower, plan_liquidation=plan_liquidation, liquidation_prices=liquidation_prices
+        ),
+        verified=(
+            "worked examples of the help pages, as roughly as they call themselves",
+            "an account printed in 2019, with its liquidation prices",
+            "collateral used by printed positions, with orders",
+        ),
         unverified=(
             "MMF = max(3 %, 0.6 · IMF factor · √size), and that both fractions end at 1",
+            "the printed liquidation price after 2019, and with several positions",
             "1.1 / (1 + IMF factor · √amount) as the bound of a weight",
             "futures have the IMF factor of the coin in the collateral table",
             "which future a second of liquidation picks: the one with the largest requirement here",

@@ -49,14 +49,19 @@ def task(case: Mapping[str, Any], asked: Sequence[str]) -> Task:
 
     def compute(name: str) -> Any:
         if ROUGH.search(str(case.get("note", ""))):
-            exact = liquidation_price(setting.call("liquidation_prices"), market) if "price" in name else None
+            exact = _exact_price(setting, market) if "price" in name else None
             raise Unsupported(f"the page calls its own figure rough{f'; exact is {exact}' if exact else ''}")
         if name == "liquidation_price":
-            return liquidation_price(setting.call("liquidation_prices"), market)
+            return _exact_price(setting, market)
         (found,) = setting.call("quantities").values()
         return quantity(found, name)
 
     return Task(RULES, "", compute)
+
+
+def _exact_price(setting: Setting, market: str) -> Decimal | None:
+    """The price of the help page's formula, not the one that accounts printed."""
+    return liquidation_price([price for price in setting.call("liquidation_prices") if price.source == "exact"], market)
 
 
 def _number(values: Mapping[str, Any], name: str) -> Decimal | None:
