@@ -210,7 +210,8 @@ def test_every_rule_set_carries_out_its_own_steps() -> None:
                 step = step_of(setting.account, pool, setting.market, setting.parameters, setting.at)
                 if isinstance(step, str):
                     continue
-                price = None if step.mark is None else CONTEXT.multiply(step.mark, D("0.99")).quantize(step.mark)
+                traded = step.mark is not None and (step.sold or step.bought)
+                price = CONTEXT.multiply(step.mark, D("0.99")).quantize(step.mark) if traded else None
                 given = (setting.account, setting.market, setting.parameters, setting.at)
                 try:
                     account = carry_step(step, *given, price, {}).account
@@ -262,3 +263,23 @@ def test_debt_that_a_protocol_writes_off_is_the_lenders_loss(whole: bool) -> Non
     assert dict(done.lost) == {"liquidators": 1000}
     assert (done.shared if whole else done.uncovered) == {("aave", "USDC"): 4000}
     assert done.bad_debt == (0 if whole else 4000)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_reserves_pay_for_an_absorbed_loan_is_bad_debt(whole: bool) -> None:
+    """Comet: the reserves pay 24,000 USDC and take 10 WETH at 2,000."""
+    account = Account(
+        id="t",
+        rules="compound/3",
+        details={"comet": "cUSDCv3"},
+        collateral=(Collateral(asset="WETH", amount=D(10)),),
+        debt=(Debt(asset="USDC", amount=D(24000)),),
+    )
+    at = parse_time("2024-06-01T00:00:00Z")
+    prices = {("compound", a, "oracle"): Quote(D(p)) for a, p in (("WETH", "2000"), ("USDC", "1"))}
+    parameters = rule_set("compound/3").module.parameters("3", at)
+    terms = with_waterfalls(Terms(impact=none)) if whole else Terms(impact=none)
+    (done,) = rounds(PlainHolders([account], Market(quotes=prices), lambda _: parameters, at), terms, at)
+    assert dict(done.lost) == {"liquidators": 0}
+    assert done.uncovered == {("compound", "USDC"): 4000}
+    assert done.bad_debt == 4000

@@ -4,6 +4,8 @@ Accounts of all rule sets, lowered, repeated until the book is large, grouped by
 pools hold legs too, for display, and are swept like the others.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from marginbook.book.columns import Names
 from marginbook.book.factors import Factors
 from marginbook.book.layout import OUTPUT, Records
 from marginbook.book.store import Store
-from marginbook.domain.legs import Factor, Leg, PoolLegs
+from marginbook.domain.legs import Factor, Leg
 from marginbook.testing.laws import factor_value, settings
 from marginbook.testing.vectors import Setting
 from marginbook.venues.registry import all_rule_sets, rule_set
@@ -57,20 +59,29 @@ def _add(store: Store, setting: Setting, tag: str) -> None:
     rules = rule_set(setting.account.rules)
     values: dict[Any, float] = {}
     for pool in rules.module.lower(setting.account, setting.market, setting.parameters).pools:
-        legs = tuple(_with_factor(leg, setting, tag, values) for leg in pool.legs)
-        own = PoolLegs(
-            pool.pool, pool.constants, legs, pool.absolute, pool.relative, pool.liquidatable_at_equality, pool.family
+        currencies = tuple(
+            replace(
+                one,
+                factor=_own_factor(one.factor, setting, tag, values),
+                legs=_over_own_factors(one.legs, setting, tag, values),
+            )
+            for one in pool.currencies
         )
+        legs = _over_own_factors(pool.legs, setting, tag, values)
+        own = replace(pool, legs=legs, currencies=currencies, opaque=False, inputs=(), timed=False)
         borders = store.border_set(rules.borders)
         store.add_pool(0, own, borders, rules.name, values.__getitem__, None)
 
 
-def _with_factor(leg: Leg, setting: Setting, tag: str, values: dict[Any, float]) -> Leg:
-    """The leg over a quote of its own, of the value that its factor has in its own world."""
-    name = f"{tag} {leg.factor}"
-    factor: Factor = (("quote", tag.partition("/")[0], name, "mark"),)
-    values[factor[0][1], name, "mark", ""] = factor_value(leg.factor, setting)
-    return Leg(leg.market, factor, leg.slopes, leg.size, leg.table, leg.initial_rate, leg.side, leg.bids, leg.asks)
+def _over_own_factors(legs: Iterable[Leg], setting: Setting, tag: str, values: dict[Any, float]) -> tuple[Leg, ...]:
+    return tuple(replace(leg, factor=_own_factor(leg.factor, setting, tag, values)) for leg in legs)
+
+
+def _own_factor(factor: Factor, setting: Setting, tag: str, values: dict[Any, float]) -> Factor:
+    """A quote of its own, of the value that `factor` has in its own world."""
+    own: Factor = (("quote", tag.partition("/")[0], f"{tag} {factor}", "mark"),)
+    values[own[0][1], own[0][2], "mark", ""] = factor_value(factor, setting)
+    return own
 
 
 def _repeated(store: Store, accounts: int) -> Records:

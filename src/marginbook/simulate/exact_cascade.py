@@ -263,6 +263,11 @@ def _carry_out(
                 working.uncovered += amount * rate_to_reporting(currency, venue, market)
             elif sums is not done.shared:
                 working.funds[fund, currency] = working.funds.get((fund, currency), ZERO) - sign * amount
+    if step.position is None and lost < 0:  # nobody buys at a loss: the protocol has taken the loan over for less
+        rate = rate_to_reporting(step.plan.market, venue, market)
+        done.uncovered[venue, step.plan.market] += divide(-lost, rate)
+        working.uncovered -= lost
+        lost = ZERO
     done.lost["liquidators" if step.position is None else "counterparties"] += lost
     if step.position is None:
         _note_owed(carried.account, carried.market, parameters, working, step)
