@@ -1,6 +1,7 @@
 """A stale market neither liquidates nor shields anyone."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from small_book import BTC, SECOND, USDC, WETH, D, Source, borrower, market, of_type, start, trader
@@ -9,10 +10,13 @@ from marginbook.domain.events import AccountSnapshot, PriceFrame, Stamp
 from marginbook.domain.legs import Leg, PoolLegs, Sums
 from marginbook.domain.market import Quote
 from marginbook.engine.apply import apply, fold, opening
+from marginbook.engine.doubts import value_in
 from marginbook.engine.outputs import LiquidationIntent, Undecided
 from marginbook.engine.state import Policy
-from marginbook.oracle.staleness import Verdict, verdict
+from marginbook.oracle.staleness import Verdict, interval, verdict
+from marginbook.testing.laws import settings
 from marginbook.units import parse_time
+from marginbook.venues.registry import rule_set
 
 AGE = 10 * SECOND
 AUTHORITY = Policy(mode="authority", stale_band=D("0.05"))
@@ -188,3 +192,23 @@ def test_prices_filed_under_another_name_than_the_rules_get_stale_too():
     state, _ = opening((account,), replace(market(), quotes=quotes), at=since, overlays={}, policy=AUTHORITY)
     state, outputs = apply(state, clock(since // SECOND + 11))
     assert [told.account for told in of_type(outputs, Undecided)] == ["bob"]
+
+
+@pytest.mark.parametrize("rules", ["binance/multi-assets", "binance/portfolio", "bybit/uta", "okx/multi-currency"])
+def test_pools_of_several_currencies_are_decided_where_nothing_in_the_interval_says_otherwise(rules):
+    random, decided = Random(rules), 0
+    for setting in settings(rules, 60, 11):
+        pools = rule_set(rules).module.lower(setting.account, setting.market, setting.parameters).pools
+        pool = next((pool for pool in pools if pool.currencies), None)
+        if pool is None:
+            continue
+        doubtful = random.sample(sorted(setting.market.quotes), random.randint(1, 2))
+        band = random.choice((D("0.0001"), D("0.01")))
+        bounds = {key: interval(setting.market.quotes[key].price, band) for key in doubtful}
+        told = verdict(pool, value_in(setting.market), bounds)
+        decided += told is not Verdict.UNDECIDED
+        for _ in range(4):
+            prices = {key: D(random.choice((*ends, random.uniform(*ends)))) for key, ends in bounds.items()}
+            due = replace(setting, market=setting.market.with_prices(prices)).call("is_liquidatable", pool.pool)
+            assert told is Verdict.UNDECIDED or due == (told is Verdict.LIQUIDATABLE)
+    assert decided >= 8

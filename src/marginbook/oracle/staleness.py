@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from marginbook.domain.legs import BracketTable, FactorPart, Leg, PoolLegs
+from marginbook.domain.legs import BracketTable, CurrencyLegs, Factor, FactorPart, Leg, PoolLegs
 from marginbook.domain.market import Quote, QuoteKey
 
 FLOAT_GUARD = 1e-12
@@ -82,8 +82,10 @@ def depends(pool: PoolLegs, stale: Iterable[QuoteKey]) -> tuple[QuoteKey, ...]:
 
 def verdict(pool: PoolLegs, value_of: Callable[[FactorPart], float], bounds: Bounds) -> Verdict:
     """What can be said of `pool` while each quote in `bounds` lies anywhere between its bounds."""
-    if pool.opaque or pool.currencies:
+    if pool.opaque:
         return Verdict.UNDECIDED
+    if pool.currencies:
+        return _joined(pool, value_of, bounds)
     groups: dict[tuple[str, QuoteKey], list[_Piece]] = {}
     alone: list[tuple[_Piece, float, float]] = []
     for leg in pool.legs:
@@ -120,11 +122,54 @@ def _decided(pool: PoolLegs, parts: list[tuple[list[_Piece], float, float]]) -> 
         demand_low, demand_high = demand_low + min(demands), demand_high + max(demands)
         gross += sum(abs(piece.slope) * end + abs(piece.required(end)) for piece in pieces)
     allowance = 2.0 * pool.absolute + (2.0 * pool.relative + FLOAT_GUARD) * gross
+    return _told(low, high, demand_low, demand_high, allowance)
+
+
+def _joined(pool: PoolLegs, value_of: Callable[[FactorPart], float], bounds: Bounds) -> Verdict:
+    """As `verdict`, currency by currency: each sum of legs is bounded alone, whatever else its prices move."""
+    demand_low = demand_high = pool.constants.demand
+    low = high = pool.constants.support
+    gross = abs(low) + abs(demand_low)
+    for one in pool.currencies:
+        x_low = x_high = one.cash
+        owed_low = owed_high = one.demand
+        for leg in one.legs:
+            piece, ends = _piece(leg, 1.0), _factor_ends(leg.factor, value_of, bounds)
+            worth, required = [piece.slope * f for f in ends], [piece.required(f) for f in ends]
+            x_low, x_high = x_low + min(worth), x_high + max(worth)
+            owed_low, owed_high = owed_low + min(required), owed_high + max(required)
+            gross += max(map(abs, worth)) + max(required)
+        prices = _factor_ends(one.factor, value_of, bounds)
+        low += min(_counted(x_low, p, one) for p in prices)
+        high += max(_counted(x_high, p, one) for p in prices)
+        demand_low += prices[0] * (one.demand_rate * owed_low + one.borrow_rate * max(0.0, -x_high))
+        demand_high += prices[1] * (one.demand_rate * owed_high + one.borrow_rate * max(0.0, -x_low))
+        gross += prices[1] * (abs(x_low) + abs(x_high) + owed_high + one.absolute / (pool.relative or 1.0))
+    allowance = 2.0 * pool.absolute + (2.0 * pool.relative + FLOAT_GUARD) * gross
+    return _told(low - demand_high, high - demand_low, demand_low, demand_high, allowance)
+
+
+def _counted(x: float, p: float, one: CurrencyLegs) -> float:
+    return min(rate * x * p + plus * p + rest for rate, plus, rest in one.lines)
+
+
+def _told(low: float, high: float, demand_low: float, demand_high: float, allowance: float) -> Verdict:
+    """What follows from bounds of the headroom and of the demand."""
     if low > allowance or demand_high <= 0.0:
         return Verdict.NOT_LIQUIDATABLE
     if high < -allowance and demand_low > 0.0:
         return Verdict.LIQUIDATABLE
     return Verdict.UNDECIDED
+
+
+def _factor_ends(factor: Factor, value_of: Callable[[FactorPart], float], bounds: Bounds) -> tuple[float, float]:
+    """Least and greatest value of a factor."""
+    low = high = 1.0
+    for part in factor:
+        doubtful = part[0] in ("quote", "inverse") and part[1:] in bounds
+        least, most = _ends(part[0], bounds[part[1:]]) if doubtful else (value_of(part),) * 2
+        low, high = low * least, high * most
+    return low, high
 
 
 def _piece(leg: Leg, others: float) -> _Piece:
