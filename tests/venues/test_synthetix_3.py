@@ -158,3 +158,16 @@ def test_a_plan_names_a_position_that_its_window_lets_go() -> None:
     market = at_prices({"liquidated_in_window": "1"}, ETH="1900", BTC="80000")
     plan = plan_liquidation(account, POOL, market, parameters, AT)
     assert (plan.market, plan.close_most, plan.reason) == ("BTC", Decimal("0.01"), None)
+
+
+def test_limits_of_an_account() -> None:
+    limited = replace(PARAMETERS, guards=replace(PARAMETERS.guards, max_positions=1, max_collaterals=1))
+    limited = replace(limited, markets={"ETH": TERMS, "BTC": TERMS})
+    market = at_prices(ETH="2000", BTC="80000", sODD="1")
+    full = "the account has as many positions as it may have"
+    assert check_order(trader(), "BTC", WAD // 1000, market, limited, AT).reason == full
+    assert check_order(trader(), "ETH", WAD // 1000, market, limited, AT).reason is None
+    deposit = Transfer(stamp=STAMP, account="a", kind="deposit", asset="sODD", amount=Decimal(7))
+    with pytest.raises(BadInput, match="too_many_collaterals"):
+        apply(trader(), market, deposit, limited, AT)
+    assert apply(trader("0"), market, deposit, limited, AT)[0].collateral[0].amount == 7

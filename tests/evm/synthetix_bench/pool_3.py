@@ -263,6 +263,8 @@ def check(pool: Pool, user: str, market: str, change: int, price: int | None = N
 def checked(pool: Pool, user: str, market: str, change: int, price: int | None = None) -> OrderCheck:
     """The same; `Refused` where the contracts refuse."""
     found = check(pool, user, market, change, price)
+    if found.reason == "the account has as many positions as it may have":
+        raise Refused("MaxPositionsPerAccountReached")
     if found.reason == "the account is liquidatable":
         raise Refused("AccountLiquidatable")
     if found.fill_price < 0:
@@ -286,9 +288,6 @@ def commit(pool: Pool, user: str, market: str, change: int, acceptable: int) -> 
         raise Refused("AccountLiquidatable")
     if pending(pool, user):
         raise Refused("PendingOrderExists")
-    account, most = pool.account(user), pool.parameters.guards.max_positions
-    if holding(pool, user, market) is None and len(account.positions) >= most:
-        raise Refused("MaxPositionsPerAccountReached")
     found = checked(pool, user, market, change)
     pool = recorded(pool, user, market, pool.prices[market])
     order = Order(market, change, pool.time, acceptable)
@@ -363,9 +362,10 @@ def transfer(pool: Pool, user: str, asset: str, amount: int) -> tuple[Pool, list
         raise Refused("AccountLiquidatable")
     book = pool.book(user)
     held = {synth.asset: synth.amount for synth in book.synths} | ({USD: book.usd} if book.usd else {})
-    if asset not in held and len(held) >= pool.parameters.guards.max_collaterals:
+    full = asset not in held and len(held) >= pool.parameters.guards.max_collaterals
+    if full and amount < 0:  # the rule set says instead that there is nothing to withdraw
         raise Refused("MaxCollateralsPerAccountReached")
-    if pending(pool, user):
+    if pending(pool, user) and not full:
         raise Refused("PendingOrderExists")
     kind: Any = "deposit" if amount > 0 else "withdrawal"
     event = Transfer(stamp=STAMP, account=user, kind=kind, asset=asset, amount=from_raw(amount, 18))
@@ -373,6 +373,8 @@ def transfer(pool: Pool, user: str, asset: str, amount: int) -> tuple[Pool, list
         return applied(pool, user, event), []
     except BadInput as bad:
         code, found = bad.problem.code, figures_of(pool, user)
+    if code == "too_many_collaterals":
+        raise Refused("MaxCollateralsPerAccountReached")
     if code == "insufficient_balance":
         raise Refused("InsufficientSynthCollateral", held.get(asset, 0), -amount)
     assert code == "insufficient_margin"

@@ -174,7 +174,7 @@ def _commit(random: Random, pool: Pool, user: str) -> Action:
         acceptable = acceptable * (2 if change > 0 else 0)
     elif random.random() < 0.5 and change:
         terms = pool.terms(market)
-        acceptable = fill_price(pool.markets[market].skew, terms.skew_scale, change, price)
+        acceptable = max(0, fill_price(pool.markets[market].skew, terms.skew_scale, change, price))
     return Action("commit", user, market, change or 1, acceptable)
 
 

@@ -130,6 +130,8 @@ def _transfer(account: Account, market: Market, event: Transfer, parameters: Par
         return charged(account, wad(event.amount, place))
     if event.amount < 0:
         _check_withdrawal(account, market, event, parameters, at)
+    else:
+        _check_deposit(account, event, parameters)
     if event.asset == USD:
         return replace(account, wallet={**account.wallet, USD: account.wallet.get(USD, ZERO) + event.amount})
     parameters.collateral_of(event.asset)
@@ -137,6 +139,15 @@ def _transfer(account: Account, market: Market, event: Transfer, parameters: Par
     others = tuple(held for held in account.collateral if held.asset != event.asset)
     held = (Collateral(asset=event.asset, amount=amount),) if amount else ()
     return replace(account, collateral=(*others, *held))
+
+
+def _check_deposit(account: Account, event: Transfer, parameters: Parameters) -> None:
+    most = parameters.guards.max_collaterals
+    held = {asset for asset, amount in account.wallet.items() if amount}
+    held |= {held.asset for held in account.collateral if held.amount}
+    if event.asset not in held and 0 < most <= len(held):
+        place = f"account {account.id}.deposit {event.asset}"
+        raise BadInput("too_many_collaterals", place, event.asset, f"one of {most} kinds: {', '.join(sorted(held))}")
 
 
 def _check_withdrawal(account: Account, market: Market, event: Transfer, parameters: Parameters, at: int) -> None:

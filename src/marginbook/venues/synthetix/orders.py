@@ -5,7 +5,7 @@
     required            Σ initial margin with the new size + reward with the new size + fees
                         fees only where the position shrinks on its own side (SIP-359)
     refused             Σ maintenance margin + reward > available margin (without positions 0 > available margin),
-                        a fill price below 0, or margin after < required
+                        a fill price below 0, margin after < required, or one position more than an account may have
 
 An order is checked when it is committed, at the oracle's price, and again when it is settled: fill price, fees and the
 flag reward of the new position then follow the price of its settlement, everything else the oracle's. Source:
@@ -76,6 +76,8 @@ def check_order(
     reason = None
     if not change:
         reason = "an order of size 0"
+    elif not old and 0 < parameters.guards.max_positions <= len(book.holdings):
+        reason = "the account has as many positions as it may have"
     elif weak or found.flagged:
         reason = "the account is liquidatable"
     elif filled < 0:
