@@ -99,6 +99,16 @@ def test_the_fee_of_an_isolated_position_follows_its_margin() -> None:
     assert abs(next(p.price for p in found if p.source == "exact") - expected) < D("0.00000002")
 
 
+@pytest.mark.parametrize("rules", ["bybit/uta", "bybit/inverse"])
+def test_whole_contracts_of_one_dollar_are_closed(rules: str) -> None:
+    module, at = rule_set(rules).module, MARK_ERA if rules == "bybit/uta" else parse_time("2021-06-01")
+    terms = module.parameters(rules, at, {"BTCUSD": {"maintenance_rate": "0.005", "taker_fee": "0.0006"}})
+    held = account(position("BTCUSD", "long", "100001", "50000"), rules=rules, BTC="0.008")
+    plan = module.plan_liquidation(held, "cross:BTC", market(BTCUSD="50000"), terms, at)
+    assert 0 < plan.close_least < plan.close_most == 100001
+    assert plan.close_least == int(plan.close_least)
+
+
 def test_several_currencies_are_one_pool_at_the_books_own_ratios() -> None:
     module = rule_set("bybit/uta").module
     ratios = {"BTC": {"discount": "0.95", "borrow_rate": "0.04"}, "USDT": {"discount": "1", "borrow_rate": "0.05"}}

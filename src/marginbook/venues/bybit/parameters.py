@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.market import Market
-from marginbook.exact import ZERO, grid_ceil, grid_floor, round_half_up
+from marginbook.exact import ONE, ZERO, grid_ceil, grid_floor, round_half_up
 from marginbook.venues.brackets import number_from
 from marginbook.venues.contracts.currencies import with_currencies
 from marginbook.venues.contracts.exchange import exchange_terms
@@ -99,12 +99,18 @@ def _rules(
     )
 
 
+def quantity_step(market: str) -> Decimal:
+    """Only whole contracts of 1 USD are traded of the coin-margined ones; the step of linear ones is the book's own."""
+    return ONE if is_inverse(market) else UNIT
+
+
 def _uta_conventions(row: Mapping[str, Any], market: str) -> Terms:
     """Margins on one base, the fee on the value at entry; from the mark era on an isolated fee follows the wallet."""
     at_mark = row.get("basis") == "mark"
     return Terms(
         table=NO_TABLE,
         inverse=is_inverse(market),
+        quantity_step=quantity_step(market),
         basis="mark" if at_mark else "entry",
         initial_basis="mark" if at_mark else "entry",
         initial_basis_isolated="mark" if at_mark else "entry",
@@ -120,6 +126,7 @@ def _inverse_conventions(row: Mapping[str, Any], market: str) -> Terms:
         table=NO_TABLE,
         steps=True,
         inverse=True,
+        quantity_step=ONE,
         basis="entry",
         initial_basis="entry",
         initial_basis_isolated="entry",
@@ -132,6 +139,7 @@ def _classic_conventions(row: Mapping[str, Any], market: str) -> Terms:
         table=NO_TABLE,
         steps=True,
         inverse=is_inverse(market),
+        quantity_step=quantity_step(market),
         basis="entry",
         initial_basis="entry",
         initial_basis_isolated="entry",
