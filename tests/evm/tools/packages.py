@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def installed(name: str, packages: Sequence[str], keep: Sequence[str] = ()) -> P
 
 
 def packed(name: str, package: str, keep: Sequence[str]) -> Path:
-    """Files of one large package, without its dependencies: only `keep` (paths in it) leave the archive."""
+    """Files of one large package, without its dependencies: only `keep` (paths or patterns in it) leave the archive."""
     folder = cache() / name
     done = folder / "packed.json"
     wanted = [package, *keep]
@@ -89,8 +90,9 @@ def packed(name: str, package: str, keep: Sequence[str]) -> Path:
                 raise Missing("npm could not fetch the contract package: " + result.stderr[-300:])
             archive = folder / result.stdout.split()[-1]
             with tarfile.open(archive) as files:
-                for path in keep:
-                    files.extract(f"package/{path}", folder, filter="data")
+                for member in files.getmembers():
+                    if any(fnmatch(member.name, f"package/{path}") for path in keep):
+                        files.extract(member, folder, filter="data")
             archive.unlink()
             done.write_text(json.dumps(wanted))
     return folder / "package"
