@@ -8,7 +8,7 @@ from eth_abi import encode
 from eth_hash.auto import keccak
 from tools.chain import Chain, calldata
 
-from perp_bench.scene import COLLATERALS, FEE, FUND_SHARE, MARKETS, START, TERMS, USERS
+from perp_bench.scene import COLLATERALS, FEE, FUND_SHARE, MARKETS, SHOWN, START, TERMS
 
 POOL_FEE = 10_000
 OBSERVATIONS = 800
@@ -58,7 +58,7 @@ def deploy(contracts: dict[str, Any]) -> Addresses:
     """Everything but liquidity and deposits, at the scene's first prices."""
     chain = Chain(START)
     of = {name: chain.deploy(contracts[name]) for name in contracts if name not in ("ERC20", "BaseToken")}
-    users = {name: f"0x{0xA11CE00 + i:040x}" for i, name in enumerate(USERS)}
+    users = {name: f"0x{0xA11CE00 + i:040x}" for i, name in enumerate(SHOWN)}
     decimals = {"USDC": 6} | {name: terms.decimals for name, terms in COLLATERALS.items()}
     tokens = {name: token(chain, contracts["ERC20"], name, n, list(users.values())) for name, n in decimals.items()}
     feeds = {name: feed(chain, terms.feed) for name, terms in (MARKETS | COLLATERALS).items()}

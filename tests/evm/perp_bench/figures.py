@@ -14,7 +14,7 @@ from marginbook.exact import CONTEXT, format_decimal, from_raw, to_raw_exact
 from marginbook.oracle.twap import Pool, created, moved
 from marginbook.venues.perp import collateral, model, parameters, prices, sales, steps
 from marginbook.venues.perp.risk import is_liquidatable
-from perp_bench.scene import COLLATERALS, MARKETS, START, TERMS, USERS
+from perp_bench.scene import COLLATERALS, MARKETS, SHOWN, START, TERMS
 
 POOL, KEEPER = "cross:USDC", "keeper"
 AT = START * 10**6
@@ -98,14 +98,14 @@ def scene(ticks: Mapping[str, int]) -> State:
         name: Pit(created(START, ticks[name], 0, 800), terms.root, terms.price, terms.price)
         for name, terms in MARKETS.items()
     }
-    accounts = {name: Account(id=name, rules="perp/2", wallet={"USDC": Decimal(0)}) for name in USERS}
+    accounts = {name: Account(id=name, rules="perp/2", wallet={"USDC": Decimal(0)}) for name in SHOWN}
     return State(START, pits, {name: terms.price for name, terms in COLLATERALS.items()}, accounts)
 
 
 def opening() -> Iterator[Action]:
     """Money for those that the walk needs."""
     yield Action(kind="time", amount=2_000)
-    for user, usd in (("maker", 10**9), ("rim", 40_000), ("whale", 10**9), (KEEPER, 10**8), ("probe", 10**9)):
+    for user, usd in (("maker", 10**9), ("rim", 40_000), ("whale", 10**9), (KEEPER, 10**8)):
         yield Action(kind="deposit", user=user, name="USDC", amount=usd * 10**6)
 
 

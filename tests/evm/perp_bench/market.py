@@ -16,7 +16,7 @@ OPEN = "openPosition((address,bool,bool,uint256,uint256,uint256,uint160,bytes32)
 CLOSE = "closePosition((address,uint160,uint256,uint256,bytes32))"
 ADD = "addLiquidity((address,uint256,uint256,int24,int24,uint256,uint256,bool,uint256))"
 NO_CODE = b"\0" * 32
-PROBE = "probe"
+PLENTY = 10**16
 
 
 @dataclass
@@ -39,14 +39,14 @@ class Deployed:
                 set_price(at, name, action.amount, action.amount)
                 return None
         try:
-            self._call(action, action.user)
+            self._call(action)
         except Reverted as refused:
             return _reason(refused.data)
         return None
 
-    def _call(self, action: Action, user: str) -> None:
+    def _call(self, action: Action) -> None:
         at, kind, amount = self.at, action.kind, action.amount
-        house, vault, sender = at.of["ClearingHouse"], at.of["Vault"], at.users[user]
+        house, vault, sender = at.of["ClearingHouse"], at.of["Vault"], at.users.get(action.user)
         if kind in ("deposit", "withdraw"):
             at.chain.call(vault, f"{kind}(address,uint256)", at.tokens[action.name], amount, sender=sender)
         elif kind == "fund":
@@ -84,16 +84,19 @@ class Deployed:
             evm.revert(before)
 
     def given(self, action: Action) -> Given:
-        """How the swap would end, tried by an account that can afford anything and then undone."""
+        """How the swap would end, tried by the account with enough money and then undone."""
         if action.kind != "trade" and not (action.kind == "close" and action.amount):
             return Given()
         with self.passing():
             return self._tried(action)
 
     def _tried(self, action: Action) -> Given:
-        trial = Action(kind="trade", user=PROBE, name=action.name, amount=action.amount, other=action.other)
+        plenty = (self.at.users[action.user], self.at.tokens["USDC"], PLENTY)
+        self.at.chain.call(
+            self.at.of["Vault"], "depositFor(address,address,uint256)", *plenty, sender=self.at.users["whale"]
+        )
         try:
-            self._call(trial, PROBE)
+            self._call(action)
         except Reverted as refused:
             return Given(refused=_reason(refused.data))
         logs = [(log.address.lower(), *log.data) for log in self.at.chain.evm.result.logs]

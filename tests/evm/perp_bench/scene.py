@@ -18,7 +18,6 @@ TERMS = {
 TRADERS = ("ann", "bob", "cid", "dot")
 MAKERS = ("maker", "rim")
 SHOWN = (*TRADERS, "keeper", "whale", *MAKERS)
-USERS = (*SHOWN, "probe")
 
 
 @dataclass(frozen=True)
