@@ -388,6 +388,83 @@ def test_collateral_comes_in_as_tokens_or_as_dollars_worth_and_leaves_while_enou
     assert market.indices["gmx", "ETH/USD:long", "borrow"].value_raw == 10**27
 
 
+BALANCED = {
+    ("gmx", "ETH/USD", "long_open_interest"): D(10**7),
+    ("gmx", "ETH/USD", "short_open_interest"): D(10**7),
+}
+
+
+def fill_of(side: Any, quantity: str, price: str, **more: Any) -> Fill:
+    return Fill(stamp=STAMP, account="a", market="ETH/USD", side=side, quantity=D(quantity), price=D(price), **more)
+
+
+def test_a_larger_position_carries_its_impact_and_a_smaller_one_rounds_its_share_of_a_loss_up() -> None:
+    setting = setting_of(position(details={"pending_impact": "-0.000000000000000003"}), state=BALANCED)
+    grown = applied(setting, fill_of("buy", "1", "3000")).positions[0]
+    held = positions_of(replace(setting.account, positions=(grown,)), setting.parameters)[POOL]
+    terms = setting.parameters.terms_of("ETH/USD")
+    found = increase(terms, Balance(10**37, 10**37), 3000 * FLOAT, True, 3000 * 10**12, 3000 * 10**12)
+    assert found.impact_amount < 0
+    assert held.pending_impact == found.impact_amount - 3
+    shrunk = applied(setting, fill_of("sell", "1", "3000")).positions[0]
+    assert shrunk.details["pending_impact"] == "-0.000000000000000002"
+    over = replace(setting, parameters=parameters("2", AT, {"ETH/USD": {"negative_impact_factor": "1"}}))
+    with pytest.raises(BadInput, match="impact_too_large"):
+        applied(over, fill_of("buy", "1", "3000"))
+
+
+def test_orders_of_collateral_settle_what_is_due_and_leave_a_sound_position() -> None:
+    indices = {
+        ("gmx", "ETH/USD:long", "borrow"): Index(10**27),
+        ("gmx", "ETH/USD:long:WETH", "supply"): Index(10**19),
+    }
+    details = {"borrowing_factor": "0", "claimable_WETH_raw": "0"}
+    setting = setting_of(position(details=details), indices=indices)
+
+    def transfer(kind: Any, amount: str) -> Account:
+        event = Transfer(stamp=STAMP, account="a", kind=kind, asset="USDC", amount=D(amount), pool=POOL)
+        return applied(setting, event)
+
+    deposited = transfer("deposit", "10")
+    assert (deposited.positions[0].isolated_wallet, deposited.wallet["WETH"]) == (480, D("0.0000000003"))
+    assert deposited.positions[0].details["borrowing_factor"] == "0.001"
+    assert transfer("bonus", "10").positions[0].isolated_wallet == 510
+    most = setting.call("quantities")[POOL].withdrawable
+    assert most == 500 - 30 - 18 - 150
+    assert transfer("withdrawal", f"-{most}").positions[0].isolated_wallet == 168
+    with pytest.raises(BadInput, match="liquidatable_position"):
+        transfer("withdrawal", f"-{most + D('0.000001')}")
+    thin = setting_of(position(isolated_wallet=D(100)))
+    event = Transfer(stamp=STAMP, account="a", kind="deposit", asset="USDC", amount=D("67.9"), pool=POOL)
+    with pytest.raises(BadInput, match="liquidatable_position"):
+        applied(thin, event)
+    assert applied(thin, replace(event, amount=D(68))).positions[0].isolated_wallet == 168
+
+
+def test_a_liquidation_fill_pays_what_the_plan_says_and_no_trade_closes_what_it_cannot_pay() -> None:
+    setting = setting_of(position(isolated_wallet=D(100)), state=BALANCED)
+    plan = setting.call("plan_liquidation", POOL)
+    told = {flow.asset: flow.amount for flow in plan.flows if flow.party == "account"}
+    closed = applied(setting, fill_of("sell", "10", "1", fee=D(7), kind="liquidation"))
+    assert closed.positions == ()
+    assert closed.wallet["USDC"] == 100 + told["USDC"] > 0
+    sunk = replace(setting, market=setting_of(price="2900", state=BALANCED).market)
+    with pytest.raises(BadInput, match="insufficient_collateral"):
+        applied(sunk, fill_of("sell", "10", "2900"))
+    assert applied(sunk, fill_of("sell", "10", "2900", kind="adl")).positions == ()
+    with pytest.raises(BadInput, match="closes_too_little"):
+        applied(sunk, fill_of("sell", "5", "2900"))
+
+
+def test_a_token_on_both_sides_pays_its_funding_twice_a_half() -> None:
+    overlay = {"ETH/USD": {"short_token": "WETH", "short_decimals": "18"}}
+    details = {"collateral": "WETH", "claimable_WETH_raw": "0"}
+    indices = {("gmx", "ETH/USD:long:WETH", "supply"): Index(10**19 + 1)}
+    setting = replace(setting_of(position(details=details), indices=indices), parameters=parameters("2", AT, overlay))
+    held = held_named(setting.account, POOL, setting.parameters)
+    assert claimable_funding(held, setting.market) == {"WETH": 2 * 300_000_000}
+
+
 def test_parameters_are_dated_and_overlaid() -> None:
     assert parameters("2", AT).terms_of("BTC/USD").min_collateral_factor == 5 * 10**27
     assert parameters("2", AT, network="avalanche").terms_of("AVAX/USD").index_token == "WAVAX"

@@ -49,13 +49,13 @@ RULE_SETS = (
             accrued_index=accrued_index,
         ),
         verified=(
+            "the libraries at a5c0c883 in an EVM, step by step (tests/evm, needs a checkout)",
             "numbers that the venue's own tests assert: impact, execution price, check, payouts (tests/vectors/gmx), "
             "borrowing and funding",
         ),
         unverified=(
-            "falling funding and kinked borrowing rates against a venue number",
             "on-chain parameter values; the shipped ones are the configuration file's",
-            "what decrease orders of a user pay out",
+            "swaps of profit into collateral, lending to the impact pool",
         ),
     ),
     RuleSet(

@@ -11,7 +11,6 @@ tokens, `isolated_wallet` the collateral in tokens, and in `details`
     funding_fee_per_size_raw     the venue's integer at the last change
     claimable_<token>_raw        the same of claimable funding
     discount                     larger of the trader's pro and referral discounts, a fraction; default the account's, 0
-    ui_fee_factor                fee of the interface's operator on the account's own orders, a fraction; default 0
 
 Growth indices of the market: `("gmx", "ETH/USD:long", "borrow")` is the cumulative borrowing factor [10^-30], its rate
 per second [10^-30]; `("gmx", "ETH/USD:long:WETH", "funding")` the funding fee per size and `(…, "supply")` the
