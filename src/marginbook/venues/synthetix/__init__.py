@@ -38,11 +38,12 @@ RULE_SETS = (
         ),
         price_decimals=DECIMALS,
         verified=(
+            "the modules of @synthetixio/perps-market 3.13.0 in an EVM, step by step (tests/evm)",
             "the venue's own tests: margins, fill price, keeper rewards, liquidation windows (tests/vectors/synthetix)",
             "the published table of accrued funding",
         ),
         unverified=(
-            "interest and discounts by a number of the venue",
+            "the rewards' form before 2024-11-01",
             "shipped parameters by the chain: they are the deployment files', dated by their commits",
             "keeper costs: 0 unless the state tells",
         ),
@@ -57,9 +58,12 @@ RULE_SETS = (
         borders=DERIVATIVES_BORDERS,
         module=V2,
         price_decimals=DECIMALS,
-        verified=("the venue's own tests: liquidation fee, canLiquidate of an underwater position",),
+        verified=(
+            "the contracts of the npm package synthetix 2.102.1 in an EVM, step by step (tests/evm)",
+            "the venue's own tests: liquidation fee, canLiquidate of an underwater position",
+        ),
         unverified=(
-            "all other numbers: read from the contracts",
+            "funding where parameters change between two records of it",
             "shipped parameters by the chain: they are the deployment file's, dated by its commits",
         ),
     ),
