@@ -27,6 +27,7 @@ from marginbook.venues.dydx_v3.fixed_point import (
     risk_factor,
     status,
 )
+from marginbook.venues.dydx_v3.transition import change_refusal
 from marginbook.venues.registry import rule_set
 
 AT = parse_time("2022-06-01")
@@ -280,3 +281,39 @@ def test_a_fill_at_the_planned_price_pays_what_the_flows_say_to_the_unit() -> No
         assert plan.price > 0
         assert round_floor(plan.close_most * plan.price, 6) == abs(paid["USDC"])
         assert (paid["USDC"] > 0) == (paid[plan.market] < 0)
+
+
+def test_balances_and_amounts_at_the_end_of_their_range() -> None:
+    most, last = Decimal(2**63 - 1).scaleb(-6), Decimal(-(2**63)).scaleb(-6)
+    market = quoted(BTC="40000")
+    full = owner(str(most))
+    # As the circuit: the least balance is one further from 0, and more may be paid out than a balance holds.
+    assert MODULE.risk(owner(str(last)), market, PARAMETERS, AT)["cross:USDC"].support == last
+    assert refused(lambda: after(full, transfer("0.000001", "deposit"), market)) == "out_of_range"
+    assert refused(lambda: after(full, transfer(f"-{most + Decimal('0.000002')}"), market)) == "insufficient_collateral"
+    assert refused(lambda: after(full, transfer(f"-{Decimal(2**64).scaleb(-6)}"), market)) == "out_of_range"
+    assert after(full, transfer(f"-{most}"), market).wallet["USDC"] == 0
+    assert refused(lambda: after(full, fill("1", "1", "sell"), market)) == "out_of_range"
+
+
+def test_refusals_of_changes_by_the_circuit_s_names() -> None:
+    market = quoted(BTC="40000")
+    most = Decimal(2**63 - 1).scaleb(-6)
+    short = "ILLEGAL_POSITION_TRANSITION"
+
+    def change(before: Account, now: Account) -> str | None:
+        return change_refusal(before, now, market, PARAMETERS)
+
+    weak = owner("-30000", held())
+    assert change(owner("0"), owner("-20000", held())) is None
+    assert change(owner("0"), owner("-20000.000001", held())) == f"{short}_ENLARGING_SYNTHETIC_HOLDINGS"
+    assert change(weak, owner("-30000.000001", held())) == f"{short}_REDUCING_TOTAL_VALUE_RISK_RATIO"
+    assert change(weak, weak) is None
+    assert change(owner("-5"), owner("-5.000001")) == f"{short}_NO_RISK_REDUCED_VALUE"
+    assert change(weak, owner(str(most), held())) == "OUT_OF_RANGE_TOTAL_VALUE"
+    assert change(weak, owner(str(most + 1), held())) == "OUT_OF_RANGE_BALANCE"
+    assert refused(lambda: change(weak, owner("0", held(market="ETH-USD")))) == "missing_price"
+    half = MODULE.parameters("3", AT, {"*": {"resolution": "6", "risk_factor_raw": str(2**32 - 1)}})
+    wide = [held("9000000000000", side, name) for name, side in (("A-USD", "long"), ("B-USD", "short"))]
+    ones = quoted(A="1.1", B="1.1")
+    assert change_refusal(owner("0"), owner("0", *wide), ones, half) == "OUT_OF_RANGE_TOTAL_RISK"

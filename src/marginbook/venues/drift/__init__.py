@@ -40,9 +40,10 @@ RULE_SETS = (
         price_decimals=PRICE_DECIMALS,
         verified=(
             "the program's own tests: weights, whole accounts, open orders, liquidations, fees (tests/vectors/drift)",
+            "the venue's own SDK in node: margin of accounts in every mode, liquidation sums, funding (tests/evm)",
         ),
         unverified=(
-            "high-leverage mode and funding by a number of the venue",
+            "an account in high-leverage mode, and funding, by the program: only its SDK and its text have been asked",
             "shipped weights and perp ratios by the chain; the day from which the perp ratios hold",
             "settlement of expired markets, oracle validity, pools other than the main one",
         ),

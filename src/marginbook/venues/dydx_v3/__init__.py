@@ -42,9 +42,10 @@ RULE_SETS = (
             explain,
             lower,
         ),
-        verified=(),
+        verified=(
+            "the circuit itself, in the Cairo machine as others in an EVM: transactions, changes, prices (tests/evm)",
+        ),
         unverified=(
-            "every number: the circuit's source publishes no margin figures; the rule is read from it",
             "that the chain's risk factors are the published maintenance fractions, which are shipped for five markets",
             "initial margin and its growth with size, which the exchange enforced off chain",
             "what the operator liquidated first, how much and at what price",

@@ -23,6 +23,7 @@ from marginbook.venues.dydx_v3.rule import (
     asset_of,
     held_by,
     synthetic_units,
+    usdc_moved,
     usdc_units,
     valued,
 )
@@ -61,7 +62,9 @@ def _with_index(position: Position, market: Market) -> Position:
 
 
 def _paid(account: Account, amount: Decimal) -> Account:
-    return replace(account, wallet={**account.wallet, CURRENCY: account.wallet.get(CURRENCY, ZERO) + amount})
+    left = account.wallet.get(CURRENCY, ZERO) + amount
+    usdc_units(left, f"account {account.id}.wallet.{CURRENCY}")
+    return replace(account, wallet={**account.wallet, CURRENCY: left})
 
 
 def _fill(account: Account, market: Market, event: Fill, parameters: Parameters) -> Account:
@@ -92,7 +95,7 @@ def _transfer(account: Account, market: Market, event: Transfer, parameters: Par
         raise BadInput("unsupported_collateral", f"{place}.asset", event.asset, CURRENCY)
     if event.to_pool is not None or event.pool not in (None, "cross", POOL):
         raise BadInput("unknown_pool", place, event.to_pool or event.pool, POOL)
-    usdc_units(event.amount, f"{place}.amount")
+    usdc_moved(event.amount, f"{place}.amount")
     account = _paid(_funded(account, market, parameters), event.amount)
     if event.amount < 0 and event.kind in ("withdrawal", "transfer"):
         found = valued(account, market, parameters)

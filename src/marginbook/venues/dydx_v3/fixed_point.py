@@ -21,6 +21,9 @@ EXTERNAL_ONE = 10**18
 """1 in the fixed point that oracles sign."""
 COLLATERAL_DECIMALS = 6
 BALANCE_BOUND = 2**63
+"""Collateral, and total value [USDC units], from −2^63 to 2^63 − 1; a synthetic balance of −2^63 has no risk factor."""
+AMOUNT_BOUND = 2**64
+RISK_BOUND = 2**64
 PRICE_BOUND = 2**64
 
 
@@ -120,19 +123,47 @@ def has_smaller_holdings(before: Mapping[str, int], after: Mapping[str, int]) ->
     )
 
 
+def range_refusal(found: Status) -> str | None:
+    """The system's name of a status that it cannot hold: value from −2^63 to below 2^63, risk below 2^64 [USDC units].
+
+    >>> range_refusal(Status(BALANCE_BOUND * ONE, 0)), range_refusal(Status(-BALANCE_BOUND * ONE, 0))
+    ('OUT_OF_RANGE_TOTAL_VALUE', None)
+    """
+    if not -BALANCE_BOUND * ONE <= found.value < BALANCE_BOUND * ONE:
+        return "OUT_OF_RANGE_TOTAL_VALUE"
+    return None if found.risk < RISK_BOUND * ONE * ONE else "OUT_OF_RANGE_TOTAL_RISK"
+
+
+def transition_refusal(before: Status, after: Status, shrinks: bool) -> str | None:
+    """The system's name of why a position may not change so, in its order; None where it may.
+
+    It may where it is well leveraged afterwards, or smaller and at no worse a ratio TV / TR.
+
+    >>> transition_refusal(Status(-1, 2 * ONE), Status(-1, ONE), True)
+    'ILLEGAL_POSITION_TRANSITION_REDUCING_TOTAL_VALUE_RISK_RATIO'
+    """
+    outside = range_refusal(after)
+    if outside or after.is_well_leveraged():
+        return outside
+    outside = range_refusal(before)
+    if outside:
+        return outside
+    if not shrinks:
+        return "ILLEGAL_POSITION_TRANSITION_ENLARGING_SYNTHETIC_HOLDINGS"
+    if before.value * after.risk > after.value * before.risk:
+        return "ILLEGAL_POSITION_TRANSITION_REDUCING_TOTAL_VALUE_RISK_RATIO"
+    if before.risk == 0 and before.value > after.value:
+        return "ILLEGAL_POSITION_TRANSITION_NO_RISK_REDUCED_VALUE"
+    return None
+
+
 def is_valid_transition(before: Status, after: Status, shrinks: bool) -> bool:
-    """Whether a position may change so: well leveraged afterwards, or smaller and at no worse a ratio TV / TR.
+    """Whether a position may change so.
 
     >>> is_valid_transition(Status(1, 2 * ONE), Status(0, 0), True)
     True
-    >>> is_valid_transition(Status(-1, 2 * ONE), Status(-1, ONE), True)
-    False
     """
-    if after.is_well_leveraged():
-        return True
-    if not shrinks or before.value * after.risk > after.value * before.risk:
-        return False
-    return before.risk > 0 or before.value <= after.value
+    return transition_refusal(before, after, shrinks) is None
 
 
 def is_fair_deleverage(before: Status, after: Status) -> bool:

@@ -22,6 +22,7 @@ from marginbook.venues.common.fields import detail_raw
 from marginbook.venues.common.search import borders_around
 from marginbook.venues.common.views import derivative_quantities
 from marginbook.venues.dydx_v3.fixed_point import (
+    AMOUNT_BOUND,
     BALANCE_BOUND,
     COLLATERAL_DECIMALS,
     PRICE_BOUND,
@@ -89,18 +90,25 @@ def held_by(account: Account) -> Held:
     )
 
 
-def usdc_units(amount: Decimal, place: str) -> int:
-    """USDC in units of 10^-6; BadInput beyond 6 decimals or the system's range."""
+def usdc_moved(amount: Decimal, place: str) -> int:
+    """USDC that is paid in or out, in units of 10^-6, which may be more than a balance holds; BadInput beyond 2^64."""
     try:
         found = to_raw_exact(amount, COLLATERAL_DECIMALS)
     except ValueError:
         raise BadInput("bad_amount", place, amount, "at most 6 decimals") from None
-    return _in_range(found, place)
+    if abs(found) >= AMOUNT_BOUND:
+        raise BadInput("out_of_range", place, amount, "an amount below 2^64 units")
+    return found
 
 
-def _in_range(balance: int, place: str) -> int:
-    if abs(balance) >= BALANCE_BOUND:
-        raise BadInput("out_of_range", place, balance, "a balance below 2^63")
+def usdc_units(amount: Decimal, place: str) -> int:
+    """A USDC balance in units of 10^-6; BadInput beyond 6 decimals or the system's range."""
+    return _in_range(usdc_moved(amount, place), -BALANCE_BOUND, place)
+
+
+def _in_range(balance: int, least: int, place: str) -> int:
+    if not least <= balance < BALANCE_BOUND:
+        raise BadInput("out_of_range", place, balance, f"a balance from {least} to 2^63 − 1")
     return balance
 
 
@@ -111,7 +119,7 @@ def synthetic_units(position: Position, terms: Terms) -> int:
         found = to_raw_exact(position.quantity, terms.resolution)
     except ValueError:
         raise BadInput("bad_quantity", place, position.quantity, f"at most {terms.resolution} decimals") from None
-    return _in_range(found, place) * position.sign
+    return _in_range(found, 0, place) * position.sign
 
 
 def asset_of(position: Position, market: Market, parameters: Parameters, price: Decimal | None = None) -> Asset:
