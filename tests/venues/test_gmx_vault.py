@@ -145,6 +145,8 @@ def test_what_is_left_must_stand_and_a_loss_beyond_the_collateral_is_the_liquida
     assert applied(weak, fill("buy", "0.025", "43500", fee=D(1))).wallet["USD"] == D("10.5")
     gone = applied(setting_of(price="45000"), fill("buy", "0.025", "45000", kind="liquidation"))
     assert (gone.positions, gone.wallet) == ((), {})
+    better = applied(setting_of(price="45000"), fill("buy", "0.025", "43000", kind="liquidation"))
+    assert (better.positions, better.wallet["USD"]) == ((), 23)
     with pytest.raises(BadInput, match="cannot be liquidated"):
         applied(setting_of(), fill("buy", "0.025", "40000", kind="liquidation"))
 

@@ -12,6 +12,7 @@ from marginbook.exact import format_decimal, from_raw, mul_div_ceil, to_raw_floo
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
 from marginbook.venues.gmx.positions import held_named, token_price
+from marginbook.venues.gmx.vault_books import TOTALS
 from marginbook.venues.registry import rule_set
 
 PRICES = {"BTC/USD": 60_000, "ETH/USD": 3_000, "SOL/USD": 150, "DOGE/USD": 0.2, "LINK/USD": 15, "XRP/USD": 0.6}
@@ -160,6 +161,7 @@ def _vault(names: list[str], random: Random) -> Setting:
             size = Decimal(random.choice((5, 1_000, 200_000)) * random.randint(1, 100))
             entry = quotes[VENUE, name, "max"].price * _loss(side, random)
             details = {"size_in_usd": format_decimal(size)}
+            details["reserve_raw"] = str(random.randint(0, 10**9))
             if overlay and random.random() < 0.5:
                 details["last_increased_time"] = str(SECONDS - random.randint(0, 2 * 86400))
             positions.append(
@@ -174,7 +176,9 @@ def _vault(names: list[str], random: Random) -> Setting:
                     details=details,
                 )
             )
-    market = Market(quotes=quotes, indices=indices)
+    market = Market(quotes=quotes, indices=indices, state={})
+    if random.random() < 0.3:
+        market = _whole(market, random)
     account = Account(id="world", rules="gmx/1", mode="isolated", position_mode="hedge", positions=tuple(positions))
     risks = rule_set("gmx/1").module.risk(account, market, parameters, AT)
     funded = []
@@ -186,3 +190,13 @@ def _vault(names: list[str], random: Random) -> Setting:
             needed = needed * random.randint(50, 300) // 100
         funded.append(replace(position, isolated_wallet=from_raw(max(0, needed), 30)))
     return Setting(replace(account, positions=tuple(funded)), market, parameters, AT)
+
+
+def _whole(market: Market, random: Random) -> Market:
+    """Tokens with an index known whole: the pool half reserved, funding some hours old."""
+    indices, state = dict(market.indices), dict(market.state)
+    for key, index in market.indices.items():
+        indices[key] = replace(index, time=(SECONDS - random.randint(0, 10**5)) // 3_600 * 3_600)
+        values = (10**20, 5 * 10**19, 0, 10**40, 10**21)
+        state |= {(VENUE, key[1], name): value for name, value in zip(TOTALS, values, strict=True)}
+    return replace(market, indices=indices, state=state)

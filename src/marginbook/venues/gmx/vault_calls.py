@@ -14,6 +14,8 @@ from marginbook.units import seconds
 from marginbook.venues.gmx.vault import Held, checked, delta_of, funding_at, margin_fee
 from marginbook.venues.gmx.vault_books import Books, Prices, funded, require
 
+SAFE = "position cannot be liquidated"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -165,7 +167,7 @@ def liquidate(books: Books, held: Held, prices: Prices, at: int) -> Call:
     books = _accrued(books, held, at)
     require(held.size > 0, "empty position")
     found = checked(held, _price(held, prices), funding_at(held, books.rate), at)
-    require(found.state != 0, "position cannot be liquidated")
+    require(found.state != 0, SAFE)
     if found.state == 2:
         return decrease(books, held, prices, 0, held.size, margin_fee(held.size, held.terms.margin_fee), at)
     fee = found.charged

@@ -38,6 +38,7 @@ from marginbook.venues.gmx.vault import (
     Parameters,
     held_named,
     held_of,
+    margin_fee,
     positions_of,
     price_of,
     validate,
@@ -207,9 +208,16 @@ def _decreased(account: Account, market: Market, event: Fill, held: Held, at: in
         closed = int(round_floor(divide(Decimal(held.size) * event.quantity, held.position.quantity), 0))
 
     def call(books: Books) -> Call:
-        if event.kind == "liquidation":
+        if event.kind != "liquidation":
+            return vault_calls.decrease(books, held, prices, 0, closed, fee, at)
+        try:
             return vault_calls.liquidate(books, held, prices, at)
-        return vault_calls.decrease(books, held, prices, 0, closed, fee, at)
+        except Revert as revert:
+            if revert.reason != vault_calls.SAFE or not validate(held, market, at).state:
+                raise
+            # Filled at a better price than the one that liquidates: closed as in state 2.
+            own = margin_fee(held.size, held.terms.margin_fee)
+            return vault_calls.decrease(books, held, prices, 0, held.size, own, at)
 
     found, market = called(market, held, call, prices, place)
     return settled(_paid(account, _usd(found.paid), None), held, found.held, left), market
