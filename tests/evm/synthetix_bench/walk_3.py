@@ -9,7 +9,17 @@ from marginbook.venues.synthetix.account import POOL, USD
 from marginbook.venues.synthetix.liquidation import liquidation_prices
 from marginbook.venues.synthetix.margins import fill_price
 from marginbook.venues.synthetix.risk import is_liquidatable, withdrawable
-from synthetix_bench.pool_3 import Action, Pool, check, collateral_worth, figures_of, market_of, pending, step
+from synthetix_bench.pool_3 import (
+    SETTLEMENT_WINDOW,
+    Action,
+    Pool,
+    check,
+    collateral_worth,
+    figures_of,
+    market_of,
+    pending,
+    step,
+)
 from synthetix_bench.scene_3 import MARKETS, PRICES, SYNTHS, USERS
 
 KINDS = {
@@ -203,6 +213,8 @@ def _settle(random: Random, pool: Pool, user: str) -> Action:
     if order is None:
         return Action("settle", user, price=WAD)
     price = pool.prices[order.market]
+    if not check(pool, user, order.market, order.change).fill_price:
+        return Action("time", amount=SETTLEMENT_WINDOW + 1)  # a fill at 0, which the rule set does not take
     if random.random() < 0.2 and step(pool, Action("settle", user, price=price))[2] is None:
         worse = random.choice([3, 2]) * price if order.change > 0 else price // 3
 
