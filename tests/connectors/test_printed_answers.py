@@ -55,6 +55,15 @@ def test_positions_of_bitmex_by_the_rules_of_their_day(name: str) -> None:
     assert set(found.values()) == {D(0)}
 
 
+def test_a_printed_rate_of_bitmex_is_that_of_the_risk_limit_beside_it() -> None:
+    """1 % at a limit of 300 XBT is not raised again for 250 XBT: posMaint = ⌈1 % · cost⌉ + ⌈0.075 % · 1.5 · cost⌉."""
+    row = {"crossMargin": False, "leverage": 2, "currentQty": -2500000, "avgEntryPrice": 10000, "markPrice": 10000}
+    row |= {"maintMarginReq": 0.01, "riskLimit": 30000000000, "posMargin": 12528125000, "posMaint": 278125000}
+    row |= {"timestamp": "2019-07-14T20:05:26.007Z"}
+    found = differences(read({"exchange": "bitmex", "positions": [XBTUSD | row]}))
+    assert found == {"XBTUSD.short.maintenance_margin": D(0)}
+
+
 def bybit(total: dict[str, str], coin: dict[str, Any], time: int) -> dict[str, Any]:
     """A wallet of one coin."""
     whole = {"accountType": "UNIFIED", "accountMMRate": "0.01", **total, "coin": [{"coin": "USDT", **coin}]}

@@ -38,7 +38,7 @@ def account(side: str = "long", mode: str = "isolated", wallet: str = "0", rules
 def test_every_number_that_was_printed_comes_out() -> None:
     answer = conform([VECTORS])
     assert answer["failures"] == []
-    assert sum(row["passed"] for row in answer["results"]) == 34
+    assert sum(row["passed"] for row in answer["results"]) == 37
 
 
 def test_the_fields_of_a_live_position() -> None:
@@ -150,3 +150,41 @@ def test_markets_without_a_row_and_of_the_other_kind() -> None:
         LINEAR.parameters("linear", AT, {"XBTUSDT": {"taker_fee": "0.001"}})
     with pytest.raises(BadInput, match="no_parameters"):
         LINEAR.parameters("linear", parse_time("2017-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("time", "maintenance", "step"),
+    [("2020-04-26", "0.0045", "100"), ("2020-11-05T09:00:00Z", "0.0035", "100"), ("2022-12-12", "0.0035", "150")],
+)
+def test_maintenance_of_xbtusd_as_answers_printed_it(time: str, maintenance: str, step: str) -> None:
+    row = INVERSE.parameters("inverse", parse_time(time)).row("XBTUSD")
+    assert (row.maintenance, row.risk_limit, row.risk_step) == (D(maintenance), D(200), D(step))
+
+
+def test_a_risk_step_adds_the_base_maintenance_to_both_rates() -> None:
+    """XBTUSD at 0.5 % and 1 % up to 200 XBT, then 150 XBT a step: at 50,000, 10,000,000 contracts are 200 XBT."""
+    at = parse_time("2024-12-01")
+    parameters = INVERSE.parameters("inverse", at)
+    market = Market(quotes={("bitmex", "XBTUSD", "mark"): Quote(D(50000))})
+
+    def asked(quantity: str, leverage: str | None = "100", **details: str) -> tuple[D, D]:
+        position = Position(
+            market="XBTUSD",
+            side="short",
+            quantity=D(quantity),
+            entry=D(50000),
+            leverage=None if leverage is None else D(leverage),
+            details=details,
+        )
+        held = Account(id="a", rules="bitmex/inverse", wallet={"XBT": D(1000)}, positions=(position,))
+        (sums,) = INVERSE.risk(held, market, parameters, at).values()
+        return sums.demand, sums.demand_initial
+
+    fee = D("0.0005")
+    assert asked("10000000") == (200 * D("0.005") + 202 * fee, 2 + 202 * fee)
+    assert asked("10000000", risk_limit="350") == (200 * D("0.01") + 203 * fee, 3 + 203 * fee)
+    larger = D(201)  # XBT: the next step, for all of it
+    posted = larger * D("0.015")
+    assert asked("10050000") == (larger * D("0.01") + (larger + posted) * fee, posted + (larger + posted) * fee)
+    assert asked("10050000", None) == asked("10050000")
+    assert asked("10050000", "50")[1] == larger * D("0.02") + larger * D("1.02") * fee  # more than is asked

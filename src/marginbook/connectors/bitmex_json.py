@@ -2,8 +2,8 @@
 
 Source: the venue's API explorer and the samples in ccxt's parsers (4.4). Amounts are integers of 10^-6 USDT or 10^-8
 XBT; `posMargin` is the wallet of an isolated position. `maintMarginReq` and `commission` of the row are the market's
-parameters. Whether the wallet balance holds the margins of isolated positions is not documented, so a file with cross
-and isolated positions is refused; so are quanto contracts.
+parameters, up to its `riskLimit`. Whether the wallet balance holds the margins of isolated positions is not
+documented, so a file with cross and isolated positions is refused; so are quanto contracts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,6 +35,7 @@ _ACCOUNT_FIGURES = {
     "marginBalance": "margin_balance",
     "availableMargin": "available_balance",
 }
+_LIMITS = {"riskLimit": "risk_limit"}
 _TERMS = {"maintMarginReq": "maintenance", "commission": "taker_fee"}
 
 
@@ -85,6 +86,7 @@ def read_position(row: dict[str, Any], unified: Unified, place: str) -> Held | N
         raise BadInput("missing_key", join(place, "posMargin"), "nothing", "the position's margin")
     mark = optional_number(row, "markPrice", place)
     terms = {ours: format_decimal(found) for ours, found in printed_figures(row, _TERMS, place).items()}
+    terms |= {ours: format_decimal(found) for ours, found in _amounts(row, _LIMITS, decimals, place).items()}
     return Held(
         position=position,
         rules=rules,

@@ -36,6 +36,7 @@ __all__ = ["RULE_SETS", "overlay_from_instruments"]
 UNVERIFIED = (
     "when a cross position is liquidated: decided by posMaint as printed, without the wallet's part of the fee",
     "liquidation at exactly the requirement; several orders or positions: their sums",
+    "risk steps: by the venue's page, without a printed position above its base limit",
     "positions whose margin funding has used up (posLoss); what a liquidation closes first",
 )
 
@@ -62,7 +63,7 @@ RULE_SETS = (
         borders=DERIVATIVES_BORDERS,
         module=module_of(INVERSE, inverse_parameters, apply, lower, liquidation_prices=liquidation_prices),
         verified=(
-            "fields and prices of six positions of 2017 to 2023, long and short, isolated and cross, to the last unit",
+            "fields and prices of seven positions, 2017 to 2023, long and short, isolated and cross, to the last unit",
             "funding rates of the venue's history; margins of two orders",
         ),
         unverified=("the day between 2020-07-28 and 2023-02-28 from which values are of whole positions", *UNVERIFIED),

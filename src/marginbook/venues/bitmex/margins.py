@@ -19,7 +19,8 @@ from marginbook.exact import (
     to_raw_exact,
     to_raw_floor,
 )
-from marginbook.venues.bitmex.parameters import Bitmex
+from marginbook.venues.bitmex.parameters import Bitmex, Row
+from marginbook.venues.common.fields import detail
 from marginbook.venues.contracts.model import Holding, is_isolated
 
 
@@ -55,36 +56,46 @@ def fee_raw(cost: int, margin: int, taker_fee: Decimal) -> int:
 
 def margins(holding: Holding, account: Account, market: Market, parameters: Bitmex) -> Margins:
     """posInit, posComm, posMargin and posMaint of a position."""
-    position, row = holding.position, parameters.row(holding.position.market)
-    rate = divide(ONE, position.leverage) if position.leverage is not None else row.initial
-    if rate is None:
+    position = holding.position
+    cost = value_raw(position, position.entry, parameters)
+    base, row = parameters.row(position.market), _row_of(holding, account, cost, parameters)
+    if position.leverage is not None:
+        init = to_raw_ceil(divide(Decimal(cost), position.leverage), 0)
+        if row is not base and row.initial is not None:
+            init = max(init, to_raw_ceil(cost * row.initial, 0))
+    elif row.initial is not None:
+        init = to_raw_ceil(cost * row.initial, 0)
+    else:
         place = f"account {account.id}.{position.market}.leverage"
         raise BadInput("missing_leverage", place, "nothing", "a leverage, or the market's initial rate")
-    cost = value_raw(position, position.entry, parameters)
-    init = (
-        to_raw_ceil(cost * rate, 0)
-        if position.leverage is None
-        else to_raw_ceil(divide(Decimal(cost), position.leverage), 0)
-    )
     comm = to_raw_ceil((cost + init) * row.taker_fee, 0)
     own = posted = init + comm
     if is_isolated(account, position) and position.isolated_wallet is not None:
         own = to_raw_floor(position.isolated_wallet, parameters.decimals)
         comm = max(comm, fee_raw(cost, own, row.taker_fee))
-    return Margins(cost, init, comm, posted, own, _required(holding, cost, market, parameters) + comm)
+    return Margins(cost, init, comm, posted, own, _required(holding, cost, row, market) + comm)
 
 
 def order_raw(order: Order, parameters: Bitmex) -> int:
     """initMargin of an order: ⌈cost · (rate + taker fee + (1 + rate) · taker fee)⌉, the fees to open and to close."""
-    row = parameters.row(order.market)
+    value = value_raw(order, order.price, parameters)
+    row = parameters.row(order.market).at_limit(from_raw(value, parameters.decimals))
     rate = divide(ONE, order.leverage) if order.leverage is not None else row.initial or ONE
-    return to_raw_ceil(value_raw(order, order.price, parameters) * (rate + (2 + rate) * row.taker_fee), 0)
+    return to_raw_ceil(value * (rate + (2 + rate) * row.taker_fee), 0)
 
 
-def _required(holding: Holding, cost: int, market: Market, parameters: Bitmex) -> int:
+def _row_of(holding: Holding, account: Account, cost: int, parameters: Bitmex) -> Row:
+    """The rates of a position: of its chosen risk limit (`details.risk_limit`), or of the least one that holds it."""
+    position = holding.position
+    least = from_raw(cost, parameters.decimals)
+    chosen = detail(position.details, "risk_limit", f"account {account.id}.{position.market}", least)
+    return parameters.row(position.market).at_limit(max(least, chosen))
+
+
+def _required(holding: Holding, cost: int, row: Row, market: Market) -> int:
     """⌈cost · (maintenance + funding rate)⌉; funding is asked of the side that pays it."""
-    name, row = holding.position.market, parameters.row(holding.position.market)
-    funding = Decimal(market.state.get(("bitmex", name, "funding_rate"), row.funding_rate)) * holding.position.sign
+    position = holding.position
+    funding = Decimal(market.state.get(("bitmex", position.market, "funding_rate"), row.funding_rate)) * position.sign
     return to_raw_ceil(cost * (row.maintenance + max(ZERO, funding)), 0)
 
 

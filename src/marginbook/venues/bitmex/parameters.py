@@ -1,15 +1,12 @@
 """Rates of BitMEX's markets, and the ledger that each kind settles in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from marginbook.domain.errors import BadInput
-from marginbook.exact import (
-    ZERO,
-    in_exact_context,
-)
+from marginbook.exact import ZERO, divide, from_raw, grid_ceil, in_exact_context
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
 from marginbook.venues.common.fields import decimal, fraction, positive, read_row, word
@@ -25,9 +22,13 @@ FIELDS = {
     "tick": positive,
     "quantity_step": positive,
     "values_of": word("contract", "position"),
+    "risk_limit": positive,
+    "risk_step": positive,
 }
 SETTLED_IN = {"USDT": ("USDT", 6), "USD": ("XBT", 8)}
 """Ending of a market's name -> (settlement currency, decimals of its ledger)."""
+LEDGERS = {"USDt": 6, "XBt": 8}
+"""The venue's name of a ledger unit -> decimals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,22 @@ class Row:
     tick: Decimal | None = None
     quantity_step: Decimal = Decimal("0.00000001")
     values_of: str = "position"  # what has its value rounded to the ledger; an inverse "contract" is 1 USD
+    risk_limit: Decimal | None = None  # [settlement currency] up to which the rates hold
+    risk_step: Decimal | None = None  # [settlement currency]
+
+    def at_limit(self, limit: Decimal) -> "Row":
+        """Rates under a risk limit: each step above the base adds the base maintenance to both.
+
+        >>> rates = {"maintenance": Decimal("0.005"), "initial": Decimal("0.01")}
+        >>> row = Row(**rates, risk_limit=Decimal(200), risk_step=Decimal(150))
+        >>> [(r.maintenance, r.initial) for r in (row.at_limit(Decimal(350)), row.at_limit(Decimal("350.1")))]
+        [(Decimal('0.010'), Decimal('0.015')), (Decimal('0.015'), Decimal('0.020'))]
+        """
+        if self.risk_limit is None or self.risk_step is None or limit <= self.risk_limit:
+            return self
+        more = self.maintenance * divide(grid_ceil(limit - self.risk_limit, self.risk_step), self.risk_step)
+        initial = None if self.initial is None else self.initial + more
+        return replace(self, maintenance=self.maintenance + more, initial=initial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +137,26 @@ def inverse_parameters(
 
 
 def overlay_from_instruments(answer: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """An overlay from the venue's `GET /api/v1/instrument` answer: rates of the first risk step.
+    """An overlay from the venue's `GET /api/v1/instrument` answer.
 
-    >>> overlay_from_instruments([{"symbol": "XBTUSD", "initMargin": 0.01, "maintMargin": 0.005, "takerFee": 0.00075,
-    ...     "fundingRate": 0.0001, "tickSize": 0.5}])
-    {'XBTUSD': {'initial': 0.01, 'maintenance': 0.005, 'taker_fee': 0.00075, 'funding_rate': 0.0001, 'tick': 0.5}}
+    >>> row = {"symbol": "XBTUSD", "maintMargin": 0.005, "tickSize": 0.5, "settlCurrency": "XBt", "riskLimit": 10**10}
+    >>> found = overlay_from_instruments([row])["XBTUSD"]
+    >>> found["maintenance"], found["tick"], found["risk_limit"]
+    (0.005, 0.5, Decimal('100.00000000'))
     """
-    names = (
+    rates = (
         ("initMargin", "initial"),
         ("maintMargin", "maintenance"),
         ("takerFee", "taker_fee"),
         ("fundingRate", "funding_rate"),
         ("tickSize", "tick"),
     )
-    return {
-        row["symbol"]: {ours: row[theirs] for theirs, ours in names if row.get(theirs) is not None} for row in answer
-    }
+    limits = (("riskLimit", "risk_limit"), ("riskStep", "risk_step"))
+    found: dict[str, dict[str, Any]] = {}
+    for row in answer:
+        found[row["symbol"]] = {ours: row[theirs] for theirs, ours in rates if row.get(theirs) is not None}
+        decimals = LEDGERS.get(str(row.get("settlCurrency")))
+        if decimals is not None:
+            amounts = {ours: from_raw(int(row[theirs]), decimals) for theirs, ours in limits if row.get(theirs)}
+            found[row["symbol"]] |= amounts
+    return found
