@@ -110,6 +110,8 @@ def numbers(model: Model, user: str) -> list[Any]:
         p = held.get(name)
         units = rule.synthetic_units(p, model.parameters.terms_of(name)) if p else 0
         stored += [units, int(p.details["funding_index_raw"])] if p else [0, 0]
+    if is_stuck(model, user):
+        return [*stored, 0, 0, 0, STUCK]
     found = model.valued(user)
     code = fixed_point.range_refusal(found.status)
     if code:
@@ -118,6 +120,19 @@ def numbers(model: Model, user: str) -> list[Any]:
     funded = to_raw_exact(shown.venue["collateral_balance"], 6)
     value, needed = risk.support.scaleb(6) * 2**32, risk.demand.scaleb(6) * 2**64
     return [*stored, funded, int(value), int(needed), "SUCCESS"]
+
+
+STUCK = "asserted"
+"""What an assertion without a name gives: funding that leaves the range of a balance."""
+
+
+def is_stuck(model: Model, user: str) -> bool:
+    """Whether funding takes the collateral out of its range, so that no transaction can touch the position."""
+    try:
+        model.valued(user)
+    except BadInput as bad:
+        return bad.problem.code == "out_of_range"
+    return False
 
 
 def fill(model: Model, user: str, action: Action, buying: bool, fee: int, kind: Any = "trade") -> Account:
@@ -179,6 +194,8 @@ def _order(action: Action) -> list[str]:
 def _changed(model: Model, user: str, action: Action) -> tuple[Account, str | None]:
     """(a position after its side of the transaction, why it is refused)."""
     a, account = action, model.accounts[user]
+    if is_stuck(model, user):
+        return account, STUCK
     if a.kind == "deleverage" and not account.positions and not account.wallet.get("USDC", ZERO):
         return account, "INVALID_PUBLIC_KEY"
     try:
@@ -208,6 +225,8 @@ def _first_checks(model: Model, action: Action) -> str | None:
     """What a liquidation asks of the position before it is changed."""
     if action.kind != "liquidate":
         return None
+    if is_stuck(model, action.user):
+        return STUCK
     found = model.valued(action.user)
     outside = fixed_point.range_refusal(found.status)
     if outside:

@@ -196,9 +196,9 @@ class Machine:
         )
         try:
             self.call(runner, f"execute_{kind}", args, __dict_manager=dictionaries)
-        except (VmException, AssertionError) as problem:
+        except (VmException, AssertionError):
             code = runner.vm.exec_scopes[-1].get("error_code")
-            return self.codes[code] if code is not None else f"asserted: {_last_line(problem)}"
+            return self.codes[code] if code is not None else "asserted"
         memory = runner.vm_memory
         carried = runner.get_return_values(2)[0]
         positions, _, indices, prices, self.time = memory.get_range(carried, 5)
@@ -248,7 +248,12 @@ class Machine:
             self.config(),
             out,
         )
-        self.call(runner, "show", args)
+        try:
+            self.call(runner, "show", args)
+        except VmException:
+            if len(numbers) == 1:
+                return {numbers[0]: [0, 0, 0, "asserted"]}
+            return {number: shown for one in numbers for number, shown in self.show([one]).items()}
         found = [signed(x) for x in runner.vm_memory.get_range(out, 4 * len(numbers))]
         rows = [found[i : i + 4] for i in range(0, len(found), 4)]
         return {number: [*row[:3], self.codes[row[3]]] for number, row in zip(numbers, rows, strict=True)}
@@ -285,10 +290,6 @@ class Machine:
 
 def _any_hash(x, y):
     return int.from_bytes(blake2b(f"{x},{y}".encode(), digest_size=31).digest(), "big")
-
-
-def _last_line(problem):
-    return str(problem).strip().splitlines()[-1]
 
 
 def remember():

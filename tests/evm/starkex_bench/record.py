@@ -17,7 +17,7 @@ from starkex_bench.packages import VERSION, circuit
 from starkex_bench.run import LABELS, compare
 
 FILE = Path(__file__).parents[2] / "vectors" / "dydx" / "starkex.json"
-WALKS = ((2, 250), (4, 250), (7, 250))
+WALKS = ((4, 150), (5, 150), (8, 250))
 CHANGES = ((1, 150), (4, 150))
 NOTE = (
     "Numbers shown by the unmodified program of the repository named in `source`, executed in the Cairo machine by "

@@ -10,7 +10,7 @@ from random import Random
 from marginbook.exact import to_raw_exact
 from marginbook.venues.dydx_v3.fixed_point import BALANCE_BOUND, ONE, Asset, least_collateral
 from marginbook.venues.dydx_v3.rule import Valued
-from starkex_bench.figures import MARKETS, USERS, Action, Model, planned
+from starkex_bench.figures import MARKETS, USERS, Action, Model, is_stuck, planned
 
 SMALL = USERS[1:-1]
 WHALE, EXACT, RIM = USERS[0], USERS[-2], USERS[-1]
@@ -91,7 +91,10 @@ class Walk:
 
     def _at_the_rim(self, m: Model) -> Action:
         """Up to the last unit that the system holds, or a trade beyond."""
-        random, found = self.random, m.valued(RIM)
+        random = self.random
+        if is_stuck(m, RIM):
+            return Action("deposit", RIM, collateral=1)
+        found = m.valued(RIM)
         if random.random() < 0.4 and found.collateral > BALANCE_BOUND // 2:
             sign = random.choice((True, False))
             return Action("trade", RIM, WHALE, random.choice(list(MARKETS)), sign, random.randrange(1, 10**9), 1)

@@ -13,7 +13,7 @@ from marginbook.domain.events import AccountSnapshot, Event, Fill, OrderChange, 
 from marginbook.domain.market import Market
 from marginbook.exact import ZERO, from_raw, in_exact_context, to_raw_ceil, to_raw_floor
 from marginbook.venues.common.orders import after_fill, with_order, without_filled
-from marginbook.venues.dydx_v3.fixed_point import COLLATERAL_DECIMALS, funded_collateral
+from marginbook.venues.dydx_v3.fixed_point import COLLATERAL_DECIMALS
 from marginbook.venues.dydx_v3.parameters import Parameters
 from marginbook.venues.dydx_v3.rule import (
     CURRENCY,
@@ -21,6 +21,7 @@ from marginbook.venues.dydx_v3.rule import (
     POOL,
     VENUE,
     asset_of,
+    funded,
     held_by,
     synthetic_units,
     usdc_moved,
@@ -51,7 +52,7 @@ def _funded(account: Account, market: Market, parameters: Parameters) -> Account
     held = held_by(account)
     # Funding does not look at the price.
     assets = [asset_of(position, market, parameters, position.entry) for position in held.positions]
-    collateral = from_raw(funded_collateral(held.collateral, assets), COLLATERAL_DECIMALS)
+    collateral = from_raw(funded(held.collateral, assets), COLLATERAL_DECIMALS)
     positions = tuple(_with_index(position, market) for position in account.positions)
     return replace(account, wallet={**account.wallet, CURRENCY: collateral}, positions=positions)
 

@@ -7,7 +7,7 @@ the details of a position; while a market's index is not given, nothing is due.
 Sums are exact decimals: TV and TR are binary fractions, a .64 number has 64 decimals.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -112,6 +112,11 @@ def _in_range(balance: int, least: int, place: str) -> int:
     return balance
 
 
+def funded(collateral: int, assets: Iterable[Asset]) -> int:
+    """Collateral after funding; BadInput where that leaves the range: the system cannot touch such a position."""
+    return _in_range(funded_collateral(collateral, assets), -BALANCE_BOUND, f"wallet.{CURRENCY} after funding")
+
+
 def synthetic_units(position: Position, terms: Terms) -> int:
     """Signed balance of a position."""
     place = f"position {position.market}.quantity"
@@ -177,7 +182,7 @@ def valued(account: Account, market: Market, parameters: Parameters) -> Valued:
     """The account at the oracle prices, funding applied."""
     held = held_by(account)
     assets = tuple(asset_of(position, market, parameters) for position in held.positions)
-    return Valued(held, funded_collateral(held.collateral, assets), assets)
+    return Valued(held, funded(held.collateral, assets), assets)
 
 
 def _named(account: Account, pool: str) -> None:
@@ -254,7 +259,7 @@ def _prices_of(account: Account, number: int, market: Market, parameters: Parame
     quote = market.quotes.get((VENUE, position.market, KIND))
     present = quote.price if quote else position.entry
     own = asset_of(position, market, parameters, present)
-    collateral = funded_collateral(held.collateral, (*others, own))
+    collateral = funded(held.collateral, (*others, own))
     resolution = parameters.terms_of(position.market).resolution
 
     def at(price: int) -> Valued:

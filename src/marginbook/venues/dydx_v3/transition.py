@@ -16,16 +16,16 @@ from marginbook.venues.dydx_v3.rule import Valued, valued
 def change_refusal(before: Account, after: Account, market: Market, parameters: Parameters) -> str | None:
     """The system's name of why the position `before` may not become `after` at these prices; None where it may.
 
-    What a book fixes beside the position does not count. Errors: those of `valued`, but a balance out of range, which
-    is a refusal.
+    What a book fixes beside the position does not count. Errors: those of `valued`, but a balance out of range in
+    `after`, which is a refusal.
     """
+    old = valued(before, market, parameters)
     try:
         new = valued(after, market, parameters)
     except BadInput as bad:
         if bad.problem.code == "out_of_range":
             return "OUT_OF_RANGE_BALANCE"
         raise
-    old = valued(before, market, parameters)
     return transition_refusal(old.status, new.status, has_smaller_holdings(_balances(old), _balances(new)))
 
 
