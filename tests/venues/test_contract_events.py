@@ -200,6 +200,20 @@ def test_orders_are_placed_changed_filled_and_cancelled() -> None:
     assert apply(account, fill("buy", 3, 90, order_id="1")).orders == ()
 
 
+@pytest.mark.parametrize(
+    ("market", "mode", "code"),
+    [("XUSDT", "hedge", "missing_position_side"), ("YUSDT", "one-way", "no_parameters")],
+)
+def test_an_order_that_no_account_could_be_evaluated_with_is_refused(market: str, mode: Any, code: str) -> None:
+    parameters = MODULE.parameters("usdm", 0, {"XUSDT": {"maintenance_rate": "0.01"}})
+    order = OrderChange(stamp=STAMP, account="a", order_id="1", market=market, side="buy", quantity=D(5), price=D(90))
+    account = replace(EMPTY, position_mode=mode)
+    with pytest.raises(BadInput) as refused:
+        MODULE.apply(account, Market(), order, parameters, 0)
+    assert refused.value.problem.code == code
+    assert MODULE.apply(account, Market(), replace(order, quantity=D(0)), parameters, 0)[0] == account
+
+
 def test_transfers_move_money_between_pools_and_never_below_zero_by_choice() -> None:
     account = apply(replace(EMPTY, mode="isolated"), fill("buy", 1, 100, leverage=D(10)))
     pool = "isolated:XUSDT:long"

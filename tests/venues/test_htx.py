@@ -2,10 +2,11 @@
 
 from decimal import Decimal as D
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from marginbook.domain.account import Account, Position
+from marginbook.domain.account import Account, Order, Position, Side
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
 from marginbook.testing.conformance import conform
@@ -42,6 +43,22 @@ def test_the_printed_liquidation_price_is_the_border_to_its_last_digit() -> None
     for price, expected in (("0.198584522842823399", False), ("0.198584522842823398", True)):
         at = Market(quotes={("htx", "THETA-USD", "mark"): Quote(D(price))})
         assert MODULE.is_liquidatable(owner, "cross:THETA", at, parameters, 0) is expected
+
+
+@pytest.mark.parametrize(
+    ("leg", "side", "initial"),
+    [("long", "buy", "0.05"), ("short", "sell", "0.05"), ("long", "sell", "0.04"), ("short", "buy", "0.04")],
+)
+def test_an_order_adds_to_its_own_leg_of_a_hedge(leg: Side, side: Any, initial: str) -> None:
+    """Legs of 10,000 USD at 50,000 and 10x ask 0.02 BTC each, an opening order of 5,000 another 0.01."""
+    parameters = MODULE.parameters("coin-swap", 0, {"*": {"adjustment_factor": "0.1"}})
+    sides: tuple[Side, Side] = ("long", "short")
+    legs = tuple(Position(market="BTC-USD", side=one, quantity=D(100), entry=D(50000), leverage=D(10)) for one in sides)
+    order = Order(market="BTC-USD", side=side, quantity=D(50), price=D(50000), position_side=leg, leverage=D(10))
+    owner = Account(
+        id="a", rules="htx/coin-swap", position_mode="hedge", wallet={"BTC": D(1)}, positions=legs, orders=(order,)
+    )
+    assert MODULE.quantities(owner, PRICES, parameters, 0)["cross:BTC"].initial_margin == D(initial)
 
 
 def test_liquidation_where_the_margin_ratio_reaches_the_adjustment_factor() -> None:

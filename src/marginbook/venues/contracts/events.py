@@ -37,6 +37,7 @@ from marginbook.venues.contracts.model import (
     funding_due,
     is_isolated,
     isolated_pool,
+    open_orders,
 )
 
 ENTRY_PLACES = 16
@@ -52,7 +53,7 @@ def apply(account: Account, market: Market, event: Event, parameters: ContractRu
         case Transfer():
             return _transfer(account, event), market
         case OrderChange():
-            return with_order(account, event), market
+            return _ordered(account, event, parameters), market
         case Setting():
             return _setting(account, event), market
         case AccountSnapshot():
@@ -73,6 +74,13 @@ def with_funding_settled(account: Account, market: Market) -> Account:
         for position in account.positions
     )
     return replace(account, positions=positions)
+
+
+def _ordered(account: Account, event: OrderChange, parameters: ContractRules) -> Account:
+    """The account with the order; one that could not be evaluated is refused, and the account stays as it was."""
+    after = with_order(account, event)
+    open_orders(replace(after, orders=after.orders[-1:] if event.quantity else ()), parameters)
+    return after
 
 
 def _with_index(market: Market, event: IndexUpdate) -> Market:

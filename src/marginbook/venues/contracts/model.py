@@ -365,7 +365,7 @@ def _pools(account: Account, parameters: ContractRules) -> dict[str, Pool]:
         name = isolated_pool(position)
         alone = replace(holding, isolated=True, own_wallet=position.isolated_wallet)
         isolated[name] = Pool(name, currency, position.isolated_wallet, (alone,))
-    orders = _open_orders(account, parameters)
+    orders = open_orders(account, parameters)
     for currency in orders:
         cross.setdefault(currency, [])
     support, demand = _fixed(account, list(cross))
@@ -409,7 +409,8 @@ def _holding(account: Account, position: Position, index: int, parameters: Contr
     return Holding(position, parameters.terms_of(position.market))
 
 
-def _open_orders(account: Account, parameters: ContractRules) -> dict[str, dict[tuple[str, str], OpenOrders]]:
+def open_orders(account: Account, parameters: ContractRules) -> dict[str, dict[tuple[str, str], OpenOrders]]:
+    """What resting orders may add, by currency and (market, leg); BadInput for one that the venue would refuse."""
     leverages = {p.market: p.leverage for p in account.positions if p.leverage is not None}
     found: dict[str, dict[tuple[str, str], OpenOrders]] = {}
     for order in account.orders:

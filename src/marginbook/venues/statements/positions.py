@@ -11,12 +11,20 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Event, Fill, Setting
 from marginbook.domain.market import Market
-from marginbook.exact import ZERO, divide
+from marginbook.exact import ZERO
 from marginbook.venues.contracts.events import apply as apply_to_contracts
-from marginbook.venues.contracts.model import Holding, initial_margin, is_isolated
+from marginbook.venues.contracts.model import (
+    Holding,
+    OpenOrders,
+    initial_margin,
+    is_isolated,
+    leg_of,
+    open_orders,
+)
 from marginbook.venues.statements.model import Mover, quoted
 
 TICK = Decimal("0.00000001")
+NO_ORDERS = OpenOrders()
 
 
 def cross_holdings(account: Account, parameters: Any, isolated_too: bool = False) -> list[Holding]:
@@ -56,40 +64,21 @@ def factor_of(holding: Holding, market: Market, parameters: Any) -> Decimal:
     return holding.factor(quoted(market, parameters.venue, holding.position.market, parameters.price_kind))
 
 
-def resting(account: Account, parameters: Any) -> dict[str, tuple[Decimal, Decimal, Decimal | None]]:
-    """Value of opening bids and asks [settlement asset] and the leverage, by market."""
-    found: dict[str, tuple[Decimal, Decimal, Decimal | None]] = {}
-    for order in account.orders:
-        if order.reduce_only or (
-            order.position_side is not None and (order.side == "buy") != (order.position_side == "long")
-        ):
-            continue
-        terms = parameters.terms_of(order.market)
-        size = order.quantity * terms.contract_size
-        value = divide(size, order.price) if terms.inverse else size * order.price
-        bids, asks, leverage = found.get(order.market, (ZERO, ZERO, None))
-        buys = order.side == "buy"
-        found[order.market] = (
-            bids + value if buys else bids,
-            asks if buys else asks + value,
-            leverage or order.leverage,
-        )
-    return found
-
-
 def initial_by_market(
     account: Account, holdings: Iterable[Holding], market: Market, parameters: Any
 ) -> dict[str, Decimal]:
     """Initial margin [settlement asset] by market: max(|net + bids|, |net − asks|) / leverage, per leg of a hedge."""
-    orders = resting(account, parameters)
+    orders = {key: resting for legs in open_orders(account, parameters).values() for key, resting in legs.items()}
     found: dict[str, Decimal] = {}
     for holding in holdings:
         name = holding.position.market
-        bids, asks, _ = orders.pop(name, (ZERO, ZERO, None))
+        resting = orders.pop((name, leg_of(account, holding.position.side)), NO_ORDERS)
         net = holding.size * factor_of(holding, market, parameters) * holding.position.sign
-        found[name] = found.get(name, ZERO) + holding.initial(max(abs(net + bids), abs(net - asks)))
-    for name, (bids, asks, leverage) in orders.items():
-        found[name] = found.get(name, ZERO) + initial_margin(max(bids, asks), leverage, parameters.terms_of(name))
+        most = max(abs(net + resting.bids), abs(net - resting.asks))
+        found[name] = found.get(name, ZERO) + holding.initial(most)
+    for (name, _), resting in orders.items():
+        most = max(resting.bids, resting.asks)
+        found[name] = found.get(name, ZERO) + initial_margin(most, resting.leverage, parameters.terms_of(name))
     return found
 
 
