@@ -36,6 +36,7 @@ from marginbook.exact import CONTEXT, ONE, ZERO, divide, in_exact_context, round
 from marginbook.params.records import record_at, record_or_error
 from marginbook.venues.brackets import flat_table
 from marginbook.venues.common.fields import detail, fraction, not_negative, positive, read_row
+from marginbook.venues.contracts.lowering import lower_funding
 from marginbook.venues.contracts.model import Holding, Terms, funding_due
 from marginbook.venues.rules import RuleSet
 from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of, prices_of
@@ -350,14 +351,10 @@ def lower(account: Account, market: Market, parameters: Ftx) -> Legs:
         rate = ((0.0, float(coin.mmf(holding.size)), 0.0),)
         factor: Factor = (("quote", "ftx", position.market, "mark"),)
         legs.append(Leg(position.market, factor, slopes, size=float(holding.size), table=rate))
-        index = market.indices.get(("ftx", position.market, "funding"))
-        if index is not None:
-            per_ray = float(-holding.slope) * 1e9
-            funding: Factor = (("funding", "ftx", position.market, ""),)
-            legs.append(Leg(position.market, funding, Sums(per_ray, 0.0, per_ray, per_ray, 0.0, per_ray, 0.0)))
-            settled = holding.slope * Decimal(position.funding_index_raw or 0).scaleb(-18)
-            known += settled
-            gross += abs(settled)
+        funding, settled = lower_funding(holding, market, "ftx")
+        legs += funding
+        known += settled
+        gross += abs(settled)
     for name, size in sizes.items():
         initial = float(size * parameters.coin(coin_of(name)).imf(size, leverage)) if size else 0.0
         legs.append(Leg(name, (("quote", "ftx", name, "mark"),), Sums(demand_initial=initial)))

@@ -23,19 +23,27 @@ from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
-from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.legs import Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.exact import ONE, ZERO, divide, grid_floor, in_exact_context
 from marginbook.params.records import record_at
 from marginbook.venues.brackets import flat_table, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row
-from marginbook.venues.contracts.model import Holding, Terms, funding_due
+from marginbook.venues.contracts.lowering import lower_funding
+from marginbook.venues.contracts.model import Holding, Terms, funding_due, initial_margin
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
-from marginbook.venues.statements.functions import UNIT_ROUNDOFF, lower_opaque, module_of
+from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of
 from marginbook.venues.statements.model import Line, Maker, Mover, Statement
-from marginbook.venues.statements.positions import apply, cross_holdings, factor_of, initial_by_market, position_movers
+from marginbook.venues.statements.positions import (
+    apply,
+    cross_holdings,
+    factor_of,
+    initial_by_market,
+    position_movers,
+    resting,
+)
 
 RULES = "htx/coin-swap"
 RECORD = "htx"
@@ -211,33 +219,49 @@ MAKER = Maker(rules=RULES, at_equality=True, pools=pools, statement=statement, m
 
 @in_exact_context
 def lower(account: Account, market: Market, parameters: CoinSwap) -> Legs:
-    """Every coin's pool as legs of 1 / price; with orders, funding indices or fixed sums opaque."""
+    """Every coin's pool as legs of 1 / price."""
     return Legs(tuple(_lower_pool(account, pool, market, parameters) for pool in pools(account, parameters)))
 
 
 def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwap) -> PoolLegs:
     held = _held(account, pool, parameters)
-    funded = any(("htx", holding.position.market, "funding") in market.indices for holding in held)
-    if account.orders or account.fixed or funded:
-        return lower_opaque(MAKER, account, pool, market, parameters)
-    known = account.wallet.get(pool.partition(":")[2], ZERO)
-    gross, cut = abs(known), 0.0
-    legs = []
+    coin, orders = pool.partition(":")[2], resting(account, parameters)
+    known, demand, initial = account.wallet.get(coin, ZERO), ZERO, ZERO
+    if account.fixed is not None and pool == pools(account, parameters)[0]:
+        known, demand = known + account.fixed.support, account.fixed.demand
+    gross, cut = abs(known) + demand, 0.0
+    legs: list[Leg] = []
     for holding in held:
+        name = holding.position.market
         at_entry = holding.slope * holding.entry_factor
-        known -= at_entry
-        gross += abs(at_entry)
+        funding, settled = lower_funding(holding, market, "htx")
+        known += settled - at_entry
+        gross += abs(at_entry) + abs(settled)
         cut += 2.0 * float(holding.size * INVERSE_STEP)
-        slope, leverage = float(holding.slope), float(holding.position.leverage or ONE)
-        rate = float(parameters.factor_of(holding)) / leverage
-        slopes = Sums(slope, 0.0, slope, slope, float(holding.size) / leverage, slope, 0.0)
-        factor: Factor = (("inverse", "htx", holding.position.market, "mark"),)
-        legs.append(Leg(holding.position.market, factor, slopes, size=float(holding.size), table=((0.0, rate, 0.0),)))
+        slope, size, leverage = float(holding.slope), float(holding.size), float(holding.position.leverage or ONE)
+        bids, asks, _ = orders.pop(name, (ZERO, ZERO, None))
+        legs.append(
+            Leg(
+                name,
+                (("inverse", "htx", name, "mark"),),
+                Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
+                size=size,
+                table=((0.0, float(parameters.factor_of(holding)) / leverage, 0.0),),
+                initial_rate=1.0 / leverage,
+                side=holding.position.sign,
+                bids=float(bids),
+                asks=float(asks),
+            )
+        )
+        legs += funding
+    for name, (bids, asks, order_leverage) in orders.items():
+        if parameters.currency_of(name) == coin:
+            initial += initial_margin(max(bids, asks), order_leverage, parameters.terms_of(name))
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
     constant = float(known)
     return PoolLegs(
         pool=pool,
-        constants=Sums(constant, 0.0, constant, constant, 0.0, constant, 0.0),
+        constants=Sums(constant, 0.0, constant, constant, float(initial), constant, float(demand)),
         legs=tuple(legs),
         absolute=relative * float(gross) + cut,
         relative=relative,

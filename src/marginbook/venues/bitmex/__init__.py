@@ -20,7 +20,7 @@ the wallet for itself is printed the prices at which all of the wallet is its ma
 With a funding index the profit includes what is not yet settled.
 
 Lowering: linear (or inverse) legs and constant demand; allowance: one unit per position (or contract) for the rounding
-of values, and (n + 8)·2u of gross and constants. With a funding index a pool is opaque.
+of values, and (n + 8)·2u of gross and constants.
 """
 
 from marginbook.domain.zones import DERIVATIVES_BORDERS

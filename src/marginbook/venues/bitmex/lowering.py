@@ -1,4 +1,4 @@
-"""BitMEX's pools as legs: linear (or inverse) support, constant demand; opaque with a funding index."""
+"""BitMEX's pools as legs: linear (or inverse) support, constant demand."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ from marginbook.exact import (
 )
 from marginbook.venues.bitmex.margins import margins
 from marginbook.venues.bitmex.parameters import Bitmex
-from marginbook.venues.bitmex.risk import INVERSE, LINEAR, pool_of, pools
-from marginbook.venues.statements.functions import UNIT_ROUNDOFF, lower_opaque
+from marginbook.venues.bitmex.risk import pool_of, pools
+from marginbook.venues.contracts.lowering import lower_funding
+from marginbook.venues.statements.functions import UNIT_ROUNDOFF
 from marginbook.venues.statements.positions import cross_holdings
 
 
@@ -29,8 +30,6 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         for holding in cross_holdings(account, parameters, isolated_too=True)
         if pool_of(account, holding, parameters) == pool
     ]
-    if any(("bitmex", holding.position.market, "funding") in market.indices for holding in held):
-        return lower_opaque(INVERSE if parameters.inverse else LINEAR, account, pool, market, parameters)
     isolated = not pool.startswith("cross:")
     places = parameters.decimals
     known, demand, initial, legs = ZERO, ZERO, ZERO, []
@@ -53,6 +52,10 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         how: Any = "inverse" if parameters.inverse else "quote"
         factor = ((how, "bitmex", holding.position.market, "mark"),)
         legs.append(Leg(holding.position.market, factor, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
+        funding, settled = lower_funding(holding, market, "bitmex")
+        legs += funding
+        known += settled
+        gross += abs(settled)
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
     constant = float(known)
     return PoolLegs(

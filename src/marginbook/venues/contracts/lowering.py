@@ -16,7 +16,7 @@ from marginbook.domain.account import Account, Fixed
 from marginbook.domain.legs import BracketTable as LegTable
 from marginbook.domain.legs import CurrencyLegs, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
-from marginbook.exact import ONE, ZERO, divide, in_exact_context
+from marginbook.exact import ONE, ZERO, in_exact_context
 from marginbook.venues.brackets import BracketTable
 from marginbook.venues.contracts.model import (
     FUNDING_DECIMALS,
@@ -55,17 +55,13 @@ def lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLeg
         demand += holding.fixed_demand
         if holding.terms.basis == "mark":
             jumps += holding.table.jump_most
-        legs.append(_lower_holding(holding, resting, parameters))
-        key = (parameters.venue, name, "funding")
-        if key in market.indices:
-            legs.append(_lower_funding(holding, parameters))
-            settled = holding.position.funding_index_raw or 0
-            paid = holding.position.sign * holding.size * Decimal(settled).scaleb(-FUNDING_DECIMALS)
-            support += paid
-            constants += abs(paid)
-    for holding in pool.holdings:
-        if holding.terms.closing is not None and holding.terms.closing.in_initial:
-            initial += holding.fee_by_leverage
+        moves = holding.initial_basis == "mark"
+        initial += holding.initial(ZERO if moves else _at_entry(holding, resting))
+        legs.append(_lower_holding(holding, resting if moves else NO_ORDERS, moves, parameters))
+        funding, settled = lower_funding(holding, market, parameters.venue)
+        legs += funding
+        support += settled
+        constants += abs(settled)
     for (name, _), resting in orders.items():
         initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, pool.order_terms[name])
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
@@ -118,7 +114,12 @@ def lower_joined(
     )
 
 
-def _lower_holding(holding: Holding, resting: OpenOrders, parameters: ContractRules) -> Leg:
+def _at_entry(holding: Holding, resting: OpenOrders) -> Decimal:
+    net = holding.size * holding.entry_factor * holding.position.sign
+    return max(abs(net + resting.bids), abs(net - resting.asks))
+
+
+def _lower_holding(holding: Holding, resting: OpenOrders, moves: bool, parameters: ContractRules) -> Leg:
     how: Literal["quote", "inverse"] = "inverse" if holding.terms.inverse else "quote"
     factor: Factor = ((how, parameters.venue, holding.position.market, parameters.price_kind),)
     terms = holding.terms
@@ -135,21 +136,11 @@ def _lower_holding(holding: Holding, resting: OpenOrders, parameters: ContractRu
         slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
         size=float(holding.size),
         table=table,
-        initial_rate=float(_rate(holding)),
+        initial_rate=float(initial_margin(ONE, holding.position.leverage, terms)) if moves else 0.0,
         side=holding.position.sign,
         bids=float(resting.bids),
         asks=float(resting.asks),
     )
-
-
-def _rate(holding: Holding) -> Decimal:
-    """Initial margin per notional; without leverage or rate, that of the first bracket."""
-    if holding.position.leverage is not None:
-        return divide(ONE, holding.position.leverage)
-    if holding.terms.initial_rate is not None:
-        return holding.terms.initial_rate
-    most = holding.terms.table.rows[0].max_leverage
-    return divide(ONE, most) if most is not None else ONE
 
 
 @lru_cache(maxsize=4096)
@@ -157,11 +148,15 @@ def _lower_table(table: BracketTable, fee: Decimal) -> LegTable:
     return tuple((float(row.floor), float(row.rate + fee), float(row.cum)) for row in table.rows)
 
 
-def _lower_funding(holding: Holding, parameters: ContractRules) -> Leg:
-    """Funding as an index factor: support −side · size · index, where the kernel reads index_raw / 10^27."""
-    slope = float(-holding.position.sign * holding.size * FUNDING_TO_RAY)
-    return Leg(
-        market=holding.position.market,
-        factor=(("funding", parameters.venue, holding.position.market, ""),),
-        slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
-    )
+def lower_funding(holding: Holding, market: Market, venue: str) -> tuple[tuple[Leg, ...], Decimal]:
+    """(leg of the funding index, what is settled of it): support −side · size · (index − settled index).
+
+    The kernel reads index_raw / 10^27. Without an index there is neither.
+    """
+    name = holding.position.market
+    if (venue, name, "funding") not in market.indices:
+        return (), ZERO
+    signed = holding.position.sign * holding.size
+    slope = float(-signed * FUNDING_TO_RAY)
+    leg = Leg(name, (("funding", venue, name, ""),), Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0))
+    return (leg,), signed * Decimal(holding.position.funding_index_raw or 0).scaleb(-FUNDING_DECIMALS)

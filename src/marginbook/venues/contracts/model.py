@@ -228,11 +228,14 @@ class Holding:
             required += self.table.maintenance(notional)
         return required if terms.basis == "mark" and terms.closing is None else required + self.fixed_demand
 
+    @property
+    def initial_basis(self) -> Basis:
+        """Which price the initial margin goes by."""
+        return self.terms.initial_basis_isolated if self.isolated else self.terms.initial_basis
+
     def initial_value(self, factor: Decimal) -> Decimal:
         """The value that the initial margin is a fraction of: notional at `factor`, or at entry [currency]."""
-        terms = self.terms
-        basis = terms.initial_basis_isolated if self.isolated else terms.initial_basis
-        return self.size * (factor if basis == "mark" else self.entry_factor)
+        return self.size * (factor if self.initial_basis == "mark" else self.entry_factor)
 
     def initial(self, exposure: Decimal) -> Decimal:
         """Initial margin [currency] of an exposure: exposure / leverage, plus the fee to close where it is part."""
