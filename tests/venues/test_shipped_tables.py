@@ -15,6 +15,7 @@ from marginbook.venues import binance_coinm, binance_portfolio
 from marginbook.venues.bitmex.parameters import inverse_parameters
 from marginbook.venues.brackets import bracket_table, maintenance_amounts, table_warnings
 from marginbook.venues.bybit.parameters import uta_parameters
+from marginbook.venues.contracts.collateral import DiscountTier
 from marginbook.venues.drift.parameters import parameters as drift_parameters
 from marginbook.venues.registry import rule_set
 
@@ -107,7 +108,7 @@ def test_coin_margined_brackets_change_at_the_announced_minute() -> None:
 )
 def test_collateral_ratios_of_portfolio_margin(asset: str, time: str, rate: str) -> None:
     found = binance_portfolio.parameters("portfolio", parse_time(time)).tiers_of(asset)
-    assert found == ((D(0), None, D(rate)),)
+    assert found == (DiscountTier(D(0), None, D(rate)),)
 
 
 def test_bitget_by_the_announced_minutes() -> None:

@@ -173,7 +173,7 @@ def contract_rows(
         isolated = name.startswith("isolated:")
         for holding in pool.holdings:
             position, terms = holding.position, holding.terms
-            if terms.inverse or not terms.basis == holding.initial_basis == "mark" or terms.contract_size != 1:
+            if terms.inverse or terms.basis != "mark" or terms.contract_size != 1:
                 return None
             if (position.isolated_wallet is not None) != isolated:
                 return None

@@ -21,6 +21,7 @@ from marginbook.venues.brackets import BracketTable
 from marginbook.venues.contracts.model import (
     FUNDING_DECIMALS,
     ContractRules,
+    Contracts,
     Holding,
     OpenOrders,
     Pool,
@@ -35,7 +36,10 @@ NO_ORDERS = OpenOrders()
 
 @in_exact_context
 def lower(account: Account, market: Market, parameters: ContractRules) -> Legs:
-    """Every pool as legs. A market has a funding leg from the moment that `market.indices` knows its index."""
+    """Every pool as legs. A market has a funding leg from the moment that `market.indices` knows its index.
+
+    Under `Contracts` initial margin, which decides nothing, moves with the price even where it goes by the entry.
+    """
     return Legs(tuple(lower_pool(pool, market, parameters) for pool in pools(account, parameters).values()))
 
 
@@ -55,7 +59,7 @@ def lower_pool(pool: Pool, market: Market, parameters: ContractRules) -> PoolLeg
         demand += holding.fixed_demand
         if holding.terms.basis == "mark":
             jumps += holding.table.jump_most
-        moves = holding.initial_basis == "mark"
+        moves = holding.initial_basis == "mark" or isinstance(parameters, Contracts)
         initial += holding.initial(ZERO if moves else _at_entry(holding, resting))
         legs.append(_lower_holding(holding, resting if moves else NO_ORDERS, moves, parameters))
         funding, settled = lower_funding(holding, market, parameters.venue)
