@@ -116,7 +116,8 @@ class Sources:
 
 def compiled(name: str, modules: Path, sources: Sources) -> dict[str, Artifact]:
     """Contracts by name, compiled once by the compiler's own npm package."""
-    digest = hashlib.sha256(repr(sources).encode()).hexdigest()[:12]
+    given = json.dumps([repr(sources), _sources(modules, sources)])
+    digest = hashlib.sha256(given.encode()).hexdigest()[:12]
     output = cache() / name / f"compiled-{digest}.json"
     if not output.is_file():
         with _locked(output.parent):
