@@ -42,7 +42,7 @@ def test_the_model_equals_the_circuit_step_by_step(seed: int, machine: Circuit) 
     assert len(tally.refused) >= 10
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_changes_and_prices_asked_directly(seed: int, machine: Circuit) -> None:
     found = changes.compare(machine, seed, CHANGES)
     assert len(found) >= 5
