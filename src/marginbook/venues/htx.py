@@ -31,18 +31,18 @@ from marginbook.params.records import record_at
 from marginbook.venues.brackets import flat_table, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row
 from marginbook.venues.contracts.lowering import lower_funding
-from marginbook.venues.contracts.model import Holding, Terms, funding_due, initial_margin
+from marginbook.venues.contracts.model import Holding, Terms, funding_due, initial_margin, leg_of, open_orders
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
 from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of
 from marginbook.venues.statements.model import Line, Maker, Mover, Statement
 from marginbook.venues.statements.positions import (
+    NO_ORDERS,
     apply,
     cross_holdings,
     factor_of,
     initial_by_market,
     position_movers,
-    resting,
 )
 
 RULES = "htx/coin-swap"
@@ -225,7 +225,8 @@ def lower(account: Account, market: Market, parameters: CoinSwap) -> Legs:
 
 def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwap) -> PoolLegs:
     held = _held(account, pool, parameters)
-    coin, orders = pool.partition(":")[2], resting(account, parameters)
+    coin = pool.partition(":")[2]
+    orders = dict(open_orders(account, parameters).get(coin, {}))
     known, demand, initial = account.wallet.get(coin, ZERO), ZERO, ZERO
     if account.fixed is not None and pool == pools(account, parameters)[0]:
         known, demand = known + account.fixed.support, account.fixed.demand
@@ -239,7 +240,7 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
         gross += abs(at_entry) + abs(settled)
         cut += 2.0 * float(holding.size * INVERSE_STEP)
         slope, size, leverage = float(holding.slope), float(holding.size), float(holding.position.leverage or ONE)
-        bids, asks, _ = orders.pop(name, (ZERO, ZERO, None))
+        resting = orders.pop((name, leg_of(account, holding.position.side)), NO_ORDERS)
         legs.append(
             Leg(
                 name,
@@ -249,14 +250,13 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
                 table=((0.0, float(parameters.factor_of(holding)) / leverage, 0.0),),
                 initial_rate=1.0 / leverage,
                 side=holding.position.sign,
-                bids=float(bids),
-                asks=float(asks),
+                bids=float(resting.bids),
+                asks=float(resting.asks),
             )
         )
         legs += funding
-    for name, (bids, asks, order_leverage) in orders.items():
-        if parameters.currency_of(name) == coin:
-            initial += initial_margin(max(bids, asks), order_leverage, parameters.terms_of(name))
+    for (name, _), resting in orders.items():
+        initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, parameters.terms_of(name))
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
     constant = float(known)
     return PoolLegs(
