@@ -67,8 +67,10 @@ def _winner(account: Account, position: Position, market: Market, parameters: An
     )
     key = rules.venue, position.market, rules.price_kind
     higher = mark * NUDGE
-    moved = _pool(account, position, market.with_prices({key: higher}), parameters, at)
-    gained = _told(moved.unrealized_pnl, account, "unrealized_pnl") - (backing.unrealized_pnl or ZERO)
+    others = tuple(held for held in account.positions if held is position or held.market != position.market)
+    alone = replace(account, positions=others)  # the other leg of a hedge moves too
+    gained = _profit(alone, position, market.with_prices({key: higher}), parameters, at)
+    gained -= _profit(alone, position, market, parameters, at)
     linear = profit(winner, higher) - profit(winner, mark)
     if abs(gained - linear) > TOLERANCE * (ONE + position.quantity * mark):
         expected = f"a contract that pays quantity · (price − entry): {linear} for a mark of {higher}"
@@ -84,6 +86,10 @@ def _pool(account: Account, position: Position, market: Market, parameters: Any,
     without = module.risk(replace(account, orders=(), positions=rest), market, parameters, at)
     [pool] = [name for name, risk in whole.items() if without.get(name) != risk]
     return module.quantities(account, market, parameters, at)[pool]
+
+
+def _profit(account: Account, position: Position, market: Market, parameters: Any, at: int) -> Decimal:
+    return _told(_pool(account, position, market, parameters, at).unrealized_pnl, account, "unrealized_pnl")
 
 
 def _told(number: Decimal | None, account: Account, name: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""Random accounts of contracts, shared by the worlds of exchanges: cross and isolated, orders, funding, borders."""
+"""Random accounts of contracts, shared by the worlds of exchanges: modes, hedges, orders, funding, borders."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,9 +42,22 @@ def contract_world(
             indices[found.venue, name, "funding"] = Index(random.randint(-(10**17), 10**17) if not inverse(name) else 0)
         positions.append(position)
     orders = tuple(_order(random, name, prices[name]) for name in names if random.random() < 0.2)
+    hedged = random.random() < 0.2
+    if hedged:
+        orders = tuple(replace(order, position_side=random.choice(("long", "short"))) for order in orders)
+        for held in tuple(positions):
+            if random.random() < 0.6:
+                other = _position(random, held.market, prices[held.market], inverse(held.market))
+                side: Any = "short" if held.side == "long" else "long"
+                positions.append(replace(other, side=side, mode=held.mode, isolated_wallet=held.isolated_wallet))
     currencies = {currency(name) for name in names}
     account = Account(
-        id="a", rules=rules, wallet=dict.fromkeys(sorted(currencies), ZERO), positions=tuple(positions), orders=orders
+        id="a",
+        rules=rules,
+        position_mode="hedge" if hedged else "one-way",
+        wallet=dict.fromkeys(sorted(currencies), ZERO),
+        positions=tuple(positions),
+        orders=orders,
     )
     quotes = {(found.venue, name, "mark"): Quote(prices[name]) for name in sorted(prices)}
     quotes |= {(found.venue, name, "index"): Quote(price) for name, price in (index or {}).items()}

@@ -120,7 +120,7 @@ def _winners(setting: Setting, random: Random) -> tuple[Winner, ...] | None:
         for number in range(random.randint(0, 3)):
             found.append(
                 Winner(
-                    account=f"{position.market} {number}",
+                    account=f"{position.market} {position.side} {number}",
                     side="short" if position.side == "long" else "long",
                     quantity=(position.quantity * random.randint(1, 150) / 100).quantize(Decimal("1e-8")) + 1,
                     entry=position.entry,
