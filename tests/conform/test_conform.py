@@ -9,7 +9,7 @@ import pytest
 
 from marginbook.testing.adapters import cex
 from marginbook.testing.conformance import conform
-from marginbook.testing.vectors import Unsupported
+from marginbook.testing.vectors import Unsupported, setting_of
 
 ROOT = Path(__file__).parent.parent.parent
 VECTORS = ROOT / "tests" / "vectors" / "binance"
@@ -217,6 +217,34 @@ def test_own_vectors_of_every_function_in_json_and_toml(tmp_path: Path) -> None:
     answer = conform([tmp_path])
     assert answer["failures"] == []
     assert totals(answer) == {"passed": 12, "failed": 0, "unsupported": 0}
+
+
+def test_a_vector_states_indices_and_state(tmp_path: Path) -> None:
+    """BitMEX: 2 XBT at 50,000; an index of 10 USDT per XBT costs a long 20, a rate of 0.01 % asks 10 more of it."""
+    position = {"market": "XBTUSDT", "side": "long", "quantity": "2", "entry": "50000", "leverage": "10"}
+    inputs = {
+        "account": {"wallet": {"USDT": "20000"}, "position": [position]},
+        "prices": {"bitmex": {"XBTUSDT": "50000"}},
+        "indices": {"bitmex": {"XBTUSDT": {"funding_raw": str(10 * 10**18)}}},
+        "state": {"bitmex": {"XBTUSDT": {"funding_rate": "0.0001"}}},
+        "parameters": {"XBTUSDT": {"maintenance": "0.005", "taker_fee": "0.00075"}},
+        "at": "2025-06-12T00:00:00Z",
+    }
+    vector = {
+        "rules": "bitmex/linear",
+        "function": "quantities",
+        "inputs": inputs,
+        "expected": {"margin_balance": "19980"},
+    }
+    write(tmp_path, vector, "with.json")
+    answer = conform([tmp_path])
+    assert totals(answer) == {"passed": 1, "failed": 0, "unsupported": 0}
+    plain = {key: value for key, value in inputs.items() if key not in ("indices", "state")}
+    demands = []
+    for given in (plain, inputs):
+        setting = setting_of("bitmex/linear", given)
+        demands.append(next(iter(setting.call("risk").values())).demand)
+    assert demands[1] - demands[0] == 10
 
 
 def test_one_number_of_one_vector_needs_no_names(tmp_path: Path) -> None:

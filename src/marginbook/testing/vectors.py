@@ -18,6 +18,7 @@ from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
 
 OVERLAY = "vector"
+MARKET = ("prices", "indices", "state")
 
 
 class Unsupported(Exception):
@@ -88,15 +89,15 @@ def _or_own(name: str, own: str) -> str:
 
 
 def setting_of(rules: str, inputs: Mapping[str, Any]) -> Setting:
-    """An account, prices and parameters in the keys of a book file."""
-    given = inputs.get("account", {key: inputs[key] for key in inputs if key not in ("prices", "parameters", "at")})
+    """An account, its market and parameters in the keys of a book file."""
+    beside = (*MARKET, "parameters", "at")
+    given = inputs.get("account", {key: inputs[key] for key in inputs if key not in beside})
     account = {"id": "vector", **(given[0] if isinstance(given, list) else given), "rules": rules}
     book: dict[str, Any] = {"account": [account]}
     if "parameters" in inputs:
         account["parameters"] = OVERLAY
         book["parameters"] = {OVERLAY: inputs["parameters"]}
-    if "prices" in inputs:
-        book["prices"] = inputs["prices"]
+    book |= {key: inputs[key] for key in MARKET if key in inputs}
     loaded = load_book_bytes([("vector.json", json.dumps(book, default=_plain).encode())])
     problems = [*loaded.problems, *(rejected.problem for rejected in loaded.rejected)]
     if problems:
