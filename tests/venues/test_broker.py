@@ -211,7 +211,7 @@ def test_special_memorandum_account_over_events() -> None:
     for event in events:
         found, prices = rules.module.apply(found, prices, event, parameters, AT)
         seen.append((found.wallet["USD"], found.details["sma"]))
-    assert seen == [(10000, "10000"), (-2001, "3999"), (14799, "12399")]
+    assert seen == [(10000, "10000"), (-2001, "3999"), (14799, "8199")]
     (short,) = found.positions
     assert (short.side, short.quantity, short.entry) == ("short", 100, 42)
     risen = numbers(replace(account("-10000", held("X", "500")), details={"sma": "100"}), market(X="50"))

@@ -1,8 +1,14 @@
 """What happens to a margin account: trades against cash, deposits, fees; and the special memorandum account.
 
-A trade moves cash by its whole price. Where the account states its SMA (`details.sma`), a trade of shares moves that by
-the Regulation T margin of its value (a purchase takes, a sale gives back), a deposit or withdrawal by its amount; when
-the day ends it is never less than equity with loan value − Regulation T margin, which `quantities` shows.
+A trade moves cash by its whole price. Where the account states its SMA (`details.sma`), a deposit or withdrawal moves
+that by its amount, a trade by
+
+    Δ (equity with loan value − Regulation T margin) of the class group, at the price of the trade
+
+so that a purchase and a short sale of shares take half of their value, a sale and a covering purchase give it back, and
+a written option takes what it asks for less its premium. Other prices that the class group needs are those of the
+market. When the day ends the SMA is never less than equity with loan value − Regulation T margin of the account, which
+`quantities` shows.
 """
 
 from collections.abc import Mapping
@@ -15,6 +21,7 @@ from marginbook.domain.events import Event, Fill, OrderChange, Transfer
 from marginbook.domain.market import Market
 from marginbook.exact import ZERO, divide, format_decimal, in_exact_context
 from marginbook.venues.broker.instruments import holdings, instrument_of
+from marginbook.venues.broker.margin_account import POOL, statement
 from marginbook.venues.broker.parameters import Rates
 from marginbook.venues.common.fields import detail
 
@@ -23,7 +30,7 @@ from marginbook.venues.common.fields import detail
 def apply(account: Account, market: Market, event: Event, parameters: Rates, at: int) -> tuple[Account, Market]:
     """The account after a fill, a transfer or a change of an order; BadInput for what a broker does not know."""
     if isinstance(event, Fill):
-        return _filled(account, event, parameters), market
+        return _filled(account, market, event, replace(parameters, at=at)), market
     if isinstance(event, Transfer):
         return _transferred(account, event), market
     if isinstance(event, OrderChange):
@@ -41,7 +48,7 @@ def _transferred(account: Account, event: Transfer) -> Account:
     return _with_sma(after, event.amount)
 
 
-def _filled(account: Account, event: Fill, rates: Rates) -> Account:
+def _filled(account: Account, market: Market, event: Fill, rates: Rates) -> Account:
     place = f"account {account.id}.{event.market}"
     if event.quantity <= 0 or event.price <= 0:
         raise BadInput("bad_fill", place, f"{event.quantity} at {event.price}", "above 0")
@@ -55,9 +62,20 @@ def _filled(account: Account, event: Fill, rates: Rates) -> Account:
     positions = _moved(account.positions, held, event, sign)
     after = replace(_with_cash(account, -sign * value - event.fee), positions=positions)
     holdings(after)
-    if instrument.is_option:
-        return _with_sma(after, -sign * value - event.fee)
-    return _with_sma(after, -sign * value * rates.of(instrument.underlying).initial_long - event.fee)
+    if "sma" not in account.details:
+        return after
+    traded = market.with_prices({(rates.venue, event.market, rates.price_kind): event.price})
+    before, now = (_excess(one, instrument.underlying, traded, rates) for one in (account, after))
+    return _with_sma(after, now - before)
+
+
+def _excess(account: Account, underlying: str, market: Market, rates: Rates) -> Decimal:
+    """Equity with loan value − Regulation T margin of cash and one class group [USD]."""
+    group = tuple(
+        one for one in account.positions if instrument_of(one.market, one.details).underlying == underlying
+    )
+    found = statement(replace(account, positions=group, orders=(), fixed=None), POOL, market, rates)
+    return (found.support_initial or ZERO) - (found.initial or ZERO)
 
 
 def _moved(positions: tuple[Position, ...], held: Position | None, event: Fill, sign: int) -> tuple[Position, ...]:

@@ -228,7 +228,7 @@ def quantities_by(maker: Maker) -> Any:
         power = divide(max(ZERO, special), parameters.rows[ANY].initial_long)
         if equity < least:
             power = max(ZERO, min(power, cash))
-        borrows = cash < 0 or any(position.side == "short" for position in account.positions)
+        borrows = cash < 0 or any(one.side == "short" and one.quantity for one in account.positions)
         kept_whole = equity - (max(kept, least) if borrows else kept)
         if not borrows:
             kept_whole = min(kept_whole, max(cash, equity - max(kept, least)))
