@@ -11,8 +11,11 @@ USD per unit, which is worth that much per unit of index token and collateral; s
 
 Opaque, that is re-evaluated exactly whenever a price moves: a price impact that may count (maximal factor for
 liquidations above 0 with open interest or a pending impact), a balance measured in tokens (the fee follows the middle
-price), profits that the pool's state may cap, a collateral of less than 1e4 units. Sums for opening are approximate:
-the legs count profit, the venue does not.
+price), profits that the pool's state may cap, a collateral of less than 1e4 units.
+
+For opening the venue has two checks, what remains against a least and the bare collateral against another: that the
+second is tighter by max(0, profit − costs + its least − the other) is initial demand, a bend in P, with the borrowing
+and funding costs of now.
 """
 
 from decimal import Decimal
@@ -21,6 +24,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import from_raw, in_exact_context
+from marginbook.venues.common.bends import lower_bends
 from marginbook.venues.common.fields import detail, detail_raw
 from marginbook.venues.gmx.impact import balance_of
 from marginbook.venues.gmx.margin import cap_is_known, closing_impact, required_to_open
@@ -70,10 +74,12 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     constant = -sign * size - fee
     gross_constants = size + fee
     legs: list[Leg] = []
+    due = fee
     borrow = index_of(held, market, "borrow")
     if borrow is not None:
         entry = detail(held.position.details, "borrowing_factor", held.place)
         constant += size * entry
+        due += size * (from_raw(borrow.value_raw, USD_DECIMALS) - entry)
         gross_constants += abs(size * entry)
         per_index = size * from_raw(INDEX_SCALE, USD_DECIMALS)
         legs.append(_lower_leg(name, (("borrow", VENUE, f"{name}:{held.position.side}", ""),), -per_index))
@@ -83,22 +89,26 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         per_unit = from_raw(held.size_usd, PER_SIZE_DECIMALS)
         collateral += (per_unit * paid).scaleb(-decimals)
         slope = -(per_unit * INDEX_SCALE).scaleb(-decimals)
+        if token_key in market.quotes:
+            due += (per_unit * (funding.value_raw - paid)).scaleb(-decimals) * market.quotes[token_key].price
         parts: Factor = (
             ("quote", *token_key),
             ("funding", VENUE, f"{name}:{held.position.side}:{held.token}", ""),
         )
         legs.append(_lower_leg(name, parts, slope))
     legs.append(_lower_leg(name, (("quote", *token_key),), collateral))
-    legs.append(_lower_leg(name, (("quote", *index_key),), sign * tokens, size=tokens))
+    change, bare = _least_to_change(held), from_raw(required_to_open(held, market), USD_DECIMALS)
+    own = _lower_leg(name, (("quote", *index_key),), sign * tokens, size=tokens)
+    bent, bend = lower_bends(own, [(float(size + sign * (due + change - bare)), 1.0, sign)])
+    legs += bent
     demand = max(terms.min_collateral_usd, apply_factor(held.size_usd, terms.min_collateral_factor_for_liquidation), 1)
     relative = (len(legs) + 10) * 2 * UNIT_ROUNDOFF
     known, asked = float(constant), float(from_raw(demand, USD_DECIMALS))
-    opening = float(from_raw(max(terms.min_collateral_usd, required_to_open(held, market)), USD_DECIMALS))
     opaque = _is_opaque(held, market)
     cut = float(from_raw(held.size_tokens + held.collateral, USD_DECIMALS))
     return PoolLegs(
         pool=held.pool,
-        constants=Sums(known, 0.0, known, known, opening, known, asked),
+        constants=Sums(known, 0.0, known, known, float(change) + bend, known, asked),
         legs=tuple(legs),
         absolute=relative * (float(gross_constants) + asked) + cut + 1e-28,
         relative=relative + 4.0 / max(held.collateral, 1),
@@ -107,6 +117,12 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         opaque=opaque,
         inputs=_inputs(held, legs) if opaque else (),
     )
+
+
+def _least_to_change(held: Held) -> Decimal:
+    """What must remain for a change of the position [USD]."""
+    least = apply_factor(held.size_usd, held.terms.min_collateral_factor)
+    return from_raw(max(held.terms.min_collateral_usd, least, 1), USD_DECIMALS)
 
 
 def _lower_leg(market: str, factor: Factor, slope: Decimal, *, size: Decimal | None = None) -> Leg:

@@ -3,9 +3,10 @@
     support = collateral ∓ size + side · (size / average) · P                    P min for longs, max for shorts
     demand  = max(size / max leverage, margin fee + liquidation fee + size · (funding index − entry))
 
-The maximum of a constant b and a line a + x in the funding index is b plus a table of x that is 0 below b − a. Cuts are
-whole 10^-30 USD, 1e-28 covers them; floats: (n + 8)·2u of gross and constants, u = 2^-53. Opaque where time decides: a
-small profit may not count yet (`min_profit`), or funding grows with the clock (the token is whole).
+The maximum of a constant b and a line a + x in the funding index is b plus a table of x that is 0 below b − a. A profit
+does not count for opening: it is initial demand of as much, with a bend at the average price. Cuts are whole 10^-30
+USD, 1e-28 covers them; floats: (n + 8)·2u of gross and constants, u = 2^-53. Opaque where time decides: a small profit
+may not count yet (`min_profit`), or funding grows with the clock (the token is whole).
 """
 
 from decimal import Decimal
@@ -15,6 +16,7 @@ from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, 
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.exact import from_raw, in_exact_context, mul_div_ceil
+from marginbook.venues.common.bends import lower_bends
 from marginbook.venues.gmx.vault import (
     BASIS_POINTS,
     Held,
@@ -45,7 +47,8 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     by_leverage = from_raw(mul_div_ceil(held.size, BASIS_POINTS, terms.max_leverage), USD_DECIMALS)
     by_fees = from_raw(margin_fee(held.size, terms.margin_fee) + terms.liquidation_fee_usd, USD_DECIMALS)
     quote: Factor = (("quote", VENUE, name, "min" if held.is_long else "max"),)
-    legs = [Leg(name, quote, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0), float(units))]
+    own = Leg(name, quote, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0), float(units))
+    legs, initial = lower_bends(own, [(float(size), 1.0, sign)])
     gross = collateral + size + by_leverage + by_fees
     if (VENUE, held.token, "funding") in market.indices:
         settled = size * Decimal(held.position.funding_index_raw or 0) / RATE
@@ -54,7 +57,10 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         room = float(by_leverage - by_fees)
         table = ((0.0, 0.0, 0.0), (room, 1.0, room)) if room > 0 else IDENTITY_TABLE
         per_index = float(size * 10**27 / RATE)
-        legs.append(Leg(name, (("funding", VENUE, held.token, ""),), Sums(), per_index, table))
+        owed = Leg(name, (("funding", VENUE, held.token, ""),), Sums(), per_index, table)
+        bent, more = lower_bends(owed, [(max(room, 0.0), 1.0, 1)])
+        legs += bent
+        initial += more
         demand = by_leverage if room > 0 else by_fees
     else:
         demand = max(by_leverage, by_fees)
@@ -63,7 +69,7 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
     timed = early or is_whole(market, held.token)
     return PoolLegs(
         pool=held.pool,
-        constants=Sums(constant, 0.0, constant, constant, float(demand), constant, float(demand)),
+        constants=Sums(constant, 0.0, constant, constant, float(demand) + initial, constant, float(demand)),
         legs=tuple(legs),
         absolute=relative * float(gross) + float(units) * 1e-30 + 1e-28,
         relative=relative,

@@ -102,7 +102,7 @@ def _lower_holding(held: Holding, market: Market, counts: bool) -> tuple[Leg, in
         slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
         size=size,
         table=((0.0, rate, 0.0),),
-        initial_rate=required.initial_ratio / WAD,
+        initial_rate=required.initial_ratio / WAD if counts else rate,
         side=1 if held.size > 0 else -1,
     )
     locked = abs(interest_per_dollar(market, 0) - held.interest) / WAD

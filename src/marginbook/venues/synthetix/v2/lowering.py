@@ -2,6 +2,7 @@
 
 One pool per position, one leg of its price: support slope size; demand = notional · (buffer + premium rate), which
 depends on the size only, plus the liquidation fee, a table of three pieces: the minimum, proportional, the maximum.
+Initial demand, the inaccessible margin, is the least one up to a notional and proportional beyond.
 |kernel − exact| is at most twelve cut products of 10^-18, one price cut times the size, and (n + 8) · 4u of gross and
 constants (u = 2^-53). Where the state makes funding move with the clock the pool is opaque.
 """
@@ -10,6 +11,7 @@ from marginbook.domain.account import Account
 from marginbook.domain.legs import BracketTable, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import WAD
+from marginbook.venues.common.bends import lower_bends, lower_table
 from marginbook.venues.synthetix.funding import moves_with_time
 from marginbook.venues.synthetix.v2.parameters import Parameters, System
 from marginbook.venues.synthetix.v2.risk import MILLI, Holding, holdings
@@ -32,17 +34,8 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
     size = abs(held.size) / WAD
     slope = 0.0 if held.flagged else held.size / WAD
     factor: Factor = (("quote", VENUE, held.market, KIND),)
-    legs = [
-        Leg(
-            market=held.market,
-            factor=factor,
-            slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
-            size=size,
-            table=_lower_table(rate, system),
-            initial_rate=WAD / (terms.max_leverage - MILLI),
-            side=1 if held.size > 0 else -1,
-        )
-    ]
+    table, slopes = _lower_table(rate, system), Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)
+    legs, initial = _lower_initial(Leg(held.market, factor, slopes, size, table), held, system)
     support = held.margin - mul(held.size, held.entry) - mul(held.size, held.funding)
     if (VENUE, held.market, "funding") in market.indices:
         turned = -slope * FUNDING_TO_RAY
@@ -57,7 +50,7 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
     clock = moves_with_time(market, held.market)
     return PoolLegs(
         pool=held.pool,
-        constants=Sums(fixed, 0.0, fixed, fixed, 0.0, fixed, fees),
+        constants=Sums(fixed, 0.0, fixed, fixed, initial, fixed, fees),
         legs=tuple(legs),
         absolute=(CUT + size * 1e-18) * (2.0 + rate)
         + size * size / (terms.skew_scale / WAD) * 1e-18
@@ -69,6 +62,16 @@ def _lower_holding(held: Holding, market: Market, parameters: Parameters) -> Poo
         timed=clock,
         inputs=tuple(leg.factor for leg in legs) if clock else (),
     )
+
+
+def _lower_initial(leg: Leg, held: Holding, system: System) -> tuple[list[Leg], float]:
+    """Legs and constant with what is inaccessible: a bend where the least margin ends; of a flagged one the demand."""
+    if held.flagged and leg.table is not None:
+        legs, constant = lower_table(leg, leg.table)
+        return legs, constant + system.keeper_liquidation_fee / WAD
+    per_notional, least = WAD / (held.terms.max_leverage - MILLI), system.min_initial_margin / WAD
+    legs, constant = lower_bends(leg, [(least / per_notional, per_notional, 1)])
+    return legs, constant + least + MILLI / WAD
 
 
 def _lower_table(rate: float, system: System) -> BracketTable:
