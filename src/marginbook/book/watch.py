@@ -165,6 +165,48 @@ def _slack(c: int, pool: Any, sums: Any, allowance: float, r: Any) -> Any:
 
 
 @njit(**INLINE)
+def _write_band(i: int, low: Any, high: Any, tighten: bool, r: Any, w: Any) -> None:
+    """Give the group that leg `i` leads its band."""
+    low32 = np.float32(low)
+    high32 = np.float32(high)
+    r.legs[i].low = low32
+    r.legs[i].high = high32
+    slot = r.legs[i].slot
+    if tighten:
+        _write_edges(slot, np.int64(r.legs[i].factor), low32, high32, w)
+    else:
+        w.edges[slot, 0] = low32
+        w.edges[slot, 1] = high32
+
+
+@njit(**KERNEL)
+def _certify_joined(
+    p: int, slack_0: float, slack_1: float, slack_2: float, scale: float, closed: bool, tighten: bool, r: Any, w: Any
+) -> None:
+    """As `certify`, for a pool of several currencies: its groups lie within the currencies' runs."""
+    pool = r.pools[p]
+    relative = pool.relative + GUARD
+    i: Any = np.int64(pool.start)
+    end = i + np.int64(pool.count)
+    head = i
+    while i < end:
+        if i > head + np.int64(r.legs[head].bracket):
+            head = i
+        j = i + 1
+        weight = r.legs[i].weight
+        while j < end and r.legs[j].slot < 0:
+            weight += r.legs[j].weight
+            j += 1
+        low = np.inf
+        high = -np.inf
+        if not closed:
+            low, high = joined_band(i, j, head, pool, relative, weight * scale, slack_0, slack_1, slack_2, r)
+            low, high = low + abs(low) * INWARD, high - abs(high) * INWARD
+        _write_band(i, low, high, tighten, r, w)
+        i = j
+
+
+@njit(**INLINE)
 def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r: Any, w: Any) -> None:
     """Give every group of the pool its band at the present factors, or none if a condition has no slack."""
     pool = r.pools[p]
@@ -178,12 +220,11 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
     for i in range(start, end):
         weights += r.legs[i].weight
     scale = (1.0 - 1e-9) / weights if weights > 0.0 else 0.0
-    joined = pool.flags & FLAG_JOINED != 0
-    head = start
+    if pool.flags & FLAG_JOINED:
+        _certify_joined(p, slack_0, slack_1, slack_2, scale, closed, tighten, r, w)
+        return
     i = start
     while i < end:
-        if joined and i > head + np.int64(r.legs[head].bracket):
-            head = i
         j = i + 1
         weight = r.legs[i].weight
         while j < end and r.legs[j].slot < 0:
@@ -191,22 +232,9 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
             j += 1
         low = np.inf
         high = -np.inf
-        if not closed and joined:
-            share = weight * scale
-            low, high = joined_band(i, j, head, pool, pool.relative + GUARD, share, slack_0, slack_1, slack_2, r)
-            low, high = low + abs(low) * INWARD, high - abs(high) * INWARD
-        elif not closed:
+        if not closed:
             low, high = _band(i, j, pool, weight * scale, slack_0, slack_1, slack_2, r)
-        low32 = np.float32(low)
-        high32 = np.float32(high)
-        r.legs[i].low = low32
-        r.legs[i].high = high32
-        slot = r.legs[i].slot
-        if tighten:
-            _write_edges(slot, np.int64(r.legs[i].factor), low32, high32, w)
-        else:
-            w.edges[slot, 0] = low32
-            w.edges[slot, 1] = high32
+        _write_band(i, low, high, tighten, r, w)
         i = j
 
 
