@@ -67,7 +67,7 @@ def asked(prices: dict[str, str], *positions: Position, at: int = AT) -> tuple[D
 def test_figures_of_others() -> None:
     answer = conform([Path(__file__).parent.parent / "vectors" / "broker"])
     assert not answer["failures"]
-    assert sum(row["passed"] for row in answer["results"]) == 32
+    assert sum(row["passed"] for row in answer["results"]) == 81
     assert {row["function"]: row["unsupported"] for row in answer["results"] if row["unsupported"]} == {"ib": 6}
 
 
@@ -220,6 +220,25 @@ def test_special_memorandum_account_over_events() -> None:
     assert kept.venue["sma"] == 100
 
 
+def test_a_written_option_takes_what_it_asks_for_less_its_premium() -> None:
+    rules, call = rule_set("broker/reg-t"), option("C", 105).replace("_", " ")
+    parameters, prices = rules.module.parameters("reg-t", AT), market(**{"X": "100", call: "2"})
+    found: Account = account("10000", details={"sma": "10000"})
+    trades: list[tuple[str, Any, str, int, int, str]] = [
+        (call, "sell", "2", 1, 0, "8500"),  # 200 of premium, 100 · (2 + 20 − 5) asked for
+        ("X", "buy", "100", 100, 1, "5199"),  # covers it: half of 10,000, less 1,700
+        (call, "buy", "2", 1, 0, "4999"),  # it asked for nothing any more
+        ("X", "sell", "100", 100, 0, "9999"),
+    ]
+    for name, side, price, size, fee, after in trades:
+        event = Fill(stamp=Stamp(), account="a", market=name, side=side, quantity=D(size), price=D(price), fee=D(fee))
+        found, prices = rules.module.apply(found, prices, event, parameters, AT)
+        assert found.details["sma"] == after
+    written = Fill(stamp=Stamp(), account="a", market=call, side="sell", quantity=D(1), price=D(2))
+    unknown, _ = rules.module.apply(found, Market(), written, parameters, AT)
+    assert (unknown.wallet["USD"], dict(unknown.details)) == (10199, {}), "without the share's price no SMA is stated"
+
+
 def test_orders_and_events_that_a_broker_does_not_know() -> None:
     rules = rule_set("broker/reg-t")
     parameters, found = rules.module.parameters("reg-t", AT), account("5")
@@ -261,6 +280,8 @@ def test_minimum_equity_and_pattern_day_traders_by_date() -> None:
     # Of 3,000 with a debit balance, 1,000 may leave at most; without one, cash may.
     assert numbers(account("-1000", held("X", "100")), market(X="40")).withdrawable == 1000
     assert numbers(account("500", held("X", "10")), market(X="40")).withdrawable == 500
+    gone = replace(held("Y", "-1"), quantity=D(0))
+    assert numbers(account("500", held("X", "10"), gone), market(X="40")).withdrawable == 500
 
 
 def test_names_tell_what_they_are_of() -> None:
@@ -297,10 +318,11 @@ def test_portfolio_margin_by_black_and_scholes_is_against_the_holder() -> None:
     details = {"implied_volatility": "0.25", "rate": "0.04"}
     sold = sums(account("0", held(put, "-1", **details), rules="broker/portfolio"), market(**prices))
     bought = sums(account("0", held(put, "1", **details), rules="broker/portfolio"), market(**prices))
-    # At −15 % the put is worth 14.29… (sold: 14.30 − 4.10), at +15 % 0.34… (bought: 4.10 − 0.34).
-    assert sold.demand % 1 == bought.demand % 1 == 0
-    assert 1000 < sold.demand < 1100
+    # At −15 % the put is worth 15 by exercise, 14.59… where that must wait; at +15 % 0.34… (bought: 4.10 − 0.34).
+    assert (sold.demand, bought.demand % 1) == (1090, 0)
     assert 350 < bought.demand < 410
+    european = account("0", held(put, "-1", style="european", **details), rules="broker/portfolio")
+    assert sums(european, market(**prices)).demand == 1050
     with pytest.raises(BadInput, match="missing_detail"):
         sums(account("0", held(put, "1"), rules="broker/portfolio"), market(**prices))
     with pytest.raises(BadInput, match="bad_detail"):
@@ -308,9 +330,8 @@ def test_portfolio_margin_by_black_and_scholes_is_against_the_holder() -> None:
     rules = rule_set("broker/portfolio")
     parameters = rules.module.parameters("portfolio", AT)
     later = parse_time("2026-12-17T21:00:00Z")
-    writer = account("0", held(put, "-1", **details), rules="broker/portfolio")
-    near = rules.module.risk(writer, market(**prices), parameters, later)[POOL]
-    assert near.demand != sold.demand, "options are valued at the time asked for"
+    near = rules.module.risk(european, market(**prices), parameters, later)[POOL]
+    assert near.demand == 1089, "options are valued at the time asked for"
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,12 @@ from marginbook.venues.statements.model import Maker
 
 BORDERS = (Border(Zone.WARNING, 85, 100, 83, 100), Border(Zone.CALL, 100, 100, 100, 100))
 """A warning is ours, from 85 % of equity asked for on; a call is the broker's, below the requirement."""
+PRINTED = (
+    "an exchange's table of strategies; SMA of exam questions, a short sale among them; brokers' condors, butterflies"
+)
 RULES_OF_THUMB = (
     "relief for stock hedged by options (protective, conversion, collar): a broker's formulas, no example compared",
+    "index options covered by a fund on the index: not paired",
     "75 % of long options beyond nine months; leveraged funds' factors; short straddles of equal sides",
     "spreads of more than four options, and house margins of brokers, which a book's own rows give",
 )
@@ -67,6 +71,7 @@ RULE_SETS = (
         verified=(
             "12 CFR 220.12 (text); a broker's walkthrough of SMA; the exchange's calculator, 8 uncovered options",
             "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
+            PRINTED,
         ),
         unverified=RULES_OF_THUMB,
     ),
@@ -82,6 +87,7 @@ RULE_SETS = (
         verified=(
             "the exchange's calculator, 8 uncovered options; a broker's walkthrough of a real-time account",
             "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
+            PRINTED,
         ),
         unverified=RULES_OF_THUMB,
     ),
@@ -94,11 +100,14 @@ RULE_SETS = (
         risk_scale=0,
         borders=BORDERS,
         module=_module(PORTFOLIO, lower_portfolio),
-        verified=("ranges of broad indices: the pilot's table in SEC Release 34-46576",),
+        verified=(
+            "ranges of broad indices: the pilot's table in SEC Release 34-46576",
+            "an exchange's table, 15 positions on a share and an index: ±15 %, +6 / −8 %, ten points, 0.375 per unit",
+        ),
         unverified=(
-            "15 % for shares, 0.375 USD per contract and unit; which index is of which kind beyond SPX and RUT",
+            "which index is of which kind beyond SPX and RUT",
             "offsets within product groups, minimum equity of the account: not modelled",
-            "the clearing house values American options by a tree with dividends; here Black-Scholes or given values",
+            "the clearing house values American options by a tree with dividends; here Black-Scholes, or by exercise",
         ),
     ),
 )

@@ -7,8 +7,8 @@ that by its amount, a trade by
 
 so that a purchase and a short sale of shares take half of their value, a sale and a covering purchase give it back, and
 a written option takes what it asks for less its premium. Other prices that the class group needs are those of the
-market. When the day ends the SMA is never less than equity with loan value − Regulation T margin of the account, which
-`quantities` shows.
+market; where one is missing, the trade stands and the SMA is no longer stated. When the day ends the SMA is never less
+than equity with loan value − Regulation T margin of the account, which `quantities` shows.
 """
 
 from collections.abc import Mapping
@@ -65,15 +65,16 @@ def _filled(account: Account, market: Market, event: Fill, rates: Rates) -> Acco
     if "sma" not in account.details:
         return after
     traded = market.with_prices({(rates.venue, event.market, rates.price_kind): event.price})
-    before, now = (_excess(one, instrument.underlying, traded, rates) for one in (account, after))
+    try:
+        before, now = (_excess(one, instrument.underlying, traded, rates) for one in (account, after))
+    except BadInput:
+        return replace(after, details={name: text for name, text in after.details.items() if name != "sma"})
     return _with_sma(after, now - before)
 
 
 def _excess(account: Account, underlying: str, market: Market, rates: Rates) -> Decimal:
     """Equity with loan value − Regulation T margin of cash and one class group [USD]."""
-    group = tuple(
-        one for one in account.positions if instrument_of(one.market, one.details).underlying == underlying
-    )
+    group = tuple(one for one in account.positions if instrument_of(one.market, one.details).underlying == underlying)
     found = statement(replace(account, positions=group, orders=(), fixed=None), POOL, market, rates)
     return (found.support_initial or ZERO) - (found.initial or ZERO)
 

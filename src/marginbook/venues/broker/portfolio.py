@@ -2,8 +2,8 @@
 
     points      price of the underlying · (1 + i/5 · range up), (1 − i/5 · range down), i = 1 … 5
     shares      value = quantity · price at the point
-    options     value at the point as given (`values`), or by Black and Scholes (`implied_volatility`), at whole cents:
-                of a long one rounded down, of a short one rounded up
+    options     value at the point as given (`values`), or by Black and Scholes (`implied_volatility`), American ones at
+                least what exercising gives, at whole cents: of a long one rounded down, of a short one rounded up
     loss        Σ (market value now − value at the point), of a class group: all on one underlying
     requirement = Σ over class groups of max(greatest loss, least per contract); never below nothing
     call        at equity < requirement;  equity = cash + market value of shares and options
@@ -69,6 +69,8 @@ def values_at(one: Priced, price: Decimal, rates: Rates, place: str) -> tuple[De
             option_value(call, max(ZERO, point), instrument.strike, seconds, volatility, rate, dividend)
             for point in points
         ]
+        if not instrument.european:
+            values = [max(value, instrument.intrinsic(point)) for value, point in zip(values, points, strict=True)]
     else:
         expected = "ten prices at the valuation points, or implied_volatility"
         raise BadInput("missing_detail", f"{place}.details.values", "nothing", expected)
