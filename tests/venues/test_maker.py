@@ -275,3 +275,20 @@ def test_an_overlay_adds_a_vault_type() -> None:
     own = parameters("dss", parse_time("2020-03-12"), {"GNO-A": {"mat": "3.5"}})
     gno = own.ilk("GNO-A", "test")
     assert (gno.collateral, gno.chop, own.as_of) == ("GNO", WAD, None)
+
+
+def test_what_may_be_drawn_ends_at_the_ceiling_of_the_type() -> None:
+    parameters_with = replace(PARAMETERS, ilks={"ETH-A": replace(ETH_A, line=1_000_000 * RAD)})
+    used = Market(quotes=market().quotes, state={("maker", "ETH-A", "total_art_raw"): 999_000 * WAD})
+    found = MODULE.quantities(account(), used, parameters_with, AT)[POOL]
+    assert found.borrowable == 1_000
+    with pytest.raises(BadInput, match="ceiling"):
+        MODULE.apply(account(), used, act("borrow", "DAI", "1000.000000000000000001"), parameters_with, AT)
+    MODULE.apply(account(), used, act("borrow", "DAI", "1000"), parameters_with, AT)
+
+
+def test_nothing_leaves_a_vault_whose_debt_has_become_dust() -> None:
+    raised = replace(PARAMETERS, ilks={"ETH-A": replace(ETH_A, dust=10_001 * RAD)})
+    assert MODULE.quantities(account(), market(), raised, AT)[POOL].withdrawable == 0
+    with pytest.raises(BadInput, match="Vat/dust"):
+        MODULE.apply(account(), market(), act("withdraw", "ETH", "0.000000000000000001"), raised, AT)

@@ -38,7 +38,7 @@ RULE_SETS = (
         borders=LENDING_BORDERS,
         module=MODULE,
         price_decimals=WAD_DECIMALS,
-        verified=("recorded numbers of the dss contracts (tests/vectors/maker)",),
+        verified=("the contracts at fa4f663 in an EVM, step by step (tests/evm, needs a checkout)",),
         unverified=("shipped parameters: dates are those of spells, not of their execution",),
     ),
 )

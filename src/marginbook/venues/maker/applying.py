@@ -20,6 +20,7 @@ from marginbook.venues.common.amounts import raw_amount
 from marginbook.venues.common.lending_events import applied
 from marginbook.venues.maker.holdings import (
     DEBT,
+    TOTAL_ART,
     VENUE,
     WAD_DECIMALS,
     Vault,
@@ -33,8 +34,6 @@ from marginbook.venues.maker.planning import liquidation
 from marginbook.venues.maker.vat import Revert, Urn, drawn, frob, grabbed, is_unsafe, spot_of, wiped
 
 ALL = Decimal("Infinity")
-TOTAL_ART = "total_art_raw"
-"""State of a vault type: normalized debt of all vaults [wad], for its debt ceiling."""
 
 
 @in_exact_context

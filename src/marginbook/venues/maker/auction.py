@@ -11,8 +11,8 @@
     take     slice = min(lot, amount), owe = slice·price; above tab: owe = tab, slice = ⌊tab / price⌋; a part that
              leaves less than chost = ⌊dust·chop⌋ is cut so that chost is left, and refused where tab ≤ chost
 
-Source: formulas of makerdao/dss fa4f663 (`Dog`, `Clipper`, `abaci`), checked against those contracts on recorded
-numbers (`tests/vectors/maker`). What is left of a lot when tab is raised goes back to the vault's owner, outside the
+Source: formulas of makerdao/dss fa4f663 (`Dog`, `Clipper`, `abaci`), run beside those contracts in an EVM
+(`tests/evm`). What is left of a lot when tab is raised goes back to the vault's owner, outside the
 vault.
 """
 

@@ -26,6 +26,8 @@ VENUE = "maker"
 PREFIX = "main:"
 DEBT = "DAI"
 WAD_DECIMALS = 18
+TOTAL_ART = "total_art_raw"
+"""State of a vault type: normalized debt of all vaults [wad], for its debt ceiling."""
 PRICE_BELOW = Decimal(10) ** 12
 BITS = 128
 

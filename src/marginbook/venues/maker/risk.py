@@ -13,7 +13,7 @@ from marginbook.domain.node import Node
 from marginbook.domain.risk import LiquidationPrice, Quantities, Risk
 from marginbook.exact import RAY, ZERO, div_ceil, div_floor, divide, from_raw, in_exact_context
 from marginbook.venues.common.views import INFINITY, down, lending_quantities
-from marginbook.venues.maker.holdings import DEBT, VENUE, WAD_DECIMALS, Vault, prices_of, vault_of, vaults_of
+from marginbook.venues.maker.holdings import DEBT, TOTAL_ART, VENUE, WAD_DECIMALS, Vault, prices_of, vault_of, vaults_of
 from marginbook.venues.maker.parameters import RAD_DECIMALS, Parameters
 from marginbook.venues.maker.vat import feed_price, is_unsafe, price_of_spot
 
@@ -56,23 +56,27 @@ def quantities(account: Account, market: Market, parameters: Parameters, at: int
             DEBT,
             scale=RISK_SCALE,
             health_factor=down(divide(support, debt)) if debt else INFINITY,
-            withdrawable=from_raw(_free_collateral(v, spot) * feed_price(price, parameters.par), RAD_DECIMALS),
-            borrowable=from_raw(_drawable(v, spot), WAD_DECIMALS),
+            withdrawable=from_raw(free_collateral(v, spot) * feed_price(price, parameters.par), RAD_DECIMALS),
+            borrowable=from_raw(drawable(v, market, spot), WAD_DECIMALS),
         )
     return found
 
 
-def _free_collateral(v: Vault, spot: int) -> int:
-    """Collateral [wad] that may leave while ink·spot ≥ art·rate."""
+def free_collateral(v: Vault, spot: int) -> int:
+    """Collateral [wad] that may leave while ink·spot ≥ art·rate; none of a vault whose debt has become dust."""
     debt = v.urn.art * v.rate
     if not debt:
         return v.urn.ink
-    return max(v.urn.ink - div_ceil(debt, spot), 0) if spot else 0
+    return max(v.urn.ink - div_ceil(debt, spot), 0) if spot and debt >= v.ilk.dust else 0
 
 
-def _drawable(v: Vault, spot: int) -> int:
-    """DAI [wad] that can be drawn: whole units of normalized debt, and enough of them to be no dust."""
-    dart = max(div_floor(v.urn.ink * spot - v.urn.art * v.rate, v.rate), 0)
+def drawable(v: Vault, market: Market, spot: int) -> int:
+    """DAI [wad] that can be drawn: whole units of normalized debt up to the ceiling, enough of them to be no dust."""
+    dart = div_floor(v.urn.ink * spot - v.urn.art * v.rate, v.rate)
+    total = market.state.get((VENUE, v.ilk.name, TOTAL_ART))
+    if v.ilk.line is not None and total is not None:
+        dart = min(dart, div_floor(v.ilk.line, v.rate) - int(total))
+    dart = max(dart, 0)
     return 0 if (v.urn.art + dart) * v.rate < v.ilk.dust else div_floor(dart * v.rate, RAY)
 
 

@@ -5,8 +5,8 @@
     safe     art · rate ≤ ink · spot          [rad]  no rounding
     dust     art = 0 or art · rate ≥ dust
 
-Source: formulas of makerdao/dss fa4f663 (`Spotter`, `Jug`, `Vat`), checked against those contracts on recorded numbers
-(`tests/vectors/maker`). A call that they refuse raises `Revert` with their text.
+Source: formulas of makerdao/dss fa4f663 (`Spotter`, `Jug`, `Vat`), run beside those contracts in an EVM
+(`tests/evm`). A call that they refuse raises `Revert` with their text.
 """
 
 from dataclasses import dataclass, replace
