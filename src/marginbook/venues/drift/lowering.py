@@ -12,16 +12,30 @@ price, funding one of index · quote price. A deposit or a borrow is a leg of it
 Opaque, i.e. always evaluated exactly: pools being liquidated (the buffer counts losses), with open spot orders (the
 worse side depends on prices), with scaled balances, prediction markets, a weight on maintenance profit, or funding by
 side.
+
+Initial margin, which decides nothing, has strict prices, scaled weights and a user's own ratios, of which no leg can
+tell: its legs go by the weights, the profit that counts at most is a bend of the price, and a constant makes their sum
+what it is at the prices of now.
 """
 
 from dataclasses import replace
 
 from marginbook.domain.account import Account, Collateral, Debt
+from marginbook.domain.errors import BadInput
 from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.exact import div_trunc
+from marginbook.venues.common.bends import lower_bends
 from marginbook.venues.drift.account import CROSS, INDEX_TO_FUNDING, Book, Perp, Spot, book_of, funding_due, index_kind
-from marginbook.venues.drift.margin import OPEN_ORDER, is_high_leverage, worst_base
+from marginbook.venues.drift.margin import (
+    OPEN_ORDER,
+    PROFIT_MOST,
+    Calculation,
+    Context,
+    calculate,
+    is_high_leverage,
+    worst_base,
+)
 from marginbook.venues.drift.parameters import Parameters
 from marginbook.venues.drift.risk import being_liquidated
 from marginbook.venues.drift.units import BASE, KIND, PRICE, QUOTE, VENUE, WEIGHT
@@ -35,10 +49,33 @@ QUOTE_PRICE_MOST = 10.0
 def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     """Every pool as legs."""
     book = book_of(account, market, parameters)
+    try:
+        initial = calculate(book, market, parameters, Context("initial", strict=parameters.system.strict))
+    except BadInput:  # a price or an average that decisions do not need
+        initial = {}
     settled = {p.market: div_trunc(p.funding_index_raw or 0, INDEX_TO_FUNDING) for p in account.positions}
     names = dict.fromkeys([*_lower_names(book), *(perp.pool for perp in book.perps)])
-    pools = (_lower_pool(name, book, settled, market, parameters) for name in names)
+    lowered = (_lower_pool(name, book, settled, market, parameters) for name in names)
+    pools = (_lower_initial(pool, initial[pool.pool], market) if initial else pool for pool in lowered)
     return Legs(tuple(_lower_scaled(account, pool, market) if pool.pool == CROSS else pool for pool in pools))
+
+
+def _lower_initial(pool: PoolLegs, exact: Calculation, market: Market) -> PoolLegs:
+    """The pool with the constant that its initial sums lack now."""
+    free = pool.constants.support_initial - pool.constants.demand_initial
+    for leg in pool.legs:
+        value = 1.0
+        for how, venue, name, kind in leg.factor:
+            index = how != "quote"
+            value *= (
+                market.indices[venue, name, how].value_raw / 1e27 if index else float(market.price(venue, name, kind))
+            )
+        x = leg.side * leg.size * value
+        free += (leg.slopes.support_initial - leg.slopes.demand_initial) * value
+        free -= leg.initial_rate * max(abs(x + leg.bids), abs(x - leg.asks))
+    lacking = (exact.total_collateral - exact.requirement) / QUOTE - free
+    constants = replace(pool.constants, support_initial=pool.constants.support_initial + lacking)
+    return replace(pool, constants=constants)
 
 
 def _lower_scaled(account: Account, pool: PoolLegs, market: Market) -> PoolLegs:
@@ -122,28 +159,43 @@ def _lower_perp(perp: Perp, settled: int, quote: Factor, book: Book, market: Mar
     initial = margin_ratio(perp.terms, worst, "initial", is_high_leverage(book.mode, "initial")) / WEIGHT
     base = perp.base / BASE
     price: Factor = (("quote", VENUE, perp.market, KIND), *quote)
-    legs = [
-        Leg(
-            market=perp.market,
-            factor=price,
-            slopes=Sums(base, 0.0, base, base, 0.0, base, 0.0),
-            size=worst / BASE,
-            table=((0.0, ratio, 0.0),),
-            initial_rate=max(initial, book.own_ratio / WEIGHT, perp.own_ratio / WEIGHT),
-            side=1 if perp.base >= 0 else -1,
-        )
-    ]
+    own = Leg(
+        market=perp.market,
+        factor=price,
+        slopes=Sums(base, 0.0, base, base, 0.0, base, 0.0),
+        size=worst / BASE,
+        table=((0.0, ratio, 0.0),),
+        initial_rate=max(initial, book.own_ratio / WEIGHT, perp.own_ratio / WEIGHT),
+        side=1 if perp.base >= 0 else -1,
+    )
     paid, cut = perp.quote, 0.0
+    funded: list[Leg] = []
     index = market.indices.get((VENUE, perp.market, "funding"))
     if index is not None and perp.base:
         paid -= funding_due(perp.base, div_trunc(index.value_raw, INDEX_TO_FUNDING), settled)
         known = paid / QUOTE + base * settled / BASE
         slope = -base * 10**9
         funding: Factor = (("funding", VENUE, perp.market, ""), *quote)
-        legs.append(Leg(perp.market, funding, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
+        funded.append(Leg(perp.market, funding, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
         cut = (abs(base) * 1e-9 + 2 * UNIT) * QUOTE_PRICE_MOST
     else:
         known = paid / QUOTE
+    legs = [*_lower_profit(own, perp.quote / QUOTE, quote, market), *funded]
     known += (perp.deposit or 0) / QUOTE
     legs.append(Leg(perp.market, quote, Sums(known, 0.0, known, known, 0.0, known, 0.0)))
     return legs, ratio, cut
+
+
+def _lower_profit(leg: Leg, paid: float, quote: Factor, market: Market) -> list[Leg]:
+    """The leg with its bend: of the profit base · price + paid no more than `PROFIT_MOST` counts for opening.
+
+    The bend is at the quote price of now; its constant is part of the pool's (`_lower_initial`).
+    """
+    base = leg.slopes.support
+    if not base or not leg.size:
+        return [leg]
+    [(_, venue, name, kind)] = quote
+    rate = float(market.price(venue, name, kind)) if (venue, name, kind) in market.quotes else 1.0
+    sign, share = 1 if base > 0 else -1, abs(base) / leg.size
+    place = sign * (PROFIT_MOST / QUOTE - paid * rate)
+    return lower_bends(leg, [(place / share, share, sign)])[0]

@@ -4,7 +4,8 @@ Support size · f and demand rate · size · f over the oracle price; where fact
 segment without maintenance amount, whose jump at an edge is part of the allowance. With u = 2^-53, n legs and gross =
 Σ |slope · f| + Σ notional, float64 errs by at most (n + 8)·2u of the gross and of the constants. The exact rule rounds
 a price to 2^-32 USDC units per synthetic unit: half of that times the balance, 2^-33 · 10^(resolution − 6) · size USDC
-per position, and cuts a price at 18 decimals before: less than 10^-18 · size. Funding is in the constants.
+per position, and cuts a price at 18 decimals before: less than 10^-18 · size. Funding is in the constants. Initial
+margin, which decides nothing, is at the factor of now where factors step with the value.
 """
 
 from marginbook.domain.account import Account, Position
@@ -26,21 +27,23 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     absolute = 0.0
     assets = []
     for position in held.positions:
-        quoted = (VENUE, position.market, KIND) in market.quotes
+        key = (VENUE, position.market, KIND)
+        quoted = key in market.quotes
         assets.append(asset_of(position, market, parameters, None if quoted else position.entry))
         terms = parameters.terms_of(position.market)
         table, jump = _lower_segments(position, terms)
         size = float(position.quantity)
         slope = size if position.side == "long" else -size
-        rate = table[0][1] if terms.initial_fraction is None else float(terms.initial_fraction)
+        notional = size * float(market.quotes[key].price if quoted else position.entry)
+        rate = next(rate for floor, rate, _ in reversed(table) if notional >= floor)
         legs.append(
             Leg(
                 market=position.market,
-                factor=(("quote", VENUE, position.market, KIND),),
+                factor=(("quote", *key),),
                 slopes=Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0),
                 size=size,
                 table=table,
-                initial_rate=rate,
+                initial_rate=max(rate, float(terms.initial_fraction or 0)),
                 side=position.sign,
             )
         )

@@ -6,13 +6,19 @@
 Floors: the account value at 1e-6 of the settlement token; every product at 1e-18; a collateral's price at the decimals
 of its feed, worth amount · 10^-decimals. Floats: with u = 2^-53 each of n terms carries at most 4u of itself and
 summing n·u of the gross, so (n + 8)·2u of gross and constants.
+
+For opening an unrealized profit does not count: it is initial demand of max(0, profit), a bend in one price. Of several
+positions the largest has it, with the others at the prices of now.
 """
+
+from dataclasses import dataclass
 
 from marginbook.domain.account import Account
 from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.exact import ZERO, from_raw, in_exact_context
+from marginbook.venues.common.bends import lower_bends
 from marginbook.venues.perp.model import (
     DECIMALS,
     FUNDING_PERIOD,
@@ -43,7 +49,9 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
     absolute = 10.0**-parameters.settlement_decimals
     mm_ratio, im_ratio = parameters.mm_ratio / 1e6, parameters.im_ratio / 1e6
     table = ((0.0, mm_ratio, 0.0),)
+    initial = 0.0
     legs: list[Leg] = []
+    profits = _lower_profits(account, market)
     for held in positions_of(account):
         notional = from_raw(held.open_notional + held.pooled.quote_gain, DECIMALS)
         notionals += notional
@@ -54,9 +62,14 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
         alike = held.size == held.balance
         if held.size:
             slope = float(from_raw(held.size, DECIMALS))
-            slopes = Sums(slope, 0.0, slope, 0.0, 0.0, slope, 0.0)
+            counted = 0.0 if profits.count_none and held.market != profits.bends else slope
             rate = im_ratio if alike and held.size < 0 else 0.0
-            legs.append(Leg(held.market, quote, slopes, abs(slope), table, rate, 1 if held.size > 0 else -1))
+            own = Leg(held.market, quote, Sums(slope, 0.0, slope, counted, 0.0, slope, 0.0), abs(slope), table, rate)
+            sign = 1 if held.size > 0 else -1
+            bends = [(-sign * profits.rest, 1.0, sign)] if held.market == profits.bends else []
+            bent, constant = lower_bends(own, bends)
+            legs += bent
+            initial += constant
         if held.balance < 0 and not alike:
             slopes = Sums(demand_initial=-float(from_raw(held.balance, DECIMALS)) * im_ratio)
             legs.append(Leg(held.market, quote, slopes))
@@ -77,10 +90,10 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
             legs.append(Leg(one.asset, (("quote", VENUE, one.asset, "oracle"),), slopes))
             absolute += float(one.amount) * 10.0**-terms.price_decimals + 4e-18
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
-    known = float(cash + notionals)
+    known, initial = float(cash + notionals), initial + float(max(ZERO, quote_debt)) * im_ratio
     pool = PoolLegs(
         pool=parameters.pool,
-        constants=Sums(known, 0.0, known, float(cash), float(max(ZERO, quote_debt)) * im_ratio, known, 0.0),
+        constants=Sums(known, 0.0, known, known + profits.settled, initial, known, 0.0),
         legs=tuple(legs),
         absolute=absolute + relative * float(gross),
         relative=relative,
@@ -88,6 +101,30 @@ def lower(account: Account, market: Market, parameters: Parameters) -> Legs:
         family="derivatives",
     )
     return Legs((pool,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Profits:
+    """How max(0, profit), which does not count for opening, is told by legs."""
+
+    bends: str  # market of the largest position, which has the bend
+    rest: float  # profit beside that position [USDC]
+    count_none: bool  # whether there is a profit now: then the other positions do not move what counts
+    settled: float  # their worth of now, which stays
+
+
+def _lower_profits(account: Account, market: Market) -> _Profits:
+    """Profits at the prices of now; a position without a price is worth its open notional."""
+    worth: dict[str, float] = {}
+    total = 0.0
+    for held in positions_of(account):
+        notional = held.open_notional + held.pooled.quote_gain
+        known = (VENUE, held.market, "oracle") in market.quotes
+        worth[held.market] = (value_of(held, market) if known else -notional) / 10.0**DECIMALS
+        total += worth[held.market] + notional / 10.0**DECIMALS
+    largest = max(worth, key=lambda name: abs(worth[name]), default="")
+    own = worth.get(largest, 0.0)
+    return _Profits(largest, total - own, total > 0.0, sum(worth.values()) - own if total > 0.0 else 0.0)
 
 
 @in_exact_context
