@@ -217,7 +217,13 @@ def test_special_memorandum_account_over_events() -> None:
     risen = numbers(replace(account("-10000", held("X", "500")), details={"sma": "100"}), market(X="50"))
     assert (risen.venue["sma"], risen.venue["buying_power"]) == (2500, 5000)
     kept = numbers(replace(account("-10000", held("X", "500")), details={"sma": "100"}), market(X="38"))
-    assert kept.venue["sma"] == 100
+    assert (kept.venue["sma"], kept.venue["buying_power"]) == (100, 200)
+    # Equity 3,500 is 25 above maintenance: more than 100 bought would lead below it, whatever the SMA.
+    scarce = numbers(replace(account("-10400", held("X", "500")), details={"sma": "5000"}), market(X="27.80"))
+    assert (scarce.headroom, scarce.venue["buying_power"]) == (25, 100)
+    free = rules.module.parameters("reg-t", AT, {"*": {"initial_long": "0", "maintenance_long": "0"}})
+    (unbound,) = rules.module.quantities(account("5", held("X", "1")), market(X="9"), free, AT).values()
+    assert "buying_power" not in unbound.venue
 
 
 def test_a_written_option_takes_what_it_asks_for_less_its_premium() -> None:
@@ -327,6 +333,8 @@ def test_portfolio_margin_by_black_and_scholes_is_against_the_holder() -> None:
         sums(account("0", held(put, "1"), rules="broker/portfolio"), market(**prices))
     with pytest.raises(BadInput, match="bad_detail"):
         sums(account("0", held(put, "1", values="1 2 3"), rules="broker/portfolio"), market(**prices))
+    with pytest.raises(BadInput, match="implied_volatility"):
+        sums(account("0", held(put, "1", implied_volatility="-0.1"), rules="broker/portfolio"), market(**prices))
     rules = rule_set("broker/portfolio")
     parameters = rules.module.parameters("portfolio", AT)
     later = parse_time("2026-12-17T21:00:00Z")

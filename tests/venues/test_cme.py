@@ -64,6 +64,14 @@ def test_expiries_of_one_root_do_not_offset_and_orders_count() -> None:
     assert more.demand_initial - sums.demand_initial == 3 * amounts.initial
 
 
+def test_two_sides_of_one_contract_are_no_position() -> None:
+    parameters = MODULE.parameters("fixed", parse_time("2013-11-01"))
+    both = replace(account("9", future("ESZ3", "long", "2"), future("ESZ3", "short", "2")), position_mode="hedge")
+    for function in (lambda: MODULE.risk(both, PRICES, parameters, 0), lambda: MODULE.lower(both, PRICES, parameters)):
+        with pytest.raises(BadInput, match="hedge_mode_not_offered"):
+            function()
+
+
 def test_a_book_brings_its_own_amounts() -> None:
     row = {"NEW": {"maintenance": "1000", "contract_size": "10"}, "ES": {"maintenance": "5000"}}
     parameters = MODULE.parameters("fixed", parse_time("2013-11-01"), row)

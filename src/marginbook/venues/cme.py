@@ -137,6 +137,13 @@ def pools(account: Account, parameters: Fixed) -> tuple[str, ...]:
     return (POOL,)
 
 
+def held(account: Account, parameters: Fixed) -> list[Holding]:
+    """The account's positions; BadInput for two sides of one contract: a clearing house nets them."""
+    if account.position_mode == "hedge":
+        raise BadInput("hedge_mode_not_offered", f"account {account.id}", "hedge", "one position per contract")
+    return cross_holdings(account, parameters)
+
+
 def initial_of(account: Account, holdings: list[Holding], parameters: Fixed) -> Decimal:
     """Initial margin [USD] of positions and orders."""
     nets: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
@@ -163,7 +170,7 @@ def statement(account: Account, pool: str, market: Market, parameters: Fixed) ->
     support = [Line("wallet_balance", wallet, f"account {account.id}")]
     demand: list[Line] = []
     profit = notional = ZERO
-    holdings = cross_holdings(account, parameters)
+    holdings = held(account, parameters)
     for holding in holdings:
         position, amounts = holding.position, parameters.amounts_of(holding.position.market)
         price = factor_of(holding, market, parameters)
@@ -210,7 +217,7 @@ def lower(account: Account, market: Market, parameters: Fixed) -> Legs:
     """One pool: linear support, constant demand."""
     known, demand = account.wallet.get("USD", ZERO), ZERO
     gross, legs = abs(known), []
-    holdings = cross_holdings(account, parameters)
+    holdings = held(account, parameters)
     for holding in holdings:
         at_entry = holding.slope * holding.entry_factor
         known -= at_entry

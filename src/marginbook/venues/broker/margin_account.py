@@ -4,7 +4,7 @@
     keeping                = Σ maintenance of strategies (FINRA 4210), chosen so that it is least
     initial                = Σ the greater of Regulation T and maintenance, by strategies chosen likewise
     SMA                    = max(SMA so far, equity with loan value − Regulation T margin)
-    buying power           = SMA / 50 %
+    buying power           = min(SMA / 50 %, (equity − keeping) / 25 %)
 
 Options have no value in it: a long one is paid in full, a short one's price is part of its requirement.
 `account_equity` is the account at market, options included. Shares bought by resting orders count in the initial margin
@@ -22,7 +22,7 @@ from marginbook.domain.market import Market
 from marginbook.domain.risk import Quantities
 from marginbook.exact import ONE, ZERO, divide, in_exact_context
 from marginbook.venues.broker.instruments import instrument_of
-from marginbook.venues.broker.parameters import ANY, Rates
+from marginbook.venues.broker.parameters import ANY, Rates, Underlying
 from marginbook.venues.broker.positions import Priced, Requirement, loan_of, priced, requirements
 from marginbook.venues.common.fields import detail
 from marginbook.venues.common.search import HeldSide
@@ -209,6 +209,17 @@ def day_trading_power(account: Account, rates: Rates) -> Decimal | None:
     return max(ZERO, rates.day_trading_multiple * (equity - kept))
 
 
+def buying_power(special: Decimal, spare: Decimal, rates: Underlying) -> Decimal | None:
+    """Shares that may be bought [USD] with an SMA and equity `spare` beyond maintenance; None: no bound."""
+    to_open = max(rates.initial_long, rates.maintenance_long)
+    if not to_open:
+        return None
+    power = divide(max(ZERO, special), to_open)
+    if rates.maintenance_long:
+        power = min(power, divide(max(ZERO, spare), rates.maintenance_long))
+    return power
+
+
 def quantities_by(maker: Maker) -> Any:
     """`quantities` of a rule set of margin accounts."""
 
@@ -225,8 +236,8 @@ def quantities_by(maker: Maker) -> Any:
             special = max(special, detail(account.details, "sma", f"account {account.id}"))
         least = minimum_equity(account, parameters)
         cash = found.wallet or ZERO
-        power = divide(max(ZERO, special), parameters.rows[ANY].initial_long)
-        if equity < least:
+        power = buying_power(special, equity - kept, parameters.rows[ANY])
+        if power is not None and equity < least:
             power = max(ZERO, min(power, cash))
         borrows = cash < 0 or any(one.side == "short" and one.quantity for one in account.positions)
         kept_whole = equity - (max(kept, least) if borrows else kept)
@@ -236,10 +247,11 @@ def quantities_by(maker: Maker) -> Any:
             "stock_value": down(sum((line.value for line in found.support if line.name.startswith("value of")), ZERO)),
             "regt_margin": up(asked),
             "sma": down(special),
-            "buying_power": down(power),
             "minimum_equity": least,
             "minimum_equity_shortfall": up(max(ZERO, least - equity)) if found.notional else ZERO,
         }
+        if power is not None:
+            venue["buying_power"] = down(power)
         if (trading := day_trading_power(account, parameters)) is not None:
             venue["day_trading_buying_power"] = down(trading)
         free = max(special, equity - found.initial)

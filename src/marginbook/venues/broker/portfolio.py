@@ -62,6 +62,8 @@ def values_at(one: Priced, price: Decimal, rates: Rates, place: str) -> tuple[De
         values = [number_from(text, f"{place}.details.values") for text in given]
     elif "implied_volatility" in details:
         volatility = detail(details, "implied_volatility", place)
+        if volatility < 0:
+            raise BadInput("bad_detail", f"{place}.details.implied_volatility", volatility, "at least 0")
         rate, dividend = detail(details, "rate", place, ZERO), detail(details, "dividend_yield", place, ZERO)
         seconds = div_floor(max(0, instrument.expiry - rates.at), MICROSECONDS)
         call = instrument.right == "C"
