@@ -76,8 +76,8 @@ def _by_kernel(legs: PoolLegs, setting: Setting) -> bool | None:
     lies within its allowance, or the pool is opaque."""
     if legs.opaque:
         return None
-    support, demand, _, gross = kernel_sums(legs, setting)
+    sums, gross = kernel_sums(legs, setting)
     allowance = 2 * (legs.absolute + legs.relative * gross)
-    if demand - support > allowance:
+    if sums.demand - sums.support > allowance:
         return True
-    return False if support - demand > allowance else None
+    return False if sums.support - sums.demand > allowance else None

@@ -5,7 +5,7 @@ A law takes a `Setting` and says what is broken, or nothing. A rule set that bre
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from decimal import Decimal
 from random import Random
 
@@ -26,6 +26,11 @@ from marginbook.venues.rules import RuleSet
 UNIT = Decimal("0.00000001")
 FEW_UNITS = 4 * UNIT
 """Roundings of the numbers in an identity."""
+DEMAND_INITIAL, DEMAND = 4, 6  # in `Sums`
+SHOWN_WITHIN = Decimal("0.000001")
+"""Of sums that decide nothing: what they may be off beside the allowance."""
+SHOWN_MOVES = ((ONE, ONE), (Decimal("0.9"), Decimal("1.06")), (Decimal("1.12"), Decimal("0.97")))
+"""Prices by which `shown_sums_follow` asks again: of every other market, and of the rest."""
 
 
 def settings(rules: str, count: int, seed: int = 1) -> Iterator[Setting]:
@@ -87,16 +92,44 @@ def kernel_stays_in_its_envelope(setting: Setting) -> str | None:
             if not legs.inputs:
                 return f"{pool}: opaque without inputs"
             continue
-        support, demand, equity, gross = kernel_sums(legs, setting)
+        ours, gross = kernel_sums(legs, setting)
         allowed = Decimal(legs.absolute + legs.relative * gross)
         owned = CONTEXT.subtract(sums.assets, sums.liabilities)
-        for name, ours, exact in (
-            ("support", support, sums.support),
-            ("demand", demand, sums.demand),
-            ("equity", equity, owned),
+        for name, kernel, exact in (
+            ("support", ours.support, sums.support),
+            ("demand", ours.demand, sums.demand),
+            ("equity", ours.assets - ours.liabilities, owned),
         ):
-            if abs(CONTEXT.subtract(Decimal(ours), exact)) > allowed:
-                return f"{pool}: kernel {name} {ours!r}, exact {exact}, allowed {allowed:.3e}"
+            if abs(CONTEXT.subtract(Decimal(kernel), exact)) > allowed:
+                return f"{pool}: kernel {name} {kernel!r}, exact {exact}, allowed {allowed:.3e}"
+    return None
+
+
+def shown_sums_follow(setting: Setting) -> str | None:
+    """The kernel's other sums follow the prices as the exact ones do, within the allowance and `SHOWN_WITHIN`.
+
+    They are what pages of a book show: margin balance, and what is free for opening (initial support − demand; legs
+    have kinks in the demand only, so that the two alone may differ). Legs are those of the prices before.
+    """
+    rules, names = _rules(setting), sorted({name for _, name, _ in setting.market.quotes})
+    lowered = rules.module.lower(setting.account, setting.market, setting.parameters).pools
+    for factors in SHOWN_MOVES:
+        by_name = {name: factors[n % 2] for n, name in enumerate(names)}
+        prices = {key: CONTEXT.multiply(q.price, by_name[key[1]]) for key, q in setting.market.quotes.items()}
+        now = replace(setting, market=setting.market.with_prices(prices))
+        exact = now.call("risk")
+        for legs in (legs for legs in lowered if not legs.opaque):
+            sums, (ours, gross) = in_units(exact[legs.pool], rules.risk_scale), kernel_sums(legs, now)
+            free = CONTEXT.subtract(sums.support_initial, sums.demand_initial)
+            most = max(abs(sums.margin_balance), abs(sums.support_initial), abs(sums.demand_initial))
+            allowed = CONTEXT.add(2 * Decimal(legs.absolute + legs.relative * gross), SHOWN_WITHIN * most)
+            for name, kernel, shown in (
+                ("margin_balance", ours.margin_balance, sums.margin_balance),
+                ("free for opening", ours.support_initial - ours.demand_initial, free),
+            ):
+                if abs(CONTEXT.subtract(Decimal(kernel), shown)) > allowed:
+                    at = f"prices by {factors[0]} and {factors[1]}"
+                    return f"{legs.pool}, {at}: kernel {name} {kernel!r}, exact {shown}, allowed {allowed:.3e}"
     return None
 
 
@@ -216,6 +249,7 @@ LAWS: dict[str, Callable[[Setting], str | None]] = {
     "pools_agree": pools_agree,
     "decision_follows_the_sums": decision_follows_the_sums,
     "kernel_stays_in_its_envelope": kernel_stays_in_its_envelope,
+    "shown_sums_follow": shown_sums_follow,
     "liquidation_price_is_the_edge": liquidation_price_is_the_edge,
     "liquidation_conserves_value": liquidation_conserves_value,
     "a_planned_call_is_what_happens": a_planned_call_is_what_happens,
@@ -225,32 +259,38 @@ LAWS: dict[str, Callable[[Setting], str | None]] = {
 }
 
 
-def kernel_sums(legs: PoolLegs, setting: Setting) -> tuple[float, float, float, float]:
-    """(support, demand, equity, gross) in plain float64, in the order of the legs; gross as the kernel has it."""
-    support, demand, equity, gross = _leg_sums(legs.constants, legs.legs, setting)
+def kernel_sums(legs: PoolLegs, setting: Setting) -> tuple[Sums, float]:
+    """(sums, gross) in plain float64, in the order of the legs; gross as the kernel has it."""
+    total, gross = _leg_sums(legs.constants, legs.legs, setting)
     for one in legs.currencies:
         p = factor_value(one.factor, setting)
         cash = Sums(one.cash, 0.0, one.cash, one.cash, one.demand_initial, one.cash, one.demand)
-        x, owed, _, spread = _leg_sums(cash, one.legs, setting)
+        own, spread = _leg_sums(cash, one.legs, setting)
+        x, short = own.support, max(0.0, -own.support)
         counted = min(rate * x * p + plus * p + plus_pool for rate, plus, plus_pool in one.lines)
-        support += counted
-        equity += p * x if one.equity_whole else counted
-        demand += p * (one.demand_rate * owed + one.borrow_rate * max(0.0, -x))
+        asked = one.initial_rate * own.demand_initial + one.initial_of_demand * own.demand
+        total = Sums(
+            assets=total.assets + (p * x if one.equity_whole else counted),
+            liabilities=total.liabilities,
+            margin_balance=total.margin_balance + counted,
+            support_initial=total.support_initial + counted,
+            demand_initial=total.demand_initial + p * (asked + one.borrow_initial_rate * short),
+            support=total.support + counted,
+            demand=total.demand + p * (one.demand_rate * own.demand + one.borrow_rate * short),
+        )
         rates = (float(one.equity_whole), *(line[0] for line in one.lines), one.demand_rate + one.borrow_rate)
         gross += max(rates) * p * (spread + abs(one.cash) + one.demand) + p * one.absolute / (legs.relative or 1.0)
-    return support, demand, equity, gross
+    return total, gross
 
 
-def _leg_sums(constants: Sums, legs: tuple[Leg, ...], setting: Setting) -> tuple[float, float, float, float]:
-    support, demand, gross = constants.support, constants.demand, 0.0
-    equity = constants.assets - constants.liabilities
+def _leg_sums(constants: Sums, legs: tuple[Leg, ...], setting: Setting) -> tuple[Sums, float]:
+    values, gross = list(astuple(constants)), 0.0
     for leg in legs:
         factor = factor_value(leg.factor, setting)
-        notional = leg.size * factor
-        support += leg.slopes.support * factor
-        demand += leg.slopes.demand * factor
-        equity += (leg.slopes.assets - leg.slopes.liabilities) * factor
+        notional, net = leg.size * factor, (leg.side or 1) * leg.size * factor
         slopes, steepest = leg.slopes, 0.0
+        values = [value + slope * factor for value, slope in zip(values, astuple(slopes), strict=True)]
+        values[DEMAND_INITIAL] += leg.initial_rate * max(abs(net + leg.bids), abs(net - leg.asks))
         if leg.table is not None:
             steepest = max(rate + abs(cum) / (floor or 1.0) for floor, rate, cum in leg.table)
         most = max(
@@ -261,8 +301,8 @@ def _leg_sums(constants: Sums, legs: tuple[Leg, ...], setting: Setting) -> tuple
         gross += most * factor * (2.0 if leg.size else 1.0)
         if leg.table is not None:
             rate, cum = next((r, c) for floor, r, c in reversed(leg.table) if notional >= floor)
-            demand += rate * notional - cum
-    return support, demand, equity, gross
+            values[DEMAND] += rate * notional - cum
+    return Sums(*values), gross
 
 
 def factor_value(factor: Factor, setting: Setting) -> float:
@@ -304,7 +344,7 @@ def _lowered(setting: Setting) -> Iterator[tuple[str, PoolLegs, Risk[Decimal]]]:
 
 
 def _allowance(legs: PoolLegs, market: Market, setting: Setting) -> float:
-    return 2 * (legs.absolute + legs.relative * kernel_sums(legs, setting)[3])
+    return 2 * (legs.absolute + legs.relative * kernel_sums(legs, setting)[1])
 
 
 def _liquidatable_at(setting: Setting, price: LiquidationPrice, value: Decimal) -> bool:

@@ -17,6 +17,9 @@ OVERLAY: Mapping[str, Mapping[str, Any]] = {
     "ETHUSDT": {"brackets": [["0", "20000", "0.005", "100"], ["20000", "500000", "0.01", "50"]], "tick": "0.01"},
     "ADAUSDT": {"maintenance_rate": "0.01"},
 }
+DEVIATIONS = {
+    "bitget/usdt": {"shown_sums_follow": "initial margin goes by entry prices; books show it at mark, as columns do"}
+}
 
 
 def world(rules: str, random: Random) -> Setting:

@@ -97,5 +97,8 @@ def step(setting: Setting, market: str) -> Decimal:
 
 DEVIATIONS = {
     "dydx/3": {"sums_are_additive": "funding of a whole position is settled with one floor"},
-    "dydx/4": {"sums_are_additive": "funding of a whole subaccount is settled with one floor"},
+    "dydx/4": {
+        "sums_are_additive": "funding of a whole subaccount is settled with one floor",
+        "shown_sums_follow": "the initial rate grows with open interest at the price; legs have that of now",
+    },
 }

@@ -22,6 +22,9 @@ TOKENS = {"WBTC.e": 60_000, "WETH": 3_000, "USDC": 1}
 AT = parse_time("2026-10-01")
 VENUE = "gmx"
 SECONDS = AT // 10**6
+DEVIATIONS = {
+    "gmx/2": {"shown_sums_follow": "which check for opening is tighter goes by fees in tokens; legs have those of now"}
+}
 
 
 def world(rules: str, random: Random) -> Setting:

@@ -14,6 +14,7 @@ WAD = 10**18
 DEVIATIONS = {
     "liquity/1": {
         "a_planned_call_is_what_happens": "pending rewards are liquidated too, and a surplus is kept to be claimed",
+        "shown_sums_follow": "recovery mode asks for more at once, a step at one price; legs show normal mode",
     },
 }
 

@@ -78,5 +78,8 @@ def _position(name: str, quotes: dict[QuoteKey, Quote], indices: dict[IndexKey, 
 
 
 DEVIATIONS = {
-    "perp/2": {"sums_are_additive": "the account value is floored once, at six decimals of the whole account"}
+    "perp/2": {
+        "sums_are_additive": "the account value is floored once, at six decimals of the whole account",
+        "shown_sums_follow": "the profit of all positions does not count, a bend in many prices; legs bend in one",
+    }
 }
