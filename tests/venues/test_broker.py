@@ -67,7 +67,7 @@ def asked(prices: dict[str, str], *positions: Position, at: int = AT) -> tuple[D
 def test_figures_of_others() -> None:
     answer = conform([Path(__file__).parent.parent / "vectors" / "broker"])
     assert not answer["failures"]
-    assert sum(row["passed"] for row in answer["results"]) == 81
+    assert sum(row["passed"] for row in answer["results"]) == 132
     assert {row["function"]: row["unsupported"] for row in answer["results"] if row["unsupported"]} == {"ib": 6}
 
 
@@ -167,6 +167,17 @@ def test_to_open_shares_ask_for_half_whatever_hedges_them() -> None:
     resting = Order(market="X", side="buy", quantity=D(10), price=D(99))
     found = sums(account("9000", held("X", "100"), orders=(resting,)), market(X="100"))
     assert (found.demand_initial, found.demand) == (5495, 2500)
+
+
+def test_to_open_a_covered_share_asks_for_half_of_its_price_or_for_what_keeps_it() -> None:
+    near, deep = option("C", 90), option("C", 20)
+    prices = {"X": "92.38", near: "7", deep: "73"}
+    assert asked(prices, held("X", "100"), held(near, "-1")) == (4619, 2488)  # 2.38 + 25 % of 90
+    assert asked(prices, held("X", "100"), held(deep, "-1")) == (7738, 7738)  # 72.38 + 25 % of 20
+    put = option("P", 120)
+    assert asked({"X": "100", put: "21"}, held("X", "-100"), held(put, "-1")) == (5600, 5600)  # 20 + 30 % of 120
+    low = option("P", 105)
+    assert asked({"X": "100", low: "8"}, held("X", "-100"), held(low, "-1")) == (5000, 3650)
 
 
 def test_before_october_2012_spreads_have_two_legs() -> None:

@@ -27,12 +27,13 @@ from marginbook.venues.statements.model import Maker
 BORDERS = (Border(Zone.WARNING, 85, 100, 83, 100), Border(Zone.CALL, 100, 100, 100, 100))
 """A warning is ours, from 85 % of equity asked for on; a call is the broker's, below the requirement."""
 PRINTED = (
-    "an exchange's table of strategies; SMA of exam questions, a short sale among them; brokers' condors, butterflies"
+    "an exchange's margin manual (43 samples) and table of strategies; SMA of exam questions, a short sale among them",
+    "pairings against all divisions of random books",
 )
 RULES_OF_THUMB = (
-    "relief for stock hedged by options (protective, conversion, collar): a broker's formulas, no example compared",
-    "index options covered by a fund on the index: not paired",
-    "75 % of long options beyond nine months; leveraged funds' factors; short straddles of equal sides",
+    "relief for short shares hedged (protective call, reverse conversion): an exchange's figures differ",
+    "index options covered by a fund on the index, loan value of long boxes: not modelled",
+    "short straddles of equal sides",
     "spreads of more than four options, and house margins of brokers, which a book's own rows give",
 )
 
@@ -70,8 +71,8 @@ RULE_SETS = (
         module=_module(REG_T, lower_margin, quantities=quantities_by(REG_T)),
         verified=(
             "12 CFR 220.12 (text); a broker's walkthrough of SMA; the exchange's calculator, 8 uncovered options",
-            "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
-            PRINTED,
+            "a broker's figures for spreads, butterflies, condors",
+            *PRINTED,
         ),
         unverified=RULES_OF_THUMB,
     ),
@@ -86,8 +87,8 @@ RULE_SETS = (
         module=_module(FINRA_4210, lower_margin, quantities=quantities_by(FINRA_4210)),
         verified=(
             "the exchange's calculator, 8 uncovered options; a broker's walkthrough of a real-time account",
-            "a broker's figures for spreads, butterflies, condors; pairings against all divisions of random books",
-            PRINTED,
+            "a broker's figures for spreads, butterflies, condors",
+            *PRINTED,
         ),
         unverified=RULES_OF_THUMB,
     ),

@@ -9,8 +9,8 @@ not count: the part of a long stock's value that a short call may take away is a
     long option       nothing: paid in full (beyond nine months its loan value is lost where it is part of a strategy)
     short straddle    the larger requirement + the other side's P
     spread            the lesser of the uncovered requirement and the greatest loss at any exercise price
-    covered call      V = min(U, K): U − V + margin of long stock at V
-    covered put       V = max(U, K): V − U + margin of short stock at V
+    covered call      V = min(U, K): U − V + maintenance of long stock at V; to open, at least Regulation T of it at U
+    covered put       V = max(U, K): V − U + maintenance of short stock at V; to open, at least Regulation T of it at U
     protective put    min(10 % · K + OTM, margin of the long stock);  protective call the same with the short stock
     conversion        long stock, put and call of one exercise price: U − min(U, K) + 10 % · K
     reverse           short stock, call and put of one exercise price: 10 % · K + max(0, K − U)
@@ -102,10 +102,12 @@ class Costs:
         if fall.kind == "short call" and rise.kind == "short put":
             return "short straddle", self.straddle(fall, rise)
         if fall.kind == "short call" and rise.kind == "long stock":
-            return "covered call", self._limited(fall) + self.long_stock(min(self.price, fall.strike))
+            kept = self._limited(fall) + self.rates.long_maintenance(min(self.price, fall.strike))
+            return "covered call", max(kept, self.long_stock(self.price)) if self.initial else kept
         if fall.kind == "short stock" and rise.kind == "short put":
             valued = max(self.price, rise.strike)
-            return "covered put", valued - self.price + self.short_stock(valued)
+            kept = valued - self.price + self.rates.short_maintenance(valued)
+            return "covered put", max(kept, self.short_stock(self.price)) if self.initial else kept
         if (fall.kind, rise.kind) in (("long put", "long stock"), ("short stock", "long call")):
             return self._protected(fall, rise)
         if fall.kind[-4:] != rise.kind[-4:]:
