@@ -10,12 +10,15 @@ from marginbook.domain.account import Account, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.events import Fill, IndexUpdate, Stamp, Transfer
 from marginbook.domain.market import Index, Market, Quote
+from marginbook.testing.laws import kernel_sums, settings
 from marginbook.testing.vectors import Setting
 from marginbook.units import parse_time
+from marginbook.venues.common.views import in_units
 from marginbook.venues.gmx.vault import held_named, parameters, validate
 from marginbook.venues.gmx.vault_books import TOTALS
 from marginbook.venues.gmx.vault_steps import apply
 from marginbook.venues.gmx.vault_views import lower
+from marginbook.venues.registry import rule_set
 
 AT = parse_time("2023-01-01")
 STAMP = Stamp(time=AT)
@@ -225,3 +228,22 @@ def test_longs_hold_their_index_token() -> None:
         parameters("1", parse_time("2020-01-01"))
     with pytest.raises(BadInput, match="bad_parameter"):
         parameters("1", AT, {"*": {"max_leverage": "0"}})
+
+
+def test_the_kernel_follows_funding_that_overtakes_the_least_for_leverage() -> None:
+    """Both demands bend where fees with funding exceed size / max leverage, with the legs lowered before."""
+    overtaken = 0
+    for setting in settings("gmx/1", 60, 5):
+        lowered = rule_set("gmx/1").module.lower(setting.account, setting.market, setting.parameters).pools
+        for growth in (0, 10_000, 40_000):
+            indices = {
+                key: replace(index, value_raw=index.value_raw + growth) for key, index in setting.market.indices.items()
+            }
+            now = replace(setting, market=replace(setting.market, indices=indices))
+            for legs in (legs for legs in lowered if not legs.opaque):
+                exact, ours = in_units(now.call("risk")[legs.pool], 30), kernel_sums(legs, now)[0]
+                overtaken += ours.demand > legs.constants.demand
+                assert ours.demand == pytest.approx(float(exact.demand), rel=1e-9)
+                free = float(exact.support_initial - exact.demand_initial)
+                assert ours.support_initial - ours.demand_initial == pytest.approx(free, rel=1e-9, abs=1e-5)
+    assert overtaken > 20

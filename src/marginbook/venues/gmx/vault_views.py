@@ -12,7 +12,7 @@ may not count yet (`min_profit`), or funding grows with the clock (the token is 
 from decimal import Decimal
 
 from marginbook.domain.account import Account
-from marginbook.domain.legs import IDENTITY_TABLE, Factor, Leg, Legs, PoolLegs, Sums
+from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.node import Node
 from marginbook.exact import from_raw, in_exact_context, mul_div_ceil
@@ -29,6 +29,8 @@ from marginbook.venues.gmx.vault import (
 from marginbook.venues.gmx.vault_books import RATE, USD_DECIMALS, VENUE, is_whole
 
 UNIT_ROUNDOFF = 2.0**-53
+SMALL = 2.0**40
+"""The funding leg's size is divided by it and its rates multiplied: funding is no notional. No digit is lost."""
 
 
 @in_exact_context
@@ -54,14 +56,15 @@ def _lower_position(held: Held, market: Market) -> PoolLegs:
         settled = size * Decimal(held.position.funding_index_raw or 0) / RATE
         by_fees -= settled
         gross += abs(settled)
-        room = float(by_leverage - by_fees)
-        table = ((0.0, 0.0, 0.0), (room, 1.0, room)) if room > 0 else IDENTITY_TABLE
-        per_index = float(size * 10**27 / RATE)
+        room = max(float(by_leverage - by_fees), 0.0)
+        row = (room / SMALL, SMALL, room)
+        table = ((0.0, 0.0, 0.0), row) if room else ((0.0, SMALL, 0.0),)
+        per_index = float(size * 10**27 / RATE) / SMALL
         owed = Leg(name, (("funding", VENUE, held.token, ""),), Sums(), per_index, table)
-        bent, more = lower_bends(owed, [(max(room, 0.0), 1.0, 1)])
+        bent, more = lower_bends(owed, [(room / SMALL, SMALL, 1)])
         legs += bent
         initial += more
-        demand = by_leverage if room > 0 else by_fees
+        demand = by_leverage if room else by_fees
     else:
         demand = max(by_leverage, by_fees)
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
