@@ -92,7 +92,7 @@ def test_decisions_and_zones_are_exact(seed: int) -> None:
 
 
 def test_a_basket_is_taken_as_one() -> None:
-    book = random_book(4, 30)
+    book = random_book(4, 60)
     trials = [
         Trial(market="BTCUSDT", side="sell", quantity=D("0.4"), leverage=D(10)),
         Trial(market="BTCUSDT", side="buy", quantity=D("0.3"), leverage=D(10)),
