@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from pathlib import Path
 
 import pytest
 
 from marginbook.domain.account import Account, Order, Position
 from marginbook.domain.errors import BadInput
 from marginbook.domain.market import Market, Quote
+from marginbook.testing.conformance import conform
 from marginbook.units import parse_time
 from marginbook.venues.registry import rule_set
 
@@ -37,6 +39,12 @@ def test_amounts_are_those_of_their_date(day: str, initial: str, maintenance: st
     parameters = MODULE.parameters("fixed", parse_time(day))
     (sums,) = MODULE.risk(account("0", future("ESZ3", "long", "3")), PRICES, parameters, 0).values()
     assert (sums.demand_initial, sums.demand) == (3 * D(initial), 3 * D(maintenance))
+
+
+def test_figures_of_others() -> None:
+    answer = conform([Path(__file__).parent.parent / "vectors" / "cme"])
+    assert not answer["failures"]
+    assert sum(row["passed"] for row in answer["results"]) == 3
 
 
 def test_a_call_below_maintenance_and_the_contracts_that_cure_it() -> None:
