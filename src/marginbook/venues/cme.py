@@ -22,7 +22,7 @@ from typing import Any
 
 from marginbook.domain.account import Account
 from marginbook.domain.errors import BadInput
-from marginbook.domain.legs import Leg, Legs, PoolLegs, Sums
+from marginbook.domain.legs import Factor, Leg, Legs, PoolLegs, Sums
 from marginbook.domain.market import Market
 from marginbook.domain.zones import DERIVATIVES_BORDERS
 from marginbook.exact import ONE, ZERO, in_exact_context
@@ -225,7 +225,8 @@ def lower(account: Account, market: Market, parameters: Fixed) -> Legs:
         demand += holding.position.quantity * parameters.amounts_of(holding.position.market).maintenance
         slope = float(holding.slope)
         slopes = Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)
-        legs.append(Leg(holding.position.market, (("quote", "cme", holding.position.market, "mark"),), slopes))
+        factor: Factor = (("quote", "cme", holding.position.market, "mark"),)
+        legs.append(Leg(holding.position.market, factor, slopes, size=float(holding.size)))
     if account.fixed is not None:
         known, demand = known + account.fixed.support, demand + account.fixed.demand
         gross += abs(account.fixed.support)

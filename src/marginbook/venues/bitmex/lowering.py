@@ -51,7 +51,8 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: Bitmex)
         slope = float(holding.slope)
         how: Any = "inverse" if parameters.inverse else "quote"
         factor = ((how, "bitmex", holding.position.market, "mark"),)
-        legs.append(Leg(holding.position.market, factor, Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)))
+        slopes = Sums(slope, 0.0, slope, slope, 0.0, slope, 0.0)
+        legs.append(Leg(holding.position.market, factor, slopes, size=float(holding.size)))
         funding, settled = lower_funding(holding, market, "bitmex")
         legs += funding
         known += settled
