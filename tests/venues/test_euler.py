@@ -14,7 +14,7 @@ from marginbook.exact import RAY
 from marginbook.venues.euler.holdings import holdings_of, loan_of
 from marginbook.venues.euler.parameters import CollateralTerms, Terms
 from marginbook.venues.euler.risk import borrowable, most_out
-from marginbook.venues.euler.vault import Loan, Prices, Revert, largest, liquidated
+from marginbook.venues.euler.vault import Loan, Prices, Revert, largest, liquidated, redeemed, withdrawn
 from marginbook.venues.registry import rule_set
 
 AT = 1_790_856_000_000_000
@@ -325,3 +325,35 @@ def test_shipped_vaults() -> None:
 def test_parameters_that_are_refused(row: Any) -> None:
     with pytest.raises(BadInput):
         MODULE.parameters("2", AT, {"w": row})
+
+
+def test_nothing_becomes_no_share_and_no_share_becomes_nothing() -> None:
+    def shares(assets: int, total: int) -> Market:
+        return replace(
+            market(), state={("euler", "WETH", "assets_raw"): assets, ("euler", "WETH", "shares_raw"): total}
+        )
+
+    one = Collateral(asset="WETH", scaled_raw=1, pool="v")
+    a = Account(id="e", rules="euler/2", collateral=(one,))
+    least = "0.000000000000000001"
+    assert refused(a, shares(2 * 10**18, 10**18), "supply", "WETH", least) == "E_ZeroShares"
+    assert refused(a, shares(10**18, 2 * 10**18), "withdraw", "WETH", "Infinity") == "E_ZeroAssets"
+
+
+def test_what_may_leave_counts_the_rest_that_other_shares_gain() -> None:
+    wad = Prices(10**18, 10**18, 10**18)
+    only = {"C": CollateralTerms(asset="C", decimals=6, borrow_ltv=8_000, liquidation_ltv=8_500)}
+    loan = Loan(
+        terms=Terms(asset="USDC", decimals=6, collaterals=only),
+        time=0,
+        owed=10_126 << 31,
+        balances={"C": 33_237},
+        totals={"C": (46_264, 33_949)},
+        prices={"C": wad, "USDC": wad},
+    )
+    assert most_out(loan, "C") == 20_728
+    redeemed(loan, "C", 20_728)
+    with pytest.raises(Revert):
+        redeemed(loan, "C", 20_729)
+    with pytest.raises(Revert):
+        withdrawn(loan, "C", 20_728)  # at totals that stay

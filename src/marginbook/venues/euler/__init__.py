@@ -40,7 +40,7 @@ RULE_SETS = (
         borders=LENDING_BORDERS,
         module=MODULE,
         price_decimals=PRICE_DECIMALS,
-        verified=("recorded numbers of the euler-vault-kit contracts (tests/vectors/euler)",),
+        verified=("the contracts at 5b98b42 in an EVM, step by step (tests/evm, needs a checkout)",),
         unverified=(
             "a price is one quote of the oracle, rounded once; adapters that cross several round more often",
             "shipped parameters: dates are those of the public configuration scripts, not of their execution",

@@ -31,7 +31,17 @@ from marginbook.venues.euler.holdings import (
 )
 from marginbook.venues.euler.math import VIRTUAL_AMOUNT
 from marginbook.venues.euler.parameters import Parameters
-from marginbook.venues.euler.vault import Loan, Revert, borrowed, liquidated, repaid, supplied, withdrawn
+from marginbook.venues.euler.vault import (
+    Loan,
+    Revert,
+    borrowed,
+    check_redeemed,
+    check_supply,
+    liquidated,
+    repaid,
+    supplied,
+    withdrawn,
+)
 
 ALL = Decimal("Infinity")
 
@@ -103,6 +113,7 @@ def _collateral_moved(h: Holding, loan: Loan, market: Market, event: LendingActi
         if event.amount != ALL:
             rounded = mul_div_floor if supplies else mul_div_ceil
             balance = rounded(units, shares + VIRTUAL_AMOUNT, assets + VIRTUAL_AMOUNT)
+        (check_supply if supplies else check_redeemed)(units, balance)
         totals = (assets + sign * units, shares + sign * balance)
         loan = replace(loan, totals={**loan.totals, name: totals})
         keys = ((VENUE, name, ASSETS), (VENUE, name, SHARES))

@@ -28,7 +28,7 @@ from marginbook.venues.euler.holdings import (
 )
 from marginbook.venues.euler.math import PRICE_DECIMALS, SCALE
 from marginbook.venues.euler.parameters import RULES, Parameters
-from marginbook.venues.euler.vault import Loan, Prices, Revert, borrowed, withdrawn
+from marginbook.venues.euler.vault import Loan, Prices, Revert, borrowed, redeemed
 
 FAR = 10**24
 """Where the search for a price starts when there is no quote [wad]."""
@@ -138,7 +138,7 @@ def most_out(loan: Loan, name: str) -> int:
 
 def _may_leave(loan: Loan, name: str, balance: int) -> bool:
     try:
-        withdrawn(loan, name, balance)
+        redeemed(loan, name, balance)
     except Revert:
         return False
     return True

@@ -10,8 +10,8 @@
                  a part in proportion. The liquidator takes the repaid debt over. Where nothing of any collateral that
                  the vault knows is left and the debt was worth at least 10^6 units, the rest is taken from the lenders.
 
-Source: formulas of euler-xyz/euler-vault-kit 5b98b42 (`LiquidityUtils`, `Liquidation`, `BorrowUtils`), confirmed on
-recorded numbers of those contracts. A refused call raises `Revert` with the contract's error name.
+Source: formulas of euler-xyz/euler-vault-kit 5b98b42 (`LiquidityUtils`, `Liquidation`, `BorrowUtils`), run beside
+those contracts in an EVM (`tests/evm`). A refused call raises `Revert` with the contract's error name.
 """
 
 from collections.abc import Mapping
@@ -180,6 +180,27 @@ def withdrawn(loan: Loan, name: str, balance: int) -> Loan:
     return checked(after) if after.owed else after
 
 
+def redeemed(loan: Loan, name: str, balance: int) -> Loan:
+    """Less collateral, shares as their vault redeems them: tokens down, the rest is gained by the other shares."""
+    if name not in loan.totals:
+        return withdrawn(loan, name, balance)
+    assets, shares = loan.totals[name]
+    totals = (assets - share_value(balance, assets, shares), shares - balance)
+    return withdrawn(replace(loan, totals={**loan.totals, name: totals}), name, balance)
+
+
+def check_supply(units: int, balance: int) -> None:
+    """Tokens that would become no share are refused."""
+    if units and not balance:
+        raise Revert("E_ZeroShares")
+
+
+def check_redeemed(units: int, balance: int) -> None:
+    """Shares that stand for no token are refused."""
+    if balance and not units:
+        raise Revert("E_ZeroAssets")
+
+
 def largest(loan: Loan, name: str) -> Liquidation:
     """The largest liquidation that one collateral allows; nothing for an account that is healthy."""
     if name not in loan.terms.collaterals:
@@ -219,6 +240,16 @@ def bad_debt(loan: Loan, name: str, found: Liquidation) -> int:
     return left if counts and left > 0 and not after.has_collateral else 0
 
 
+def moved_debt(loan: Loan, units: int) -> int:
+    """What a liquidator who repays `units` takes over [2^-31 units]: all, where less than a unit is between them."""
+    owed, amount = loan.owed_exactly, units << DEBT_SHIFT
+    if abs(owed - amount) < 1 << DEBT_SHIFT:
+        return owed
+    if amount > owed:
+        raise Revert("E_InsufficientDebt")
+    return amount
+
+
 def liquidated(loan: Loan, name: str, repay: int | None = None) -> tuple[Loan, Liquidation, int]:
     """(the account afterwards, what moved, bad debt) of a liquidation of `repay`, or of the largest."""
     found = largest(loan, name)
@@ -227,12 +258,7 @@ def liquidated(loan: Loan, name: str, repay: int | None = None) -> tuple[Loan, L
     lost = bad_debt(loan, name, found)
     after = loan
     if found.repaid:
-        owed, amount = loan.owed_exactly, found.repaid << DEBT_SHIFT
-        if abs(owed - amount) < 1 << DEBT_SHIFT:
-            amount = owed
-        if amount > owed:
-            raise Revert("E_InsufficientDebt")
-        after = with_owed(loan, owed - amount)
+        after = with_owed(loan, loan.owed_exactly - moved_debt(loan, found.repaid))
     after = replace(after, balances={**after.balances, name: after.balances[name] - found.taken})
     if lost > after.debt:  # the last unit went with the repayment already
         raise Revert("E_RepayTooMuch")
