@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-collect_ignore = ["starkex_bench/machine.py"]  # run by a Python of its own, which has the Cairo machine
 
 from tools.packages import Missing
+
+collect_ignore = ["starkex_bench/machine.py"]  # run by a Python of its own, which has the Cairo machine
 
 
 @pytest.fixture(scope="session")
