@@ -31,7 +31,7 @@ from marginbook.params.records import record_at
 from marginbook.venues.brackets import flat_table, number_from
 from marginbook.venues.common.fields import fraction, positive, read_row
 from marginbook.venues.contracts.lowering import lower_funding
-from marginbook.venues.contracts.model import Holding, Terms, funding_due, initial_margin, leg_of, open_orders
+from marginbook.venues.contracts.model import Holding, Terms, funding_due, initial_margin, leg_of
 from marginbook.venues.contracts.overlay import ALL
 from marginbook.venues.rules import RuleSet
 from marginbook.venues.statements.functions import UNIT_ROUNDOFF, module_of
@@ -43,6 +43,7 @@ from marginbook.venues.statements.positions import (
     factor_of,
     initial_by_market,
     position_movers,
+    resting_orders,
 )
 
 RULES = "htx/coin-swap"
@@ -226,7 +227,7 @@ def lower(account: Account, market: Market, parameters: CoinSwap) -> Legs:
 def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwap) -> PoolLegs:
     held = _held(account, pool, parameters)
     coin = pool.partition(":")[2]
-    orders = dict(open_orders(account, parameters).get(coin, {}))
+    orders = resting_orders(account, parameters)
     known, demand, initial = account.wallet.get(coin, ZERO), ZERO, ZERO
     if account.fixed is not None and pool == pools(account, parameters)[0]:
         known, demand = known + account.fixed.support, account.fixed.demand
@@ -256,7 +257,8 @@ def _lower_pool(account: Account, pool: str, market: Market, parameters: CoinSwa
         )
         legs += funding
     for (name, _), resting in orders.items():
-        initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, parameters.terms_of(name))
+        if parameters.currency_of(name) == coin:
+            initial += initial_margin(max(resting.bids, resting.asks), resting.leverage, parameters.terms_of(name))
     relative = (len(legs) + 8) * 2 * UNIT_ROUNDOFF
     constant = float(known)
     return PoolLegs(

@@ -64,11 +64,16 @@ def factor_of(holding: Holding, market: Market, parameters: Any) -> Decimal:
     return holding.factor(quoted(market, parameters.venue, holding.position.market, parameters.price_kind))
 
 
+def resting_orders(account: Account, parameters: Any) -> dict[tuple[str, str], OpenOrders]:
+    """What resting orders may add, by (market, leg)."""
+    return {key: resting for legs in open_orders(account, parameters).values() for key, resting in legs.items()}
+
+
 def initial_by_market(
     account: Account, holdings: Iterable[Holding], market: Market, parameters: Any
 ) -> dict[str, Decimal]:
     """Initial margin [settlement asset] by market: max(|net + bids|, |net − asks|) / leverage, per leg of a hedge."""
-    orders = {key: resting for legs in open_orders(account, parameters).values() for key, resting in legs.items()}
+    orders = resting_orders(account, parameters)
     found: dict[str, Decimal] = {}
     for holding in holdings:
         name = holding.position.market
