@@ -92,7 +92,7 @@ def test_what_is_reached_before_any_move_is_a_move_of_nothing() -> None:
     assert (answer.size, answer.reached, answer.one_less, answer.moved) == (0, 1, None, ())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.integers(1000, 40000), min_size=1, max_size=6), st.integers(1, 60000))
 def test_the_stress_of_the_move_costs_it_and_of_one_step_less_does_not(debts: list[int], amount: int) -> None:
     accounts = [loan(str(n), debt) for n, debt in enumerate(debts)]

@@ -387,7 +387,7 @@ def test_health_factor_of_nothing() -> None:
 def test_least_and_most_cover_against_every_cover(version: str) -> None:
     """Whole units worth tens of dollars, so that every cover can be tried."""
     random, seen = Random(2), 0
-    for _ in range(120):
+    for _ in range(40):
         terms = {"C": TERMS["C"] | {"decimals": 0, "protocol_fee": "0.1"}, "D": {"decimals": 0}, "F": {"decimals": 0}}
         debt = random.randrange(1, 90)
         worth = 50 * debt * D(str(random.choice([1.05, 1.15, 1.2, 1.22])))
@@ -404,4 +404,4 @@ def test_least_and_most_cover_against_every_cover(version: str) -> None:
         assert least == min(done)
         assert case.plan.close_most >= case.plan.close_least > 0
         seen += 1
-    assert seen > 40
+    assert seen > 12

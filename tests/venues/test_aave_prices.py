@@ -175,7 +175,7 @@ def near_the_border(random: Random, version: str, market: Market, account: Accou
 def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> None:
     module, parameters = setting(version)
     random, checked, decided, opaque = Random(3), 0, 0, 0
-    for _ in range(400):
+    for _ in range(150):
         market = random_market(random)
         for account, moved in near_the_border(random, version, market, random_account(random, market)):
             (pool,) = module.lower(account, moved, parameters).pools
@@ -194,8 +194,8 @@ def test_the_exact_sums_lie_inside_the_envelope_of_the_legs(version: str) -> Non
                 assert exact == (ours[0] < ours[1])
                 decided += 1
             checked += 1
-    assert checked > 1_500
-    assert decided > 300  # the envelope is not vacuous
+    assert checked > 500
+    assert decided > 100  # the envelope is not vacuous
     assert opaque < checked / 10
 
 

@@ -154,7 +154,7 @@ def with_price(setting: Setting, name: str, price: D) -> Setting:
 
 
 @every_rule_set
-@settings(quick, max_examples=80)
+@settings(quick, max_examples=40)
 @given(data=st.data())
 def test_at_the_liquidation_price_it_is_liquidatable_and_one_step_safer_it_is_not(
     draws: object, data: st.DataObject
@@ -182,7 +182,7 @@ def tick_of(setting: Setting, market: str) -> D:
 
 
 @every_rule_set
-@settings(quick, max_examples=80)
+@settings(quick, max_examples=40)
 @given(data=st.data())
 def test_a_pool_changes_sides_only_at_its_liquidation_prices(draws: object, data: st.DataObject) -> None:
     """Prices on both sides of the market: if the answer differs, some liquidation price lies between them."""

@@ -3,6 +3,8 @@
 from decimal import Decimal as D
 from pathlib import Path
 
+import pytest
+
 from marginbook.exact import WAD
 from marginbook.liquidation.flip import AUCTION, PROTOCOL
 from marginbook.simulate.reproductions import black_thursday
@@ -64,6 +66,7 @@ def test_vaults_are_safe_before_and_repeat() -> None:
     assert gas_price(SMALL, [200, 100], 1) > gas_price(SMALL, [200, 150], 1) > 8
 
 
+@pytest.mark.long
 def test_the_published_figures_within_their_bands(data: Path) -> None:
     path = ten_minutes(data)
     assert (len(path), min(price for _, price in path)) == (205, 90)

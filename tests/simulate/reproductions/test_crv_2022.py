@@ -3,6 +3,8 @@
 from decimal import Decimal as D
 from pathlib import Path
 
+import pytest
+
 from marginbook.exact import divide
 from marginbook.simulate.reproductions import crv_2022
 from marginbook.simulate.reproductions.crv_2022 import BORROWED, CALIBRATED, HELD, Pool, first_price, replay, sourced
@@ -43,6 +45,7 @@ def test_the_more_of_a_rise_stays_the_more_is_unpaid() -> None:
     assert found[0].unpaid < found[1].unpaid < found[2].unpaid
 
 
+@pytest.mark.long
 def test_the_published_figures(data: Path) -> None:
     found = {row.quantity: row for row in crv_2022.rows(data)}
     assert found["liquidation calls"].ours == "385"
