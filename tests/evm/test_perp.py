@@ -11,7 +11,7 @@ from perp_bench.run import compare
 
 pytestmark = pytest.mark.evm
 
-SEEDS = range(1, 9)
+SEEDS = range(1, 5)
 STEPS = 400
 
 
