@@ -12,7 +12,7 @@ from synthetix_bench.run_3 import Difference, compare
 
 pytestmark = pytest.mark.evm
 
-SEEDS = range(1, 9)
+SEEDS = range(1, 6)
 STEPS = 120
 
 

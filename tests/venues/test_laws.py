@@ -24,12 +24,6 @@ def test_law(rules: str, law: str) -> None:
         assert found, f"{rules} declares a deviation from {law} ({reason}) that {count} accounts do not show"
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("rules", [name for name in RULES if name.startswith("broker/")])
-def test_liquidation_prices_of_brokers_at_length(rules: str) -> None:
-    assert not violations(rules, "liquidation_price_is_the_edge", COUNT)
-
-
 @pytest.mark.parametrize("rules", ["drift/2", "dydx/4", "perp/2"])
 def test_shown_sums_that_do_not_follow_are_right_where_they_were_lowered(
     rules: str, monkeypatch: pytest.MonkeyPatch
