@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from marginbook.book.compiled import INLINE, KERNEL, leg_bracket
+from marginbook.book.compiled import INLINE, KERNEL, group_slopes, leg_bracket
 from marginbook.book.layout import FACTOR_SIGMA, STAY
 
 HALF_WIDTH = 0.125
@@ -142,27 +142,8 @@ def joined_band(
         units = relative * c.gross * spread + r.legs[head].amount + c.gross * blur
     else:
         p_low, p_high = p * (1.0 - HALF_WIDTH), p * (1.0 + HALF_WIDTH)
-        support = linear = grown = 0.0
-        up_least = up_most = down_least = down_most = 0.0
-        for j in range(i, end):
-            leg = r.legs[j]
-            k = r.classes[np.int64(leg.klass)]
-            support += k.support * leg.amount
-            linear += k.demand * leg.amount
-            size = abs(leg.amount) * k.size
-            grown += k.gross * (abs(leg.amount) + size)
-            if k.brackets > 0:
-                b = leg_bracket(r.brackets, k, leg.bracket, size * f)
-                r.legs[j].bracket = b - np.int64(k.table)
-                row = r.reach[b]
-                up_least += size * row.up_least
-                up_most += size * row.up_most
-                down_least += size * row.down_least
-                down_most += size * row.down_most
-                if high_cap * size > row.up_cap:
-                    high_cap = row.up_cap / size
-                if low_cap * size < row.down_cap:
-                    low_cap = row.down_cap / size
+        slopes = group_slopes(i, end, f, low_cap, high_cap, r)
+        _, support, linear, grown, _, up_least, up_most, down_least, down_most, low_cap, high_cap = slopes
         flat, steep = rate_least * p_low * support, rate_most * p_high * support
         counted_low, counted_high = min(flat, steep), max(flat, steep)
         equity_low = min(p_low * support, p_high * support) if whole else counted_low

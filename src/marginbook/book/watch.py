@@ -25,7 +25,7 @@ from numba import njit, prange
 from numba.np.numpy_support import carray
 
 from marginbook.book.addresses import pointer
-from marginbook.book.compiled import INLINE, KERNEL, leg_bracket
+from marginbook.book.compiled import INLINE, KERNEL, group_slopes
 from marginbook.book.joined import joined_band
 from marginbook.book.kernel import (
     GUARD,
@@ -86,31 +86,8 @@ def _band(
     """Certified edges of the group of legs [i, end), which share one factor."""
     factor = np.int64(r.legs[i].factor)
     f = r.factors[factor, 0]
-    equity = support = demand = spread = units = 0.0
-    up_least = up_most = down_least = down_most = 0.0
-    high_cap = REACHABLE
-    low_cap = -REACHABLE
-    for j in range(i, end):
-        leg = r.legs[j]
-        k = r.classes[np.int64(leg.klass)]
-        equity += k.equity * leg.amount
-        support += k.support * leg.amount
-        demand += k.demand * leg.amount
-        size = abs(leg.amount) * k.size
-        spread += k.gross * (abs(leg.amount) + size)
-        units += k.blur
-        if k.brackets > 0:
-            b = leg_bracket(r.brackets, k, leg.bracket, size * f)
-            r.legs[j].bracket = b - np.int64(k.table)
-            row = r.reach[b]
-            up_least += size * row.up_least
-            up_most += size * row.up_most
-            down_least += size * row.down_least
-            down_most += size * row.down_most
-            if high_cap * size > row.up_cap:
-                high_cap = row.up_cap / size
-            if low_cap * size < row.down_cap:
-                low_cap = row.down_cap / size
+    slopes = group_slopes(i, end, f, -REACHABLE, REACHABLE, r)
+    equity, support, demand, spread, units, up_least, up_most, down_least, down_most, low_cap, high_cap = slopes
     up = np.inf
     down = np.inf
     relative = pool.relative + GUARD
@@ -165,6 +142,17 @@ def _slack(c: int, pool: Any, sums: Any, allowance: float, r: Any) -> Any:
 
 
 @njit(**INLINE)
+def _group(i: int, end: int, r: Any) -> tuple[int, float]:
+    """(end, weight) of the group of legs that leg `i` leads."""
+    j = i + 1
+    weight = r.legs[i].weight
+    while j < end and r.legs[j].slot < 0:
+        weight += r.legs[j].weight
+        j += 1
+    return j, weight
+
+
+@njit(**INLINE)
 def _write_band(i: int, low: Any, high: Any, tighten: bool, r: Any, w: Any) -> None:
     """Give the group that leg `i` leads its band."""
     low32 = np.float32(low)
@@ -192,11 +180,7 @@ def _certify_joined(
     while i < end:
         if i > head + np.int64(r.legs[head].bracket):
             head = i
-        j = i + 1
-        weight = r.legs[i].weight
-        while j < end and r.legs[j].slot < 0:
-            weight += r.legs[j].weight
-            j += 1
+        j, weight = _group(i, end, r)
         low = np.inf
         high = -np.inf
         if not closed:
@@ -225,11 +209,7 @@ def certify(p: int, sums: Any, allowance: float, closed: bool, tighten: bool, r:
         return
     i = start
     while i < end:
-        j = i + 1
-        weight = r.legs[i].weight
-        while j < end and r.legs[j].slot < 0:
-            weight += r.legs[j].weight
-            j += 1
+        j, weight = _group(i, end, r)
         low = np.inf
         high = -np.inf
         if not closed:
