@@ -3,12 +3,13 @@
 Run as `python tests/evm/liquity_bench/record.py`, with the checkout named (`liquity_bench/packages.py`).
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.recording import changed, write
 
 from liquity_bench.packages import contracts
 from liquity_bench.run import compare, start_of
@@ -33,9 +34,7 @@ def walk_of(artifacts: dict[str, Any], seed: int, steps: int) -> list[list[Any]]
     last = [0] * len(LABELS)
 
     def keep(call: Call, reason: str | None, shown: list[int]) -> None:
-        changes = [x for i, (a, b) in enumerate(zip(last, shown, strict=True)) if a != b for x in (i, b)]
-        last[:] = shown
-        rows.append([*call, reason, changes])
+        rows.append([*call, reason, changed(last, shown)])
 
     compare(artifacts, seed, steps, record=keep)
     return rows
@@ -45,12 +44,7 @@ def main() -> None:
     """Write the walks."""
     artifacts = contracts()
     head = {"source": "liquity/dev 87345cc", "note": NOTE, "format": FORMAT, "labels": LABELS}
-    walks = []
-    for seed, steps in WALKS:
-        rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in walk_of(artifacts, seed, steps))
-        walks.append(f'{{"price": {start_of(seed)}, "steps": [\n{rows}\n]}}')
-    text = json.dumps(head, separators=(",", ":"))[:-1]
-    FILE.write_text(f'{text},\n"walks": [\n' + ",\n".join(walks) + "\n]}\n")
+    write(FILE, head, (({"price": start_of(seed)}, walk_of(artifacts, seed, steps)) for seed, steps in WALKS))
 
 
 if __name__ == "__main__":

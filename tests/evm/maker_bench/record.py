@@ -3,12 +3,13 @@
 Run as `python tests/evm/maker_bench/record.py`, with the checkout named (`maker_bench/packages.py`).
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.recording import write
 
 from maker_bench.packages import contracts
 from maker_bench.run import compare
@@ -47,12 +48,7 @@ def main() -> None:
     """Write the walks."""
     artifacts = contracts()
     head = {"source": "makerdao/dss fa4f663", "note": NOTE, "format": FORMAT}
-    walks = []
-    for seed, steps in WALKS:
-        rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in walk_of(artifacts, seed, steps))
-        walks.append(f'{{"seed": {seed}, "steps": [\n{rows}\n]}}')
-    text = json.dumps(head, separators=(",", ":"))[:-1]
-    FILE.write_text(f'{text},\n"walks": [\n' + ",\n".join(walks) + "\n]}\n")
+    write(FILE, head, (({"seed": seed}, walk_of(artifacts, seed, steps)) for seed, steps in WALKS))
 
 
 if __name__ == "__main__":
