@@ -11,6 +11,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.recording import changed
+
 from gmx_bench.packages_1 import contracts
 from gmx_bench.run_1 import compare
 from gmx_bench.scene_1 import Action, labels
@@ -35,8 +37,7 @@ def walk_of(artifacts: dict[str, Any], seed: int, steps: int) -> list[list[Any]]
     last = [0] * len(labels())
 
     def keep(action: Action, reason: str | None, shown: list[int]) -> None:
-        changes = [x for i, (a, b) in enumerate(zip(last, shown, strict=True)) if a != b for x in (i, b)]
-        last[:] = shown
+        changes = changed(last, shown)
         rows.append([*astuple(action), reason, changes])
 
     compare(artifacts, seed, steps, record=keep)

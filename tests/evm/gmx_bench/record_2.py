@@ -11,6 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from compound_bench.run import compare
+from tools.recording import changed
 
 from gmx_bench.market_2 import labels
 from gmx_bench.model_2 import KEYS, Action
@@ -37,8 +38,7 @@ def walk_of(artifacts: dict[str, Any], seed: int, steps: int) -> list[list[Any]]
     last = [0] * len(labels())
 
     def keep(action: Action, reason: str | None, shown: list[int], state: Any) -> None:
-        changes = [x for i, (a, b) in enumerate(zip(last, shown, strict=True)) if a != b for x in (i, b)]
-        last[:] = shown
+        changes = changed(last, shown)
         key = KEYS.index(action.key) if action.key[0] else -1
         rows.append([action.kind, key, action.size, action.amount, action.token, reason, changes])
 

@@ -10,6 +10,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.recording import changed
+
 from morpho_bench.figures import Action, numbers, scene
 from morpho_bench.packages import contracts
 from morpho_bench.run import LABELS, compare
@@ -32,8 +34,7 @@ def walk_of(artifacts: dict[str, Any], seed: int, steps: int) -> list[list[Any]]
     last, rows = numbers(scene(seed)), []
 
     def keep(action: Action, outcome: Any, shown: list[int]) -> None:
-        changes = [x for i, (a, b) in enumerate(zip(last, shown, strict=True)) if a != b for x in (i, b)]
-        last[:] = shown
+        changes = changed(last, shown)
         rows.append([action.kind, action.user, action.assets, action.shares, outcome, changes])
 
     compare(artifacts, seed, steps, record=keep)

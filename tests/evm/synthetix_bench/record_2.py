@@ -12,6 +12,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.recording import changed
+
 from marginbook.exact import format_decimal, from_raw
 from synthetix_bench.figures_2 import LABELS, near_border
 from synthetix_bench.packages_2 import PACKAGE, contracts
@@ -37,8 +39,7 @@ def rows_of_walk() -> list[str]:
     last = [0] * len(LABELS)
 
     def keep(action: Action, reason: str | None, shown: list[int], world: World) -> None:
-        changes = [x for i, (a, b) in enumerate(zip(last, shown, strict=True)) if a != b for x in (i, b)]
-        last[:] = shown
+        changes = changed(last, shown)
         row: list[Any] = [action.kind, action.user, action.market, action.amount, action.limit, reason, changes]
         rows.append(json.dumps(row, separators=(",", ":")))
 
